@@ -1,0 +1,23 @@
+"""Serf, the log-Softplus ERror activation Function, for Keras 3.
+
+Importing this package teaches Keras the word: `activation="serf"` then works
+wherever Keras takes the name of an activation, and models saved with Serf load.
+
+Example:
+
+>>> import keras
+>>> import keras_serf
+>>> layer = keras.layers.Dense(4, activation="serf")
+>>> layer.activation is keras_serf.serf
+True
+"""
+
+from keras_serf.activation import serf
+from keras_serf.layer import Serf
+from keras_serf.registry import register
+from keras_serf.registry import unregister
+
+__all__ = ["Serf", "register", "serf", "unregister"]
+__version__ = "0.1.0"
+
+register()

@@ -1,0 +1,32 @@
+"""The kernel of the active Keras backend: `serf`, and nothing else.
+
+This is the room for the differences between frameworks; nobody outside asks
+which backend runs. A kernel is a module with one public function `serf(x)`:
+
+- `x` is a tensor of that framework with a floating-point dtype; the result has
+  its shape and dtype.
+- float16 and bfloat16 are computed in float32 and rounded once, in the value
+  and in every derivative.
+- f(-inf) = 0, f(inf) = inf, f'(-inf) = 0, f'(inf) = 1; NaN gives NaN; no
+  finite `x` gives NaN in f, f' or f''.
+- Where the framework differentiates, f' and f'' are closed formulas of `x`, and
+  `x` is all that is kept for the backward pass.
+
+A framework is imported only when it is the active backend.
+"""
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+_MODULES = {"jax": "jax", "tensorflow": "tensorflow", "torch": "torch"}
+
+
+def _load(backend: str) -> Callable[[Any], Any]:
+    name = _MODULES.get(backend, "ops")
+    return importlib.import_module(f"{__name__}.{name}").serf
+
+
+serf = _load(keras.backend.backend())

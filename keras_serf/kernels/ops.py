@@ -1,0 +1,27 @@
+"""Serf through `keras.ops` alone, for backends with no autodiff.
+
+On these, NumPy and OpenVINO, Keras computes float64 in float32, and so does
+this kernel.
+"""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_serf.kernels import rational
+from keras_serf.kernels.math import Math
+
+_MATH = Math(
+    exp=ops.exp,
+    log1p=ops.log1p,
+    erf=ops.erf,
+    clip=ops.clip,
+    where=ops.where,
+)
+
+
+def serf(x: Any) -> Any:
+    """Returns `x * erf(softplus(x))` in the shape and dtype of `x`."""
+    dtype = keras.backend.standardize_dtype(x.dtype)
+    return ops.cast(rational.value(ops.cast(x, "float32"), _MATH), dtype)
