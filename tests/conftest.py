@@ -1,0 +1,149 @@
+"""What all tests share: seeds, marks, and Keras processes of their own."""
+
+import contextlib
+import importlib.util
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import keras
+import pytest
+
+BACKENDS = ("jax", "tensorflow", "torch")
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--slow", action="store_true", help="run the slow tests too"
+    )
+    parser.addoption(
+        "--all-backends",
+        action="store_true",
+        help="fail, not skip, where a backend is not installed",
+    )
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--slow"):
+        return
+    skip = pytest.mark.skip(reason="slow; run with --slow")
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(skip)
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(scope="session")
+def run_python(tmp_path_factory):
+    """Returns `run(code, backend=..., *argv)`: a fresh process, its output."""
+    folder = tmp_path_factory.mktemp("fresh_process")
+
+    def run(code, *argv, backend=None):
+        environment = {
+            **os.environ,
+            "KERAS_BACKEND": backend or keras.backend.backend(),
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        }
+        process = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(code), *map(str, argv)],
+            capture_output=True,
+            text=True,
+            cwd=folder,
+            env=environment,
+            timeout=300,
+        )
+        assert process.returncode == 0, process.stderr
+        return process.stdout.strip()
+
+    return run
+
+
+@pytest.fixture(params=BACKENDS)
+def each_backend(request):
+    """Each backend's name; skipped where that backend is not installed."""
+    if importlib.util.find_spec(request.param) is None:
+        if request.config.getoption("--all-backends"):
+            pytest.fail(f"{request.param} is not installed")
+        pytest.skip(f"{request.param} is not installed")
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def repository():
+    return Path(__file__).parent.parent
+
+
+@pytest.fixture
+def trains():
+    """For tests that train: skipped on backends with no autodiff."""
+    if keras.backend.backend() not in BACKENDS:
+        pytest.skip(f"{keras.backend.backend()} has no autodiff")
+
+
+@pytest.fixture
+def float64():
+    """Keras computes in float64: its floatx, and JAX' switch."""
+    if keras.backend.backend() not in BACKENDS:
+        pytest.skip("Keras computes float64 in float32 there")
+    before = keras.config.floatx()
+    keras.config.set_floatx("float64")
+    with contextlib.ExitStack() as stack:
+        if keras.backend.backend() == "jax":
+            import jax
+
+            stack.enter_context(jax.enable_x64(True))
+        yield
+    keras.config.set_floatx(before)
+
+
+@pytest.fixture
+def gradient(trains):
+    """Returns `gradient(f)`: the derivative of an elementwise function `f`.
+
+    It may be applied again, for the second derivative.
+    """
+    return _GRADIENTS[keras.backend.backend()]
+
+
+def _jax_gradient(function):
+    import jax
+
+    return jax.grad(lambda x: function(x).sum())
+
+
+def _tensorflow_gradient(function):
+    import tensorflow as tf
+
+    def derivative(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = function(x)
+        return tape.gradient(y, x)
+
+    return derivative
+
+
+def _torch_gradient(function):
+    import torch
+
+    def derivative(x):
+        if not x.requires_grad:
+            x = x.detach().requires_grad_()
+        y = function(x)
+        return torch.autograd.grad(y.sum(), x, create_graph=True)[0]
+
+    return derivative
+
+
+_GRADIENTS = {
+    "jax": _jax_gradient,
+    "tensorflow": _tensorflow_gradient,
+    "torch": _torch_gradient,
+}

@@ -1,0 +1,69 @@
+"""Serf under JAX' transformations: jit, vmap, forward and reverse, remat."""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_serf
+
+if keras.backend.backend() != "jax":
+    pytest.skip("needs the JAX backend", allow_module_level=True)
+
+import jax
+import jax.numpy as jnp
+from jax.test_util import check_grads
+
+X = jnp.linspace(-6.0, 6.0, 25)
+
+
+def test_jit_agrees_with_eager():
+    np.testing.assert_allclose(
+        jax.jit(keras_serf.serf)(X), keras_serf.serf(X), rtol=5e-7
+    )
+
+
+def test_forward_and_reverse_agree():
+    _, forward = jax.jvp(keras_serf.serf, (X,), (jnp.ones_like(X),))
+    reverse = jax.grad(lambda x: keras_serf.serf(x).sum())(X)
+    np.testing.assert_allclose(forward, reverse, rtol=1e-6)
+
+
+def test_jacobians_and_hessian_are_diagonal():
+    x = X[::6]
+    forward = jax.jacfwd(keras_serf.serf)(x)
+    np.testing.assert_allclose(
+        forward, jax.jacrev(keras_serf.serf)(x), rtol=1e-6
+    )
+    assert (forward == jnp.diag(jnp.diag(forward))).all()
+    second = jax.hessian(lambda x: keras_serf.serf(x).sum())(x)
+    step = 1e-2
+    slope = jax.vmap(jax.grad(keras_serf.serf))
+    difference = (slope(x + step) - slope(x - step)) / (2 * step)
+    np.testing.assert_allclose(jnp.diag(second), difference, atol=2e-4)
+
+
+def test_check_grads_to_third_order():
+    with jax.enable_x64(True):
+        x = jnp.linspace(-4.0, 4.0, 9)
+        check_grads(
+            keras_serf.serf, (x,), order=3, modes=("fwd", "rev"), rtol=1e-4
+        )
+
+
+def test_vmap_scan_and_remat():
+    y = keras_serf.serf(X)
+    np.testing.assert_array_equal(jax.vmap(keras_serf.serf)(X), y)
+    _, scanned = jax.lax.scan(lambda c, x: (c, keras_serf.serf(x)), 0.0, X)
+    np.testing.assert_allclose(scanned, y, rtol=5e-7)
+    plain = jax.grad(lambda x: keras_serf.serf(x).sum())
+    remat = jax.grad(lambda x: jax.checkpoint(keras_serf.serf)(x).sum())
+    np.testing.assert_allclose(remat(X), plain(X), rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_backward_keeps_the_input_alone(dtype):
+    x = jnp.linspace(-6, 6, 1000).astype(dtype)
+    _, backward = jax.vjp(keras_serf.serf, x)
+    kept = [a for a in jax.tree.leaves(backward) if a.size == x.size]
+    assert sum(a.nbytes for a in kept) == x.nbytes
+    np.testing.assert_array_equal(kept[0], x)

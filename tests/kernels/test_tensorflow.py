@@ -1,0 +1,78 @@
+"""Serf in TensorFlow's graphs, with XLA and without, and on its tapes."""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_serf
+
+if keras.backend.backend() != "tensorflow":
+    pytest.skip("needs the TensorFlow backend", allow_module_level=True)
+
+import tensorflow as tf
+
+X = tf.linspace(-6.0, 6.0, 25)
+
+
+def slope(x):
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = keras_serf.serf(x)
+    return tape.gradient(y, x)
+
+
+@pytest.mark.parametrize("xla", [False, True])
+def test_function_agrees_with_eager(xla):
+    for function in (keras_serf.serf, slope):
+        traced = tf.function(function, jit_compile=xla)
+        np.testing.assert_allclose(traced(X), function(X), rtol=1e-6)
+
+
+@pytest.mark.parametrize("xla", [False, True])
+def test_half_gradients_under_xla(xla):
+    x = tf.cast(X, tf.float16)
+    traced = tf.function(slope, jit_compile=xla)
+    assert traced(x).dtype == tf.float16
+    np.testing.assert_allclose(
+        tf.cast(traced(x), tf.float32), slope(X), atol=3e-3
+    )
+
+
+def test_unknown_shapes_in_a_graph():
+    traced = tf.function(
+        keras_serf.serf, input_signature=[tf.TensorSpec(None, tf.float32)]
+    )
+    assert traced(tf.ones((2, 3))).shape == (2, 3)
+    assert traced(1.0).shape == ()
+
+
+def test_nested_tapes_give_the_second_derivative():
+    with tf.GradientTape() as tape:
+        tape.watch(X)
+        first = slope(X)
+    second = tape.gradient(first, X)
+    step = 1e-2
+    difference = (slope(X + step) - slope(X - step)) / (2 * step)
+    np.testing.assert_allclose(second, difference, atol=2e-4)
+
+
+def test_forward_mode():
+    with tf.autodiff.ForwardAccumulator(X, tf.ones_like(X)) as accumulator:
+        y = keras_serf.serf(X)
+    np.testing.assert_allclose(accumulator.jvp(y), slope(X), rtol=1e-6)
+
+
+def test_vectorized_map():
+    np.testing.assert_allclose(
+        tf.vectorized_map(keras_serf.serf, X), keras_serf.serf(X), rtol=1e-6
+    )
+
+
+def test_saved_model_carries_plain_operations(tmp_path):
+    module = tf.Module()
+    module.call = tf.function(
+        keras_serf.serf, input_signature=[tf.TensorSpec([None], tf.float32)]
+    )
+    tf.saved_model.save(module, tmp_path)
+    loaded = tf.saved_model.load(tmp_path)
+    np.testing.assert_allclose(loaded.call(X), keras_serf.serf(X), rtol=1e-6)

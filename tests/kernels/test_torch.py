@@ -1,0 +1,98 @@
+"""Serf under PyTorch's autograd, torch.func, torch.compile and autocast."""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_serf
+
+if keras.backend.backend() != "torch":
+    pytest.skip("needs the PyTorch backend", allow_module_level=True)
+
+import torch
+
+X = torch.linspace(-6.0, 6.0, 25)
+
+
+def slope(x):
+    x = x.detach().requires_grad_()
+    return torch.autograd.grad(keras_serf.serf(x).sum(), x)[0]
+
+
+def test_gradcheck_and_gradgradcheck():
+    x = torch.linspace(-5, 5, 11, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(
+        keras_serf.serf, x, check_forward_ad=True, check_batched_grad=True
+    )
+    assert torch.autograd.gradgradcheck(keras_serf.serf, x)
+
+
+def test_compiled_agrees_with_eager():
+    compiled = torch.compile(keras_serf.serf, fullgraph=True)
+    torch.testing.assert_close(
+        compiled(X), keras_serf.serf(X), rtol=1e-6, atol=0
+    )
+    x = X.clone().requires_grad_()
+    compiled(x).sum().backward()
+    torch.testing.assert_close(x.grad, slope(X), rtol=1e-6, atol=1e-7)
+
+
+def test_functional_transforms():
+    first = torch.func.vmap(torch.func.grad(keras_serf.serf))(X)
+    torch.testing.assert_close(first, slope(X))
+    forward = torch.func.jacfwd(keras_serf.serf)(X)
+    torch.testing.assert_close(forward, torch.diag(slope(X)))
+    torch.testing.assert_close(torch.func.jacrev(keras_serf.serf)(X), forward)
+    second = torch.func.hessian(lambda x: keras_serf.serf(x).sum())(X)
+    step = 1e-2
+    difference = (slope(X + step) - slope(X - step)) / (2 * step)
+    np.testing.assert_allclose(second.diag(), difference, atol=2e-4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_backward_keeps_the_input_alone(dtype):
+    x = X.to(dtype).requires_grad_()
+    kept = []
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda t: kept.append(t) or t, lambda t: t
+    ):
+        keras_serf.serf(x)
+    assert [t.data_ptr() for t in kept] == [x.data_ptr()]
+
+
+def test_layouts():
+    image = torch.randn(2, 3, 4, 5, generator=torch.Generator().manual_seed(0))
+    last = image.to(memory_format=torch.channels_last)
+    y = keras_serf.serf(last)
+    assert y.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(y, keras_serf.serf(image))
+    strided = image[..., ::2].transpose(0, 1)
+    torch.testing.assert_close(
+        keras_serf.serf(strided), keras_serf.serf(strided.contiguous())
+    )
+
+
+def test_input_is_left_alone():
+    x = X.clone()
+    keras_serf.serf(x)
+    assert torch.equal(x, X)
+
+
+def test_autocast():
+    layer = torch.nn.Linear(4, 3)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        y = keras_serf.serf(layer(torch.ones(2, 4)))
+    assert y.dtype == torch.bfloat16
+    y.float().sum().backward()
+    assert torch.isfinite(layer.weight.grad).all()
+
+
+def test_exports():
+    class Model(torch.nn.Module):
+        def forward(self, x):
+            return keras_serf.serf(x)
+
+    program = torch.export.export(Model(), (X,))
+    torch.testing.assert_close(
+        program.module()(X), keras_serf.serf(X), rtol=1e-6, atol=0
+    )
