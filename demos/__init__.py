@@ -1,0 +1,1 @@
+"""Demos of Serf on real tasks: `python -m demos` lists them."""

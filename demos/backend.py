@@ -1,0 +1,92 @@
+"""Starts Keras for a demo: on which backend, with Serf, and without noise."""
+
+import contextlib
+import importlib
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from collections.abc import Sequence
+
+from demos.errors import UserError
+
+
+def choose_backend(backend: str | None) -> None:
+    """Decides, before Keras is imported, what it will run on.
+
+    Args:
+        backend: Its name; None for what KERAS_BACKEND says.
+
+    Raises:
+        UserError: Keras runs on another one in this process already.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # TensorFlow warns on every third model that it compiles another one.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    if backend is None:
+        return
+    if "keras" not in sys.modules:
+        os.environ["KERAS_BACKEND"] = backend
+        return
+    import keras
+
+    if keras.backend.backend() != backend:
+        raise UserError(
+            f"Expected --backend {keras.backend.backend()}, on which Keras "
+            f"runs already in this process. Received: {backend}"
+        )
+
+
+def start_keras() -> None:
+    """Imports Keras, the layers of KerasHub and the word "serf".
+
+    Raises:
+        UserError: One of them, or the backend, is not installed.
+    """
+    try:
+        with _silenced():
+            for module in ("keras", "keras_hub", "keras_serf"):
+                importlib.import_module(module)
+    except (ImportError, ValueError) as error:
+        backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+        raise UserError(
+            f"Keras cannot start on {backend} ({error}); install it with: "
+            f'pip install -e ".[{backend},demos]"'
+        ) from None
+
+
+def check_activations(names: Sequence[str]) -> None:
+    """Checks that Keras knows activations by these names.
+
+    Args:
+        names: The names.
+
+    Raises:
+        UserError: It does not know one of them.
+    """
+    import keras
+
+    for name in names:
+        try:
+            keras.activations.get(name)
+        except ValueError:
+            raise UserError(
+                "Expected --activations to be names that Keras knows, such as "
+                f"relu, gelu, silu, mish, elu, serf. Received: {name!r}"
+            ) from None
+
+
+@contextlib.contextmanager
+def _silenced() -> Iterator[None]:
+    # TensorFlow's libraries write to the process' stderr on import, whatever
+    # its log level. What goes wrong there is raised, so nothing is lost.
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as sink:
+        os.dup2(sink.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)

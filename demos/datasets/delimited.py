@@ -1,0 +1,117 @@
+"""The user's own texts and labels in a CSV or TSV file."""
+
+import warnings
+from pathlib import Path
+
+from demos.datasets import TextClassification
+from demos.datasets import stratified_split
+from demos.errors import UserError
+
+FRACTIONS = (0.8, 0.1, 0.1)
+
+
+def load(path: Path, text_column: str, label_column: str) -> TextClassification:
+    """Loads a file with a header row, UTF-8, any number of labels.
+
+    A text that repeats is kept once (the first), so none stands in two splits.
+    The split is stratified by label and fixed: 80% training, 10% validation,
+    10% test.
+
+    Args:
+        path: A `.tsv` file is read with tabs, any other with commas.
+        text_column: Name of the column of texts.
+        label_column: Name of the column of labels.
+
+    Returns:
+        The dataset, named after the file.
+
+    Raises:
+        UserError: The file is missing, empty, not UTF-8, not a table, lacks a
+            column, or has fewer than two labels.
+    """
+    rows = _read(path)
+    for flag, column in (("text", text_column), ("label", label_column)):
+        if column not in rows.columns:
+            raise UserError(
+                f"Expected --{flag}-column to name a column of {path}: "
+                f"{', '.join(rows.columns)}. Received: {column!r}"
+            )
+    if text_column == label_column:
+        raise UserError(
+            "Expected --text-column and --label-column to differ. "
+            f"Received: {text_column!r} for both"
+        )
+    texts = rows[text_column].str.strip()
+    labels = rows[label_column].str.strip()
+    complete = (texts != "") & (labels != "")
+    unique = complete & ~texts.where(complete).duplicated()
+    if not unique.any():
+        raise UserError(
+            f"{path} has no row with both a text and a label "
+            f"({len(rows)} rows read)"
+        )
+    label_names = sorted(labels[unique].unique())
+    if len(label_names) < 2:
+        raise UserError(
+            f"Expected at least two different labels in column "
+            f"{label_column!r} of {path}. Received: {label_names[0]!r} only"
+        )
+    train, validation, test = stratified_split(
+        str(path),
+        texts[unique].tolist(),
+        [label_names.index(label) for label in labels[unique]],
+        label_names,
+        FRACTIONS,
+    )
+    dropped = {
+        "with an empty text or label": int((~complete).sum()),
+        "that repeat a text": int((complete & ~unique).sum()),
+    }
+    return TextClassification(
+        name=path.stem,
+        label_names=tuple(label_names),
+        train=train,
+        validation=validation,
+        test=test,
+        notes=tuple(
+            f"{count} of {len(rows)} rows left out: rows {what}"
+            for what, count in dropped.items()
+            if count
+        ),
+    )
+
+
+def _read(path: Path):
+    import pandas as pd
+
+    if not path.is_file():
+        raise UserError(f"Expected --dataset to be a file. Received: {path}")
+    try:
+        with warnings.catch_warnings():
+            # Rows longer than the header: columns would be lost silently.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            rows = pd.read_csv(
+                path,
+                sep="\t" if path.suffix.lower() == ".tsv" else ",",
+                dtype=str,
+                keep_default_na=False,
+                encoding="utf-8-sig",
+                index_col=False,
+            )
+    except pd.errors.EmptyDataError:
+        raise UserError(f"{path} is empty") from None
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8"
+        ) from None
+    except (
+        pd.errors.ParserError,
+        pd.errors.ParserWarning,
+        ValueError,
+    ) as error:
+        raise UserError(f"{path} is not a table: {error}") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from None
+    if rows.empty:
+        raise UserError(f"{path} is empty: it has a header and no rows")
+    return rows.fillna("")

@@ -1,0 +1,137 @@
+"""50,000 film reviews from IMDB, positive or negative.
+
+Source: Maas et al., "Learning Word Vectors for Sentiment Analysis", ACL 2011,
+https://ai.stanford.edu/~amaas/data/sentiment/. The archive's MD5 digest is the
+one that torchtext publishes.
+"""
+
+import hashlib
+import tarfile
+from pathlib import Path
+
+from demos.datasets import Split
+from demos.datasets import TextClassification
+from demos.datasets import stratified_split
+from demos.errors import UserError
+
+URL = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
+ARCHIVE = "aclImdb_v1.tar.gz"
+FOLDER = "aclImdb"
+MD5 = "7c2ac02c03563afcf9b574c7e56c153a"
+LABEL_NAMES = ("neg", "pos")
+
+
+def load(data_dir: Path | None = None, md5: str = MD5) -> TextClassification:
+    """Loads the reviews: the official test, and 10% of train to validate.
+
+    Args:
+        data_dir: Folder that holds `aclImdb_v1.tar.gz` or the folder `aclImdb`
+            that it unpacks to. Without it the archive is downloaded, once, to
+            Keras' own cache (80 MB).
+        md5: Digest that the archive must have.
+
+    Returns:
+        The dataset. Reviews that repeat, or that stand in the test too, are
+        left out of training and validation.
+
+    Raises:
+        UserError: There is no archive, or not the right one.
+    """
+    folder = _folder(data_dir, md5)
+    train, test = (_read(folder / part) for part in ("train", "test"))
+    seen = set(test)
+    fresh = {text: label for text, label in train.items() if text not in seen}
+    kept, validation = stratified_split(
+        ARCHIVE, list(fresh), list(fresh.values()), LABEL_NAMES, (0.9, 0.1)
+    )
+    return TextClassification(
+        name="imdb",
+        label_names=LABEL_NAMES,
+        train=kept,
+        validation=validation,
+        test=Split(tuple(test), tuple(test.values())),
+        notes=(f"{len(train) - len(fresh)} training reviews also in the test",),
+    )
+
+
+def _folder(data_dir: Path | None, md5: str) -> Path:
+    if data_dir is None:
+        archive = _download(md5)
+    elif (data_dir / FOLDER).is_dir():
+        return data_dir / FOLDER
+    else:
+        archive = data_dir / ARCHIVE
+        if not archive.is_file():
+            raise UserError(
+                f"Expected --data-dir to hold {ARCHIVE} or the folder "
+                f"{FOLDER}. Received: {data_dir}"
+            )
+    folder = archive.parent / FOLDER
+    if not folder.is_dir():
+        _extract(archive, md5)
+    return folder
+
+
+def _download(md5: str) -> Path:
+    import keras
+
+    try:
+        return Path(
+            keras.utils.get_file(
+                ARCHIVE, URL, file_hash=md5, hash_algorithm="md5"
+            )
+        )
+    except Exception as error:  # Keras raises a bare Exception on any failure.
+        raise UserError(
+            f"{ARCHIVE} could not be downloaded ({error}); download {URL} by "
+            "hand, place it in a folder and name the folder with --data-dir"
+        ) from None
+
+
+def _extract(archive: Path, md5: str) -> None:
+    """Unpacks beside the archive; the folder appears only when complete."""
+    import os
+    import tempfile
+
+    with archive.open("rb") as file:
+        received = hashlib.file_digest(file, "md5").hexdigest()
+    if received != md5:
+        raise UserError(
+            f"Expected {archive} to have the MD5 digest {md5}. Received: "
+            f"{received}; download it again from {URL}"
+        )
+    try:
+        with (
+            tempfile.TemporaryDirectory(dir=archive.parent) as scratch,
+            tarfile.open(archive) as tar,
+        ):
+            tar.extractall(scratch, filter=_plain)
+            os.replace(Path(scratch, FOLDER), archive.parent / FOLDER)
+    except (tarfile.TarError, EOFError) as error:
+        raise UserError(f"{archive} cannot be unpacked: {error}") from None
+    except OSError as error:
+        raise UserError(
+            f"{archive} cannot be unpacked to {archive.parent}: {error}"
+        ) from None
+
+
+def _plain(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo:
+    """Lets files and folders inside `path` through, and no link of any kind."""
+    if not (member.isfile() or member.isdir()):
+        raise tarfile.SpecialFileError(member)
+    return tarfile.data_filter(member, path)
+
+
+def _read(folder: Path) -> dict[str, int]:
+    """Reads text -> label; a repeated text keeps its first label."""
+    found: dict[str, int] = {}
+    for label, name in enumerate(LABEL_NAMES):
+        for path in sorted((folder / name).glob("*.txt")):
+            text = path.read_text(encoding="utf-8").replace("<br />", " ")
+            found.setdefault(text, label)
+    if not found:
+        raise UserError(
+            f"Expected reviews as .txt files in {folder}/pos and {folder}/neg. "
+            "Received: none; delete the folder and unpack the archive again"
+        )
+    return found

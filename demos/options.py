@@ -1,0 +1,65 @@
+"""Frozen dataclasses from command lines, and errors in one line."""
+
+import contextlib
+import io
+import re
+from collections.abc import Sequence
+from typing import TypeVar
+
+import tyro
+
+from demos.errors import UserError
+
+Options = TypeVar("Options")
+
+
+def parse(
+    kind: type[Options], arguments: Sequence[str], command: str, notes: str = ""
+) -> Options:
+    """Parses arguments as the fields of a dataclass.
+
+    Args:
+        kind: The dataclass; docstrings of its fields are the help texts.
+        arguments: The command line, without the command.
+        command: The command, for the help.
+        notes: Follows the dataclass' docstring in the help.
+
+    Returns:
+        An instance of `kind`.
+
+    Raises:
+        UserError: The arguments do not fit.
+        SystemExit: After `--help`, with code 0.
+    """
+    captured = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(captured):
+            return tyro.cli(
+                kind,
+                args=list(arguments),
+                prog=command,
+                description=f"{kind.__doc__}\n\n{notes}".strip(),
+                config=(
+                    tyro.conf.OmitArgPrefixes,
+                    tyro.conf.FlagCreatePairsOff,
+                ),
+            )
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+        raise UserError(
+            f"{_first_message(captured.getvalue())}; see {command} --help"
+        ) from None
+
+
+def _first_message(boxed: str) -> str:
+    """Takes what tyro says is wrong out of the box that it draws around."""
+    lines: list[str] = []
+    for line in boxed.splitlines():
+        inside = re.fullmatch(r"\s*│(.*)│\s*", line)
+        text = inside[1].strip() if inside else ""
+        if lines and (not text or set(text) <= {"─"}):
+            break
+        if text:
+            lines.append(text)
+    return " ".join(lines) or "the options could not be read"

@@ -1,0 +1,877 @@
+"""Is a review good or bad? A small Transformer over words, on any backend.
+
+The task (`SentimentTask`) and its command, `python -m demos sentiment`. Keras
+is imported inside the functions that need it, so that `--help` is quick and
+`--backend` is heard before Keras is.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import fields
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import Literal
+
+import tyro
+
+from demos.backend import check_activations
+from demos.backend import choose_backend
+from demos.backend import start_keras
+from demos.errors import UserError
+from demos.options import parse
+
+if TYPE_CHECKING:
+    import numpy as np
+    from tokenizers import Tokenizer
+
+    from demos import report
+    from demos.datasets import Split
+    from demos.datasets import TextClassification
+    from demos.study import OnEpoch
+    from demos.study import Outcome
+    from demos.study import Trial
+
+COMMAND = "python -m demos sentiment"
+RUNS = Path("runs", "sentiment")
+LONGEST = 256  # Tokens: attention costs the square of this.
+PADDING, UNKNOWN = 0, 1
+# Of a --quick run: texts to train on, and in each of the other splits.
+QUICK_TRAIN, QUICK_OTHER = 640, 160
+QUICK_SEEDS = 2
+# Options that are from 0 to below 1; all other numbers are above 0.
+FRACTIONS = (
+    "label_smoothing",
+    "word_dropout",
+    "embedding_dropout",
+    "encoder_dropout",
+    "head_dropout",
+)
+MAY_BE_ZERO = ("weight_decay", "averaging")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The sizes of the model."""
+
+    embedding_dim: int = 32
+    """Width of the embeddings and of the encoders."""
+    feedforward_dim: int = 64
+    """Width of the dense layer inside an encoder, under the activation."""
+    head_dim: int = 64
+    """Width of the dense layer before the output, under the activation."""
+    encoders: int = 1
+    """How many Transformer encoders are stacked."""
+    heads: int = 4
+    """Attention heads of an encoder; they divide --embedding-dim."""
+    vocabulary_size: int = 10000
+    """Words known at most: the most frequent of the training texts."""
+    sequence_length: int | None = None
+    """Words read of a text; by default enough for 95% of the training texts,
+    and at most 256."""
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How the model is trained: the same for every activation."""
+
+    epochs: int = 7
+    """Passes over the training texts; the one most accurate on the
+    validation is kept."""
+    batch_size: int = 128
+    """Texts a step."""
+    learning_rate: float = 0.003
+    """Of AdamW."""
+    weight_decay: float = 0.01
+    """Of AdamW."""
+    label_smoothing: float = 0.2
+    """Of the cross-entropy."""
+    word_dropout: float = 0.3
+    """Fraction of the words hidden from each text in training."""
+    embedding_dropout: float = 0.5
+    """Fraction of the embeddings' values dropped."""
+    encoder_dropout: float = 0.1
+    """Fraction dropped in the encoders."""
+    head_dropout: float = 0.3
+    """Fraction dropped before and after the dense layer of the head."""
+    averaging: float = 0.6
+    """Epochs over which weights are averaged, exponentially; 0 for not."""
+
+
+@dataclass(frozen=True)
+class SentimentOptions:
+    """Trains a small Transformer with each activation, and compares them."""
+
+    activations: tuple[str, ...] = ("relu", "gelu", "silu", "mish", "serf")
+    """Names that Keras knows, and serf."""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """One trial of each activation is run for each of these."""
+    dataset: str = "rotten_tomatoes"
+    """rotten_tomatoes (12,752 short reviews, no download), imdb (50,000 long
+    ones, 80 MB) or the path of your own .csv or .tsv file in UTF-8."""
+    text_column: str = "text"
+    """Column of the texts in your own file."""
+    label_column: str = "label"
+    """Column of the labels in your own file; two labels or more."""
+    data_dir: Path | None = None
+    """Folder where you placed aclImdb_v1.tar.gz by hand, for imdb."""
+    out: Path | None = None
+    """Folder to write; by default runs/sentiment/ and the dataset's name. The
+    same command, given again, goes on where it was stopped."""
+    backend: Literal["tensorflow", "jax", "torch"] | None = None
+    """What Keras runs on; by default what KERAS_BACKEND says."""
+    quick: bool = False
+    """A try-out in seconds: 640 texts, 1 epoch, the first 2 seeds at most. Its
+    scores mean nothing."""
+    model: ModelConfig = field(default_factory=ModelConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """Prints label, probability and text for each text given."""
+
+    texts: tyro.conf.Positional[tuple[str, ...]]
+    """What to read."""
+    activation: str | None = None
+    """Whose model; by default the best on the validation."""
+    out: Path | None = None
+    """Folder of the study; by default the latest in runs/sentiment/."""
+    backend: Literal["tensorflow", "jax", "torch"] | None = None
+    """What Keras runs on; any one reads what another has trained."""
+
+
+@dataclass(frozen=True)
+class SentimentTask:
+    """Trains and scores one classifier of texts.
+
+    Args:
+        dataset: The texts.
+        model: Its sizes.
+        training: How to train it.
+    """
+
+    dataset: "TextClassification"
+    model: ModelConfig = field(default_factory=ModelConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    tokenizer: "Tokenizer" = field(init=False, repr=False)
+    sequence_length: int = field(init=False)
+
+    objective = "validation_accuracy"
+
+    def __post_init__(self) -> None:
+        tokenizer = learn_tokenizer(
+            self.dataset.train.texts, self.model.vocabulary_size
+        )
+        length = self.model.sequence_length or length_for(
+            tokenizer, self.dataset.train.texts
+        )
+        object.__setattr__(self, "tokenizer", tokenizer)
+        object.__setattr__(self, "sequence_length", length)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of a trial."""
+        return self.training.epochs
+
+    def config(self) -> dict[str, Any]:
+        """Returns all that decides a trial's result, besides the trial.
+
+        Returns:
+            Sizes, training and the digest of the data.
+        """
+        return {
+            "task": "sentiment",
+            "dataset": self.dataset.name,
+            "dataset_digest": self.dataset.digest(),
+            "texts": {
+                "train": len(self.dataset.train),
+                "validation": len(self.dataset.validation),
+                "test": len(self.dataset.test),
+            },
+            "model": {
+                **asdict(self.model),
+                "sequence_length": self.sequence_length,
+            },
+            "training": asdict(self.training),
+        }
+
+    def run(self, trial: "Trial", on_epoch: "OnEpoch") -> "Outcome":
+        """Trains one model and scores it once on the test.
+
+        The seed decides initial weights, order of the data, hidden words and
+        dropout: at the same seed they are the same for every activation. On a
+        CPU the same trial gives the same curves again; on a GPU no backend
+        promises so, for its sums may be taken in any order.
+
+        Args:
+            trial: Its settings hold the `activation`.
+            on_epoch: Is called after each epoch.
+
+        Returns:
+            Accuracy, macro-F1 and loss on the test, those of the validation
+            at the epoch kept (its most accurate), and all curves.
+
+        Raises:
+            DivergedError: The loss is not finite.
+        """
+        import keras
+        import numpy as np
+
+        from demos.study import DivergedError
+        from demos.study import Outcome
+
+        def after_epoch(epoch: int, logs: dict[str, float] | None) -> None:
+            for name, value in (logs or {}).items():
+                if not np.isfinite(value):
+                    raise DivergedError(
+                        f"{name} is {value} after epoch {epoch + 1}"
+                    )
+            on_epoch(epoch + 1, logs or {})
+
+        keras.backend.clear_session()
+        keras.utils.set_random_seed(trial.seed)
+        model = build(
+            trial.settings["activation"],
+            len(self.dataset.label_names),
+            self.tokenizer.get_vocab_size(),
+            self.sequence_length,
+            self.model,
+            self.training,
+        )
+        batches = shuffled_batches(
+            *self._arrays(self.dataset.train),
+            batch_size=self.training.batch_size,
+            word_dropout=self.training.word_dropout,
+            seed=trial.seed,
+        )
+        averaged_steps = self.training.averaging * len(batches)
+        model.compile(
+            keras.optimizers.AdamW(
+                self.training.learning_rate,
+                weight_decay=self.training.weight_decay,
+                use_ema=averaged_steps > 1,
+                ema_momentum=1 - 1 / max(1, averaged_steps),
+            ),
+            keras.losses.CategoricalCrossentropy(
+                label_smoothing=self.training.label_smoothing
+            ),
+            metrics=["accuracy"],
+        )
+        history = model.fit(
+            batches,
+            epochs=self.epochs,
+            validation_data=self._arrays(self.dataset.validation),
+            validation_batch_size=self.training.batch_size,
+            verbose=0,
+            callbacks=[
+                # First, so that the others see the averaged weights.
+                *([keras.callbacks.SwapEMAWeights()] * (averaged_steps > 1)),
+                keras.callbacks.LambdaCallback(on_epoch_end=after_epoch),
+                keras.callbacks.EarlyStopping(
+                    "val_accuracy",
+                    mode="max",
+                    patience=self.epochs,
+                    restore_best_weights=True,
+                ),
+            ],
+        ).history
+        metrics = {
+            f"{prefix}{name}": value
+            for prefix, split in (
+                ("", self.dataset.test),
+                ("validation_", self.dataset.validation),
+            )
+            for name, value in score(
+                split.labels,
+                probabilities(
+                    model,
+                    self._arrays(split)[0],
+                    self.training.batch_size,
+                ),
+            ).items()
+        }
+        return Outcome(metrics, history, model.count_params(), model.save)
+
+    def save_assets(self, folder: Path) -> None:
+        """Writes `tokenizer.json` and `labels.json`, to read raw text with.
+
+        Args:
+            folder: Where the models are saved too.
+        """
+        from demos.study import write_json
+        from demos.study import write_text
+
+        write_text(folder / "tokenizer.json", self.tokenizer.to_str(True))
+        write_json(folder / "labels.json", self.dataset.label_names)
+
+    def baselines(self) -> dict[str, dict[str, float]]:
+        """Scores what any model should beat, on the same test.
+
+        Returns:
+            By name: always the most frequent label of the training texts
+            (with their frequencies as probabilities), and logistic regression
+            over TF-IDF of the words, both with scikit-learn's defaults.
+        """
+        from sklearn.dummy import DummyClassifier
+        from sklearn.feature_extraction.text import TfidfVectorizer
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+
+        models = {
+            "majority class": DummyClassifier(strategy="prior"),
+            "TF-IDF + logistic regression": make_pipeline(
+                TfidfVectorizer(), LogisticRegression(max_iter=1000)
+            ),
+        }
+        train, test = self.dataset.train, self.dataset.test
+        return {
+            name: score(
+                test.labels,
+                model.fit(train.texts, train.labels).predict_proba(test.texts),
+            )
+            for name, model in models.items()
+        }
+
+    def _arrays(self, split: "Split") -> tuple["np.ndarray", "np.ndarray"]:
+        import numpy as np
+
+        inputs = encode(self.tokenizer, split.texts, self.sequence_length)
+        one_hot = np.eye(len(self.dataset.label_names), dtype="float32")
+        return inputs, one_hot[list(split.labels)]
+
+
+def learn_tokenizer(texts: Sequence[str], vocabulary_size: int) -> "Tokenizer":
+    """Learns which words there are.
+
+    Args:
+        texts: The training texts.
+        vocabulary_size: How many words to know at most. A word that occurs
+            once is not known.
+
+    Returns:
+        A tokenizer of words in lower case without accents; 0 pads, 1 stands
+        for any unknown word.
+    """
+    from tokenizers import Tokenizer
+    from tokenizers import models
+    from tokenizers import normalizers
+    from tokenizers import pre_tokenizers
+    from tokenizers import trainers
+
+    tokenizer = Tokenizer(models.WordLevel(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer()  # pyright: ignore
+    tokenizer.pre_tokenizer = (  # pyright: ignore
+        pre_tokenizers.BertPreTokenizer()
+    )
+    tokenizer.train_from_iterator(
+        texts,
+        trainers.WordLevelTrainer(
+            vocab_size=vocabulary_size,
+            min_frequency=2,
+            special_tokens=["[PAD]", "[UNK]"],
+            show_progress=False,
+        ),
+    )
+    return tokenizer
+
+
+def length_for(tokenizer: "Tokenizer", texts: Sequence[str]) -> int:
+    """Returns the tokens that 95% of the texts fit in, or 256 if that is more.
+
+    Args:
+        tokenizer: Counts the tokens.
+        texts: The training texts.
+
+    Returns:
+        The length, at least 1.
+    """
+    import numpy as np
+
+    lengths = [len(encoding.ids) for encoding in tokenizer.encode_batch(texts)]
+    return int(np.clip(np.quantile(lengths, 0.95), 1, LONGEST))
+
+
+def encode(
+    tokenizer: "Tokenizer", texts: Sequence[str], sequence_length: int
+) -> "np.ndarray":
+    """Turns texts into what the model reads.
+
+    Args:
+        tokenizer: The tokenizer.
+        texts: The texts.
+        sequence_length: Longer texts are cut there, shorter ones padded.
+
+    Returns:
+        int32, shape `(len(texts), sequence_length)`. The first is never
+        padding, not even of an empty text, so that there is something to pool.
+    """
+    import numpy as np
+
+    inputs = np.full((len(texts), sequence_length), PADDING, "int32")
+    inputs[:, 0] = UNKNOWN
+    for row, encoding in zip(
+        inputs, tokenizer.encode_batch(texts), strict=True
+    ):
+        ids = encoding.ids[:sequence_length]
+        row[: len(ids)] = ids
+    return inputs
+
+
+def build(
+    activation: str,
+    labels: int,
+    vocabulary_size: int,
+    sequence_length: int,
+    sizes: ModelConfig,
+    training: TrainingConfig,
+) -> Any:
+    """Builds the classifier: embeddings, encoders, mean, dense head, softmax.
+
+    Args:
+        activation: Of the encoders' dense layers and of the head's.
+        labels: How many there are.
+        vocabulary_size: Tokens there are, padding and unknown included.
+        sequence_length: Tokens of an input.
+        sizes: All other sizes.
+        training: Its dropout.
+
+    Returns:
+        A `keras.Model` of int32 `(batch, sequence_length)` to probabilities
+        `(batch, labels)`.
+    """
+    import keras
+    import keras_hub
+
+    inputs = keras.Input((sequence_length,), dtype="int32", name="tokens")
+    mask = keras.ops.not_equal(inputs, PADDING)
+    # KerasHub's defaults mislead the type checker: hence `layers: Any`.
+    layers: Any = keras_hub.layers
+    x = layers.TokenAndPositionEmbedding(
+        vocabulary_size,
+        sequence_length,
+        sizes.embedding_dim,
+        # Wider than Keras' own 0.05, with which the first epochs learn little.
+        embeddings_initializer=keras.initializers.RandomNormal(stddev=0.2),
+    )(inputs)
+    x = keras.layers.Dropout(training.embedding_dropout)(x)
+    for _ in range(sizes.encoders):
+        x = layers.TransformerEncoder(
+            sizes.feedforward_dim,
+            sizes.heads,
+            dropout=training.encoder_dropout,
+            activation=activation,
+        )(x, padding_mask=mask)
+    x = keras.layers.GlobalAveragePooling1D()(x, mask=mask)
+    x = keras.layers.Dropout(training.head_dropout)(x)
+    x = keras.layers.Dense(sizes.head_dim, activation=activation)(x)
+    x = keras.layers.Dropout(training.head_dropout)(x)
+    outputs = keras.layers.Dense(labels, activation="softmax")(x)
+    return keras.Model(inputs, outputs, name="sentiment")
+
+
+def probabilities(
+    model: Any, inputs: "np.ndarray", batch_size: int
+) -> "np.ndarray":
+    """Asks a model, in batches of one shape so that one is compiled.
+
+    Args:
+        model: What `build` returns.
+        inputs: Tokens, shape `(texts, sequence_length)`.
+        batch_size: Texts a batch.
+
+    Returns:
+        Shape `(texts, labels)`.
+    """
+    import numpy as np
+
+    missing = -len(inputs) % batch_size
+    filled = np.pad(inputs, ((0, missing), (0, 0)), mode="edge")
+    answers = model.predict(filled, batch_size=batch_size, verbose=0)
+    return answers[: len(inputs)]
+
+
+def shuffled_batches(
+    inputs: "np.ndarray",
+    targets: "np.ndarray",
+    batch_size: int,
+    word_dropout: float,
+    seed: int,
+) -> Any:
+    """Serves an epoch after another, each in its own order.
+
+    NumPy draws the order and the words to hide, so they depend on the seed
+    alone: not on backend, activation or model.
+
+    Args:
+        inputs: Tokens, shape `(texts, sequence_length)`.
+        targets: One-hot labels, shape `(texts, labels)`.
+        batch_size: Texts a batch. What is left over at the end of an epoch is
+            not served in it, so that all batches have one shape to compile.
+        word_dropout: Fraction of the tokens replaced by the unknown one.
+        seed: Decides all that is drawn.
+
+    Returns:
+        A `keras.utils.PyDataset`.
+    """
+    import keras
+    import numpy as np
+
+    batch_size = min(batch_size, len(inputs))
+
+    class Batches(keras.utils.PyDataset):
+        def __init__(self) -> None:
+            super().__init__()
+            self._epoch = 0
+
+        def __len__(self) -> int:
+            return len(inputs) // batch_size
+
+        def __getitem__(self, index: int):
+            # The order is that of the epoch, the words that of the batch:
+            # whichever is asked for first, the answer is the same.
+            order = np.random.default_rng([seed, self._epoch])
+            rows = order.permutation(len(inputs))
+            rows = rows[index * batch_size : (index + 1) * batch_size]
+            words = np.random.default_rng([seed, self._epoch, index])
+            hidden = words.random(inputs[rows].shape) < word_dropout
+            hidden &= inputs[rows] != PADDING
+            return np.where(hidden, UNKNOWN, inputs[rows]), targets[rows]
+
+        def on_epoch_end(self) -> None:
+            self._epoch += 1
+
+    return Batches()
+
+
+def score(labels: Sequence[int], probabilities: Any) -> dict[str, float]:
+    """Scores predictions.
+
+    Args:
+        labels: Index of the true label of each text.
+        probabilities: Shape `(texts, labels)`.
+
+    Returns:
+        `accuracy`, `macro_f1` (mean of the F1 of the labels) and `loss`, the
+        mean cross-entropy in nats.
+    """
+    import numpy as np
+    from sklearn.metrics import accuracy_score
+    from sklearn.metrics import f1_score
+    from sklearn.metrics import log_loss
+
+    from demos.study import DivergedError
+
+    probabilities = np.asarray(probabilities, "float64")
+    if not np.isfinite(probabilities).all():
+        raise DivergedError("the model answers what is not a number")
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    every = range(probabilities.shape[1])
+    chosen = probabilities.argmax(axis=1)
+    return {
+        "accuracy": float(accuracy_score(labels, chosen)),
+        "macro_f1": float(
+            f1_score(
+                labels,
+                chosen,
+                labels=every,
+                average="macro",
+                zero_division=0,  # pyright: ignore[reportArgumentType]
+            )
+        ),
+        "loss": float(log_loss(labels, probabilities, labels=every)),
+    }
+
+
+def quick_part(dataset: "TextClassification") -> "TextClassification":
+    """Takes a few texts of a dataset, evenly spaced.
+
+    Args:
+        dataset: The dataset.
+
+    Returns:
+        640 texts to train on and 160 in each of the other splits, at most;
+        named so that nobody takes it for the whole.
+    """
+
+    def part(split: "Split", count: int) -> "Split":
+        rows = range(0, len(split), max(1, -(-len(split) // count)))
+        return take(split.texts, split.labels, rows)
+
+    from demos.datasets import take
+
+    return replace(
+        dataset,
+        name=f"{dataset.name}-quick",
+        train=part(dataset.train, QUICK_TRAIN),
+        validation=part(dataset.validation, QUICK_OTHER),
+        test=part(dataset.test, QUICK_OTHER),
+    )
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs `python -m demos sentiment ...`.
+
+    Args:
+        arguments: What follows `sentiment`.
+
+    Returns:
+        The exit code: 0, or 1 when no trial was finished.
+
+    Raises:
+        UserError: The input is at fault; nothing was written.
+    """
+    if arguments and arguments[0] == "predict":
+        command = f"{COMMAND} predict"
+        return predict(parse(PredictOptions, arguments[1:], command))
+    notes = f'Afterwards: {COMMAND} predict "a text" ... (see its --help)'
+    return compare(parse(SentimentOptions, arguments, COMMAND, notes))
+
+
+def compare(options: SentimentOptions) -> int:
+    """Trains with every activation and seed, and reports.
+
+    Args:
+        options: The command line.
+
+    Returns:
+        The exit code.
+    """
+    from demos.datasets import load
+    from demos.study import Study
+    from demos.study import check_writable
+    from demos.study import grid
+
+    check(options)
+    check_writable(options.out or RUNS)
+    choose_backend(options.backend)
+    dataset = load(
+        options.dataset,
+        options.text_column,
+        options.label_column,
+        options.data_dir,
+    )
+    start_keras()
+    check_activations(options.activations)
+
+    from demos import report
+    from demos.progress import Progress
+
+    training, seeds = options.training, options.seeds
+    if options.quick:
+        dataset = quick_part(dataset)
+        training = replace(training, epochs=1)
+        seeds = seeds[:QUICK_SEEDS]
+    task = SentimentTask(dataset, options.model, training)
+    study = Study.open(task, options.out, RUNS / dataset.name)
+    trials = grid({"activation": options.activations}, seeds)
+    pending = study.pending(trials)
+    say(describe(dataset))
+    say(
+        f"{study.folder}: {len(trials) - len(pending)} of {len(trials)} trials "
+        f"finished before, {len(pending)} to run"
+    )
+    with Progress(len(pending), task.epochs) as progress:
+        results = study.run(trials, progress)
+    if all(result.reason for result in results):
+        say("error: no trial was finished")
+        return 1
+    try:
+        text = report.write(
+            study.folder,
+            results,
+            task.baselines(),
+            presentation(dataset, options.quick),
+        )
+    except OSError as error:
+        raise UserError(f"{study.folder} cannot be written: {error}") from None
+    print(text)
+    return 0
+
+
+def predict(options: PredictOptions) -> int:
+    """Labels texts with a model that `compare` has saved.
+
+    Args:
+        options: The command line.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        UserError: There is no text, no study or no such model.
+    """
+    if not options.texts:
+        raise UserError(
+            f'Expected at least one text: {COMMAND} predict "a text" ...'
+        )
+    from demos.study import best
+    from demos.study import gather
+
+    folder = options.out or latest_study()
+    results = [
+        result
+        for result in gather(folder)
+        if options.activation in (None, result.label)
+    ]
+    if not results:
+        whose = f" with {options.activation}" if options.activation else ""
+        raise UserError(
+            f"{folder} holds no finished trial{whose}; train with: {COMMAND}"
+        )
+    chosen = best(results, SentimentTask.objective)
+    path = folder / f"{chosen.label}.keras"
+    choose_backend(options.backend)
+    start_keras()
+
+    import keras
+    from tokenizers import Tokenizer
+
+    try:
+        model: Any = keras.saving.load_model(path)
+        tokenizer = Tokenizer.from_str(
+            (folder / "tokenizer.json").read_text(encoding="utf-8")
+        )
+        label_names = json.loads((folder / "labels.json").read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{path} and what belongs to it cannot be read: {error}"
+        ) from None
+    say(
+        f"{path}: seed {chosen.seed}, validation accuracy "
+        f"{chosen.metrics[SentimentTask.objective]:.3f}"
+    )
+    inputs = encode(tokenizer, options.texts, model.input_shape[1])
+    width = max(map(len, label_names))
+    for text, row in zip(
+        options.texts, model.predict(inputs, verbose=0), strict=True
+    ):
+        print(f"{label_names[row.argmax()]:{width}}  {row.max():.3f}  {text}")
+    return 0
+
+
+def check(options: SentimentOptions) -> None:
+    """Checks what can be checked without Keras.
+
+    Args:
+        options: The command line.
+
+    Raises:
+        UserError: An option has no possible meaning.
+    """
+    for name in ("activations", "seeds"):
+        values = getattr(options, name)
+        if not values or len(set(values)) < len(values):
+            raise UserError(
+                f"Expected --{name} to be at least one, each once. "
+                f"Received: {' '.join(map(str, values)) or 'none'}"
+            )
+    if not all(0 <= seed < 2**32 for seed in options.seeds):
+        raise UserError(
+            "Expected --seeds to be from 0 to 4294967295. "
+            f"Received: {' '.join(map(str, options.seeds))}"
+        )
+    for part in (options.model, options.training):
+        for item in fields(part):
+            value = getattr(part, item.name)
+            flag = f"--{item.name.replace('_', '-')}"
+            if item.name in FRACTIONS:
+                if not 0 <= value < 1:
+                    raise UserError(
+                        f"Expected {flag} to be from 0 to below 1. "
+                        f"Received: {value}"
+                    )
+            elif value is None or (value == 0 and item.name in MAY_BE_ZERO):
+                continue
+            elif not 0 < value < float("inf"):
+                raise UserError(
+                    f"Expected {flag} to be above 0. Received: {value}"
+                )
+    if options.model.embedding_dim % options.model.heads:
+        raise UserError(
+            "Expected --heads to divide --embedding-dim. Received: "
+            f"{options.model.heads} and {options.model.embedding_dim}"
+        )
+    if options.model.vocabulary_size < 3:
+        raise UserError(
+            "Expected --vocabulary-size to be at least 3: padding, unknown "
+            f"and a word. Received: {options.model.vocabulary_size}"
+        )
+
+
+def latest_study() -> Path:
+    """Finds the study that was begun last.
+
+    Returns:
+        Its folder in `runs/sentiment/`.
+
+    Raises:
+        UserError: There is none.
+    """
+    found = list(RUNS.glob("*/study.json"))
+    if not found:
+        raise UserError(f"{RUNS} holds no study; train with: {COMMAND}")
+    return max(found, key=lambda path: path.stat().st_mtime).parent
+
+
+def describe(dataset: "TextClassification") -> str:
+    """Describes a dataset in a line.
+
+    Args:
+        dataset: The dataset.
+
+    Returns:
+        Its name, sizes, labels and notes.
+    """
+    sizes = (
+        f"{dataset.name}: {len(dataset.train)} texts to train on, "
+        f"{len(dataset.validation)} to validate, {len(dataset.test)} to test"
+    )
+    labels = f"labels {', '.join(dataset.label_names)}"
+    return "; ".join([sizes, labels, *dataset.notes])
+
+
+def presentation(
+    dataset: "TextClassification", quick: bool
+) -> "report.Presentation":
+    """Says how the report is to call things.
+
+    Args:
+        dataset: Where the results come from.
+        quick: Whether the run was a mere try-out.
+
+    Returns:
+        Titles, metrics and notes.
+    """
+    from demos import report
+
+    notes = [describe(dataset)]
+    if quick:
+        notes.insert(
+            0, "QUICK RUN: few texts, 1 epoch; the scores mean nothing"
+        )
+    return report.Presentation(
+        title=f"Sentiment: {dataset.name}",
+        metrics=(
+            report.Metric("accuracy", "accuracy"),
+            report.Metric("macro_f1", "macro-F1"),
+            report.Metric("loss", "loss", higher_is_better=False),
+        ),
+        curve="val_accuracy",
+        curve_label="validation accuracy",
+        notes=tuple(notes),
+    )
+
+
+def say(line: str) -> None:
+    """Prints a line for whoever watches; results alone go to stdout.
+
+    Args:
+        line: The line.
+    """
+    print(line, file=sys.stderr)

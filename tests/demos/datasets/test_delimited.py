@@ -1,0 +1,116 @@
+"""The user's own file: what is read, left out and refused."""
+
+import pytest
+
+from demos.datasets import delimited
+from demos.datasets import load
+from demos.errors import UserError
+
+
+def write(path, rows, header="text,label"):
+    path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def rows_of(labels, count):
+    return [
+        f"text {label} {i},{label}" for label in labels for i in range(count)
+    ]
+
+
+def test_three_labels_in_fixed_proportions(tmp_path):
+    path = write(tmp_path / "mine.csv", rows_of("cab", 20))
+    dataset = delimited.load(path, "text", "label")
+    assert dataset.name == "mine"
+    assert dataset.label_names == ("a", "b", "c")
+    assert [
+        [split.labels.count(label) for label in range(3)]
+        for split in (dataset.train, dataset.validation, dataset.test)
+    ] == [[16] * 3, [2] * 3, [2] * 3]
+    for split in (dataset.train, dataset.validation, dataset.test):
+        for text, label in zip(split.texts, split.labels, strict=True):
+            assert text.split()[1] == dataset.label_names[label]
+    assert dataset == delimited.load(path, "text", "label")
+
+
+def test_repeated_and_incomplete_rows_are_left_out_and_counted(tmp_path):
+    rows = rows_of("ab", 10)
+    repeated = ["text a 0,a", "text a 0,b"]
+    incomplete = [",a", "   ,b", "alone,", "NA"]
+    path = write(tmp_path / "mine.csv", [*rows, *repeated, *incomplete])
+    dataset = delimited.load(path, "text", "label")
+    texts = [
+        text
+        for split in (dataset.train, dataset.validation, dataset.test)
+        for text in split.texts
+    ]
+    assert len(texts) == len(set(texts)) == 20
+    assert dataset.notes == (
+        "4 of 26 rows left out: rows with an empty text or label",
+        "2 of 26 rows left out: rows that repeat a text",
+    )
+
+
+def test_words_that_pandas_takes_for_missing_are_text(tmp_path):
+    rows = [*rows_of("ab", 10), "NA,a", "null,b"]
+    dataset = delimited.load(write(tmp_path / "x.csv", rows), "text", "label")
+    assert dataset.notes == ()
+
+
+def test_tabs_quotes_and_other_columns(tmp_path):
+    rows = [f'{i}\t"said ""{i}"", then\nleft"\t{i % 2}' for i in range(40)]
+    path = write(tmp_path / "mine.TSV", rows, "id\treview\tstars")
+    dataset = load(str(path), "review", "stars")
+    assert dataset.label_names == ("0", "1")
+    assert any("\n" in text for text in dataset.train.texts)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_name(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text(
+        "\n".join(["text,label", *rows_of("ab", 10)]), encoding="utf-8-sig"
+    )
+    assert delimited.load(path, "text", "label").label_names == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "is empty"),
+        (b"text,label\n", "is empty"),
+        (b"text,label\n,\n", "no row with both"),
+        (b"review,label\nfine,a\n", "review, label. Received: 'text'"),
+        (b"text,stars\nfine,a\n", "text, stars. Received: 'label'"),
+        (b"text,label\nfine,a\ngood,a\n", "'a' only"),
+        (b"text,label\nfine,a\ngood,b\n", "at least 10 different texts"),
+        (b"text,label\ncaf\xe9,a\n", "not UTF-8"),
+        (b'text,label\n"never closed,a\n', "not a table"),
+        (b"text,label\na,b,c,d\nx,y\n", "not a table"),
+        (b"PK\x03\x04\x00\x00\xff\xfe\x00", "not UTF-8"),
+    ],
+)
+def test_unusable_files(tmp_path, content, says):
+    path = tmp_path / "mine.csv"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=says) as caught:
+        delimited.load(path, "text", "label")
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["missing.csv", "folder.csv"])
+def test_what_is_no_file(tmp_path, name):
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(UserError, match="to be a file"):
+        load(str(tmp_path / name))
+
+
+def test_one_column_cannot_be_both(tmp_path):
+    path = write(tmp_path / "mine.csv", rows_of("ab", 10))
+    with pytest.raises(UserError, match="to differ"):
+        delimited.load(path, "text", "text")
+
+
+def test_unknown_dataset_lists_the_known():
+    with pytest.raises(UserError, match="rotten_tomatoes, imdb"):
+        load("imbd")

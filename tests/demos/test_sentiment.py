@@ -1,0 +1,325 @@
+"""The sentiment demo, from the command line: trained, resumed, asked."""
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from tokenizers import Tokenizer
+
+from demos import sentiment
+from demos.__main__ import main
+from demos.datasets import Split
+from demos.datasets import TextClassification
+from demos.datasets import load
+from demos.study import Trial
+from demos.study import gather
+
+BACKENDS = {"tensorflow", "jax", "torch"}
+
+
+@pytest.fixture
+def task(sentences):
+    """A task on a few easy sentences."""
+    rows = sentences(160)
+    train, validation, test = (
+        Split(
+            tuple(text for text, _ in part),
+            tuple(int(label == "good") for _, label in part),
+        )
+        for part in (rows[:96], rows[96:128], rows[128:])
+    )
+    return sentiment.SentimentTask(
+        TextClassification("small", ("bad", "good"), train, validation, test),
+        sentiment.ModelConfig(embedding_dim=8, heads=2),
+        sentiment.TrainingConfig(epochs=2),
+    )
+
+
+def test_a_run_writes_all_that_it_promises(study):
+    names = {
+        str(path.relative_to(study)) for path in study.rglob("*.*") if path
+    }
+    trials = {
+        f"trials/{activation}-seed{seed}.json"
+        for activation in ("relu", "serf")
+        for seed in (0, 1)
+    }
+    assert names == trials | {
+        "study.json",
+        "table.csv",
+        "table.md",
+        "figure.png",
+        "relu.keras",
+        "serf.keras",
+        "tokenizer.json",
+        "labels.json",
+    }
+    table = pd.read_csv(study / "table.csv").set_index("model")
+    assert list(table.index) == [
+        "relu",
+        "serf",
+        "majority class",
+        "TF-IDF + logistic regression",
+    ]
+    assert table.loc["serf", "seeds"] == 2
+    assert table.loc["majority class", "accuracy"] == 0.5
+    assert table.loc["serf", "accuracy"] > 0.9
+    report = (study / "table.md").read_text()
+    assert "no significant difference between serf and relu" in report
+
+
+def test_table_is_the_mean_of_the_trials(study):
+    table = pd.read_csv(study / "table.csv").set_index("model")
+    for metric in ("accuracy", "macro_f1", "loss"):
+        values = [
+            json.loads(path.read_text())["metrics"][metric]
+            for path in study.glob("trials/serf-*.json")
+        ]
+        assert table.loc["serf", metric] == pytest.approx(np.mean(values))
+
+
+def test_finished_trials_are_not_run_again(study, command, capsys):
+    def content():
+        return {
+            path: (path.stat().st_mtime_ns, path.read_bytes())
+            for path in [*study.glob("trials/*"), *study.glob("*.keras")]
+        }
+
+    before = content()
+    assert main(command) == 0
+    captured = capsys.readouterr()
+    assert "4 of 4 trials finished before, 0 to run" in captured.err
+    assert "**Verdict.**" in captured.out
+    assert content() == before
+
+
+def test_another_config_in_the_same_folder_is_refused(study, command, capsys):
+    before = sorted(study.rglob("*"))
+    assert main([*command, "--word-dropout", "0.25"]) == 2
+    assert "another --out" in capsys.readouterr().err
+    assert sorted(study.rglob("*")) == before
+
+
+def predict(study, backend, *arguments):
+    """Runs `predict` in a fresh process; returns its lines."""
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "demos", "sentiment", "predict"),
+            *("superb witty film", "dull stale plot", "", "--out", str(study)),
+            *arguments,
+        ],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "KERAS_BACKEND": backend},
+    )
+    assert done.returncode == 0, done.stderr
+    return [line.split("  ") for line in done.stdout.splitlines()]
+
+
+def test_predict_answers_in_a_fresh_process_on_any_backend(study):
+    backend = keras.backend.backend()
+    other = sorted(BACKENDS - {backend})[0]
+    lines = predict(study, backend, "--activation", "serf")
+    assert [line[0].strip() for line in lines] == ["good", "bad", lines[2][0]]
+    assert lines[0][2] == "superb witty film"
+    assert all(0.5 <= float(line[1]) <= 1 for line in lines)
+    pytest.importorskip(other)
+    theirs = predict(study, other, "--activation", "serf")
+    for ours, line in zip(lines, theirs, strict=True):
+        assert line[0] == ours[0]
+        assert float(line[1]) == pytest.approx(float(ours[1]), abs=2e-3)
+
+
+def test_predict_takes_the_best_on_the_validation(study, capsys):
+    assert main(["sentiment", "predict", "witty", "--out", str(study)]) == 0
+    captured = capsys.readouterr()
+    best = max(r.metrics["validation_accuracy"] for r in gather(study))
+    assert f"validation accuracy {best:.3f}" in captured.err
+    assert captured.out.count("\n") == 1
+
+
+def test_saved_model_is_the_best_trial(study, reviews):
+    dataset = load(str(reviews))
+    tokenizer = Tokenizer.from_file(str(study / "tokenizer.json"))
+    model: Any = keras.saving.load_model(study / "serf.keras")
+    trials = [result for result in gather(study) if result.label == "serf"]
+    metrics = max(
+        (result.metrics for result in trials),
+        key=lambda metrics: metrics["validation_accuracy"],
+    )
+    inputs = sentiment.encode(
+        tokenizer, dataset.test.texts, model.input_shape[1]
+    )
+    scores = sentiment.score(
+        dataset.test.labels, sentiment.probabilities(model, inputs, 32)
+    )
+    for name, value in scores.items():
+        assert metrics[name] == pytest.approx(value, rel=1e-4)
+    assert trials[0].parameters == model.count_params()
+
+
+def test_vocabulary_is_that_of_the_training_texts(study, reviews):
+    words = set(Tokenizer.from_file(str(study / "tokenizer.json")).get_vocab())
+    train = set(" ".join(load(str(reviews)).train.texts).split())
+    assert words - train == {"[PAD]", "[UNK]"}
+
+
+def test_same_seed_same_result_and_same_start(task):
+    curves = [
+        task.run(Trial({"activation": name}, seed), lambda *_: None).history
+        for name, seed in (("relu", 3), ("relu", 3), ("relu", 4))
+    ]
+    assert curves[0]["loss"] == pytest.approx(curves[1]["loss"], rel=1e-5)
+    assert curves[0]["loss"] != pytest.approx(curves[2]["loss"], rel=1e-5)
+
+    def weights(activation):
+        keras.utils.set_random_seed(3)
+        model = sentiment.build(activation, 2, 9, 5, task.model, task.training)
+        return model.get_weights()
+
+    for ours, theirs in zip(weights("serf"), weights("relu"), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_padding_does_not_change_the_answer(task):
+    model = sentiment.build("serf", 2, 50, 12, task.model, task.training)
+    tokens = np.zeros((2, 12), "int32")
+    tokens[0, :4] = 5, 6, 7, 8
+    tokens[1, 0] = sentiment.UNKNOWN
+    short = sentiment.build("serf", 2, 50, 4, task.model, task.training)
+    weights = model.get_weights()
+    place = next(i for i, w in enumerate(weights) if w.shape == (12, 8))
+    weights[place] = weights[place][:4]
+    short.set_weights(weights)
+    full = sentiment.probabilities(model, tokens, 4)
+    np.testing.assert_allclose(full.sum(axis=1), 1, rtol=1e-5)
+    np.testing.assert_allclose(
+        sentiment.probabilities(short, tokens[:, :4], 1), full, atol=1e-5
+    )
+
+
+def test_order_and_hidden_words_depend_on_the_seed_alone():
+    inputs = np.arange(2, 42, dtype="int32").reshape(10, 4)
+    targets = np.eye(2, dtype="float32")[[0, 1] * 5]
+
+    def epochs(seed):
+        batches = sentiment.shuffled_batches(inputs, targets, 3, 0.5, seed)
+        found = []
+        for _ in range(2):
+            found.append(np.stack([batches[i][0] for i in range(len(batches))]))
+            batches.on_epoch_end()
+        return found
+
+    first, second = epochs(0)
+    np.testing.assert_array_equal(epochs(0), [first, second])
+    assert not np.array_equal(first, second)
+    assert not np.array_equal(epochs(1)[0], first)
+    assert first.shape == (3, 3, 4)
+    assert 0.2 < np.mean(first == sentiment.UNKNOWN) < 0.8
+
+
+def test_divergence_is_reported_with_its_reason(tmp_path, reviews, capsys):
+    code = main(
+        [
+            *("sentiment", "--dataset", str(reviews), "--out", str(tmp_path)),
+            *("--activations", "exponential", "--seeds", "0"),
+            *("--learning-rate", "1e30", "--epochs", "1"),
+        ]
+    )
+    captured = capsys.readouterr()
+    assert code == 1
+    assert "failed: DivergedError" in captured.err
+    record = json.loads(
+        (tmp_path / "trials/exponential-seed0.json").read_text()
+    )
+    assert record["reason"].startswith("DivergedError")
+    assert not list(tmp_path.rglob("*.keras"))
+
+
+def test_quick_is_marked(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["sentiment", "--quick", "--activations", "serf"]) == 0
+    folder = tmp_path / "runs/sentiment/rotten_tomatoes-quick"
+    assert "QUICK RUN" in (folder / "table.md").read_text()
+    assert len(list(folder.glob("trials/serf-seed?.json"))) == 2
+    capsys.readouterr()
+    assert main(["sentiment", "predict", "a dark, dull thriller"]) == 0
+    assert "a dark, dull thriller" in capsys.readouterr().out
+
+
+BAD_OPTIONS = {
+    "unknown activation": ["--activations", "relu", "swerf"],
+    "repeated activation": ["--activations", "relu", "relu"],
+    "no activation": ["--activations"],
+    "repeated seed": ["--seeds", "1", "1"],
+    "negative seed": ["--seeds", "-1"],
+    "seed that is no number": ["--seeds", "one"],
+    "unknown flag": ["--sedes", "1"],
+    "unknown dataset": ["--dataset", "imbd"],
+    "missing file": ["--dataset", "missing.csv"],
+    "missing column": ["--dataset", "good.csv", "--text-column", "review"],
+    "empty file": ["--dataset", "empty.csv"],
+    "one class": ["--dataset", "one.csv"],
+    "not text": ["--dataset", "binary.csv"],
+    "no archive": ["--dataset", "imdb", "--data-dir", "."],
+    "no epochs": ["--epochs", "0"],
+    "no texts a step": ["--batch-size", "-3"],
+    "all words hidden": ["--word-dropout", "1"],
+    "not a rate": ["--learning-rate", "nan"],
+    "heads": ["--heads", "5"],
+    "tiny vocabulary": ["--vocabulary-size", "2"],
+    "unknown backend": ["--backend", "theano"],
+    "another backend": ["--backend", "OTHER"],
+    "out is a file": ["--out", "good.csv"],
+    "out lies under a file": ["--out", "good.csv/below"],
+}
+
+
+@pytest.mark.parametrize(
+    "arguments", BAD_OPTIONS.values(), ids=BAD_OPTIONS.keys()
+)
+def test_bad_input_is_one_line_and_writes_nothing(
+    tmp_path, monkeypatch, capsys, sentences, arguments
+):
+    monkeypatch.chdir(tmp_path)
+    lines = [",".join(row) for row in sentences(40)]
+    (tmp_path / "good.csv").write_text("\n".join(["text,label", *lines]))
+    (tmp_path / "one.csv").write_text("\n".join(["text,label", *lines[::2]]))
+    (tmp_path / "empty.csv").touch()
+    (tmp_path / "binary.csv").write_bytes(b"\x89PNG\r\n\xff\x00\xfe")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*")}
+    other = sorted(BACKENDS - {keras.backend.backend()})[0]
+    arguments = [other if a == "OTHER" else a for a in arguments]
+    assert main(["sentiment", *arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("error: ")
+    assert captured.err.count("\n") == 1
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*")} == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["a text"],
+        ["a text", "--out", "nowhere"],
+        ["a text", "--activation", "swerf", "--out", "STUDY"],
+    ],
+)
+def test_predict_without_text_or_model(
+    tmp_path, monkeypatch, capsys, study, arguments
+):
+    monkeypatch.chdir(tmp_path)
+    arguments = [str(study) if a == "STUDY" else a for a in arguments]
+    assert main(["sentiment", "predict", *arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("error: ")
+    assert captured.err.count("\n") == 1

@@ -1,0 +1,176 @@
+"""The engine, with a task that takes no time."""
+
+import json
+from dataclasses import dataclass
+from dataclasses import field
+from typing import Any
+
+import pytest
+
+from demos.errors import UserError
+from demos.study import Outcome
+from demos.study import Study
+from demos.study import Trial
+from demos.study import gather
+from demos.study import grid
+
+TRIALS = grid({"activation": ["relu", "serf"]}, [0, 1])
+
+
+class Killed(BaseException):
+    """Ends a process, as far as a study can tell."""
+
+
+class Silent:
+    """Observes nothing."""
+
+    def trial_started(self, trial):
+        pass
+
+    def epoch_ended(self, epoch, logs):
+        pass
+
+    def trial_ended(self, result):
+        pass
+
+
+@dataclass
+class Fake:
+    """Scores what it is told to; an exception instead of a score is raised."""
+
+    scores: dict[str, Any] = field(default_factory=dict)
+    size: int = 1
+    ran: list[str] = field(default_factory=list)
+    objective = "validation"
+    epochs = 1
+
+    def config(self):
+        return {"size": self.size}
+
+    def save_assets(self, folder):
+        (folder / "assets.txt").write_text("assets")
+
+    def run(self, trial: Trial, on_epoch):
+        self.ran.append(trial.name)
+        score = self.scores.get(trial.name, 0.5)
+        if isinstance(score, BaseException):
+            raise score
+        on_epoch(1, {"score": score})
+        return Outcome(
+            {"validation": score},
+            {"score": [score]},
+            3,
+            lambda path: path.write_text(trial.name),
+        )
+
+
+def test_killed_half_way_it_goes_on_with_the_rest(tmp_path):
+    broken = Fake({"relu-seed1": Killed()})
+    with pytest.raises(Killed):
+        Study(broken, tmp_path).run(TRIALS, Silent())
+    kept = {p.name: p.read_bytes() for p in tmp_path.glob("trials/*.json")}
+    assert set(kept) == {"relu-seed0.json", "serf-seed0.json"}
+
+    again = Fake()
+    results = Study(again, tmp_path).run(TRIALS, Silent())
+    assert again.ran == ["relu-seed1", "serf-seed1"]
+    assert len(results) == 4
+    for name, content in kept.items():
+        assert (tmp_path / "trials" / name).read_bytes() == content
+
+
+def test_killed_between_model_and_record_it_keeps_the_best_model(tmp_path):
+    scores = {"relu-seed0": 0.3, "relu-seed1": 0.9, "serf-seed0": 0.8}
+    Study(Fake(scores), tmp_path).run(TRIALS, Silent())
+    # As if killed after the record and before the model was put in its place.
+    (tmp_path / "relu.keras").rename(tmp_path / "trials/relu-seed1.keras")
+    (tmp_path / "relu.keras").write_text("relu-seed0")
+
+    Study(Fake(scores), tmp_path).run(TRIALS, Silent())
+    assert (tmp_path / "relu.keras").read_text() == "relu-seed1"
+    assert (tmp_path / "serf.keras").read_text() == "serf-seed0"
+    assert not list(tmp_path.glob("trials/*.keras"))
+
+
+def test_failures_are_recorded_and_tried_again(tmp_path):
+    task = Fake({"relu-seed0": MemoryError("too\nlarge"), "serf-seed1": 1e999})
+    results = Study(task, tmp_path).run(TRIALS, Silent())
+    assert len(task.ran) == 4
+    assert [r.reason for r in results] == [
+        "MemoryError: too",
+        "",
+        "",
+        "DivergedError: validation is inf",
+    ]
+    assert not list(tmp_path.glob("trials/*tmp*"))
+    assert {(r.label, r.seed) for r in gather(tmp_path)} == {
+        ("serf", 0),
+        ("relu", 1),
+    }
+
+    again = Fake()
+    assert not any(
+        result.reason for result in Study(again, tmp_path).run(TRIALS, Silent())
+    )
+    assert again.ran == ["relu-seed0", "serf-seed1"]
+
+
+def test_another_config_is_never_mixed_in(tmp_path):
+    usual = tmp_path / "usual"
+    Study.open(Fake(), None, usual).run(TRIALS, Silent())
+    before = {p: p.read_bytes() for p in usual.rglob("*") if p.is_file()}
+    with pytest.raises(UserError, match="a study with other"):
+        Study.open(Fake(size=2), usual, usual)
+
+    other = Study.open(Fake(size=2), None, usual)
+    assert other.folder != usual
+    other.run(TRIALS, Silent())
+    assert before == {
+        p: p.read_bytes() for p in usual.rglob("*") if p.is_file()
+    }
+    assert Study.open(Fake(size=2), None, usual).pending(TRIALS) == []
+
+
+def test_a_study_can_grow(tmp_path):
+    Study(Fake(), tmp_path).run(TRIALS, Silent())
+    more = Fake()
+    trials = grid({"activation": ["relu", "serf", "mish"]}, [0, 1])
+    assert len(Study(more, tmp_path).run(trials, Silent())) == 6
+    assert more.ran == ["mish-seed0", "mish-seed1"]
+
+
+def test_a_grid_of_more_than_activations():
+    choices = {"activation": ["serf"], "dropout": [0.1, 0.2]}
+    assert [trial.name for trial in grid(choices, [7])] == [
+        "serf-dropout=0.1-seed7",
+        "serf-dropout=0.2-seed7",
+    ]
+
+
+def test_records_say_where_they_come_from(tmp_path):
+    import keras
+
+    Study(Fake(), tmp_path).run(TRIALS[:1], Silent())
+    record = json.loads((tmp_path / "trials/relu-seed0.json").read_text())
+    assert record["settings"] == {"activation": "relu"}
+    assert record["config"] == {"size": 1}
+    assert record["environment"]["backend"] == keras.backend.backend()
+    assert {"python", "keras", "keras_serf", "platform"} <= set(
+        record["environment"]
+    )
+
+
+@pytest.mark.parametrize("place", ["file", "file/below"])
+def test_a_file_in_the_way_is_found_before_anything_is_written(tmp_path, place):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(UserError, match="is a file"):
+        Study(Fake(), tmp_path / place)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["study.json", "trials/relu-seed0.json"])
+def test_a_damaged_record_is_named(tmp_path, name):
+    Study(Fake(), tmp_path).run(TRIALS, Silent())
+    (tmp_path / name).write_text("{")
+    with pytest.raises(UserError, match=name):
+        Study(Fake(), tmp_path).run(TRIALS, Silent())
