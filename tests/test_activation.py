@@ -42,7 +42,7 @@ def test_complex_numbers_are_refused():
     if keras.backend.backend() == "openvino":
         pytest.skip("OpenVINO has no complex tensors")
     # Before 3.6 Keras itself refuses them, with a ValueError.
-    with pytest.raises((TypeError, ValueError), match="dtype.*complex64"):
+    with pytest.raises((TypeError, ValueError), match=r"dtype.*complex64"):
         keras_serf.serf(np.array([1j], "complex64"))
 
 
