@@ -40,7 +40,7 @@ def serf(x: Any) -> Any:
 
     Reference:
 
-    - [Nag et al., 2023](https://arxiv.org/abs/2108.09598), section 3
+    - [Nag et al., 2023](https://arxiv.org/abs/2108.09598)
     """
     if isinstance(x, keras.KerasTensor):
         return _symbolic(x)

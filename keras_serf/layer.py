@@ -35,7 +35,7 @@ class Serf(keras.layers.Layer):
 
     Reference:
 
-    - [Nag et al., 2023](https://arxiv.org/abs/2108.09598), section 3
+    - [Nag et al., 2023](https://arxiv.org/abs/2108.09598)
     """
 
     def __init__(self, **kwargs: Any) -> None:

@@ -1,0 +1,182 @@
+"""The mathematics of Serf in NumPy float64: the reference of the tests.
+
+With s = softplus(x) = ln(1 + e^x), the paper defines
+
+    f(x) = x erf(s),
+    f'(x) = p(x) swish(x) + f(x)/x,
+    p(x) = (2 / sqrt(pi)) e^(-s^2).
+
+Arguments are arrays or numbers; results are float64 of the same shape.
+
+Reference: [Nag et al., 2023](https://arxiv.org/abs/2108.09598). Sections are
+named by their titles.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike
+from numpy.typing import NDArray
+
+from keras_serf.kernels import composed
+from keras_serf.kernels.math import Math
+
+try:
+    from scipy.special import erf
+except ImportError:  # Slower by far, and as exact.
+    erf = np.vectorize(math.erf, otypes=["float64"])
+
+Array = NDArray[np.float64]
+
+# The only minimum, to the last digit of float64: where f' = 0, and f there.
+MINIMUM = (-1.193059968928188, -0.3484374587596064)
+
+_NUMPY = Math(exp=np.exp, log1p=np.log1p, erf=erf, clip=np.clip, where=np.where)
+
+
+def serf(x: ArrayLike) -> Array:
+    """Computes f(x) = x erf(softplus(x)), the definition of Serf.
+
+    Args:
+        x: Real numbers of any shape.
+
+    Returns:
+        f, with f(-inf) = 0 and f(inf) = inf. Bounded below by its minimum,
+        unbounded above, smooth and not monotone (section "Properties").
+
+    Example:
+
+    >>> round(float(serf(1.0)), 6)
+    0.936722
+    """
+    return composed.value(_float64(x), _NUMPY)
+
+
+def derivative(x: ArrayLike) -> Array:
+    """Computes f'(x) = erf(s) + x p(x) sigmoid(x).
+
+    Args:
+        x: Real numbers of any shape.
+
+    Returns:
+        f', from 0 at -inf to 1 at inf, within [-0.13, 1.09] (section
+        "Properties": the first derivative and its preconditioner).
+
+    Example:
+
+    >>> round(float(derivative(0.0)), 6)
+    0.673041
+    """
+    return composed.slope(_float64(x), _NUMPY)
+
+
+def second_derivative(x: ArrayLike) -> Array:
+    """Computes f''(x) = p sigmoid (2 + x (1 - sigmoid - 2 s sigmoid)).
+
+    Not in the paper; the derivative of `derivative`.
+
+    Args:
+        x: Real numbers of any shape.
+
+    Returns:
+        f'', which is 0 at both ends.
+
+    Example:
+
+    >>> round(float(second_derivative(0.0)), 6)
+    0.697906
+    """
+    return composed.curvature(_float64(x), _NUMPY)
+
+
+def preconditioner(x: ArrayLike) -> Array:
+    """Computes p(x) = (2 / sqrt(pi)) e^(-softplus(x)^2).
+
+    In the paper's reading (section "Properties", on the preconditioner) p
+    weights Swish in the derivative of Serf and smooths the gradient:
+    f'(x) = p(x) swish(x) + f(x)/x.
+
+    Args:
+        x: Real numbers of any shape.
+
+    Returns:
+        p, falling from 2/sqrt(pi) at -inf to 0 at inf.
+
+    Example:
+
+    >>> round(float(preconditioner(0.0)), 6)
+    0.697906
+    """
+    s = np.log1p(_exp(x))
+    return 2 / math.sqrt(math.pi) * np.exp(-s * s)
+
+
+def swish(x: ArrayLike) -> Array:
+    """Computes Swish, x sigmoid(x), which Keras also calls SiLU.
+
+    Args:
+        x: Real numbers of any shape.
+
+    Returns:
+        Swish, with swish(-inf) = 0 and swish(inf) = inf.
+
+    Example:
+
+    >>> round(float(swish(1.0)), 6)
+    0.731059
+    """
+    u = _exp(x)
+    return np.maximum(x, composed.FLOOR) * (u / (1 + u))
+
+
+def second_moment(sigma: float = 1.0) -> float:
+    """Computes E[f(z)^2] for z normal with mean 0 and deviation `sigma`.
+
+    Args:
+        sigma: Standard deviation of the pre-activations, above 0.
+
+    Returns:
+        The moment, by Gauss-Hermite quadrature: to 1e-12 for `sigma` up to 2.
+
+    Raises:
+        ValueError: If `sigma` is not above 0 and finite.
+
+    Example:
+
+    >>> round(second_moment(), 6)
+    0.501423
+    """
+    if not 0 < sigma < math.inf:
+        raise ValueError(
+            f"Expected `sigma` to be above 0 and finite. Received: {sigma=}"
+        )
+    z, weights = np.polynomial.hermite_e.hermegauss(200)
+    moment = weights @ serf(sigma * z) ** 2 / math.sqrt(2 * math.pi)
+    return float(moment)
+
+
+def gain() -> float:
+    """Computes the gain that keeps the size of signals under N(0, 1).
+
+    Weights of variance gain^2 / fan_in make pre-activations of unit variance
+    from activations of pre-activations of unit variance, as sqrt(2) does for
+    ReLU ([He et al., 2015](https://arxiv.org/abs/1502.01852), section 2.2).
+
+    Returns:
+        1 / sqrt(E[f(z)^2]), z ~ N(0, 1).
+
+    Example:
+
+    >>> round(gain(), 6)
+    1.412205
+    """
+    return 1 / math.sqrt(second_moment())
+
+
+def _float64(x: ArrayLike) -> Array:
+    return np.asarray(x, "float64")
+
+
+def _exp(x: ArrayLike) -> Array:
+    # Above 40, sigmoid = 1 and p = 0 in float64.
+    return np.exp(np.clip(_float64(x), composed.FLOOR, 40.0))
