@@ -1,29 +1,28 @@
-"""Computes the coefficient tables of `rational.py` and certifies them.
+"""Computes the coefficient tables of `polynomial.py` and certifies them.
 
-Run by hand, `python -m keras_serf.kernels.fit`: fits in 60 digits with mpmath,
-rounds the coefficients, prints the error that remains, and rewrites the tables
-in place. The result is the same on every machine. Needs the `test` extra.
+Run by hand, `python -m keras_serf.kernels.fit`: fits in 40 digits with mpmath,
+rounds the coefficients to float32 and rewrites the tables in place. The result
+is the same on every machine. Needs the `test` extra.
 
-With u = e^x and s = log(1 + u), Serf is x G and its derivative G + x D, where
+With s = softplus(x), G = erf(s) and D = (2 / sqrt(pi)) e^(-s^2) sigmoid(x),
+Serf is f = x G and its derivative f' = G + x D. Everything is a linear fit:
 
-    G(u) = erf(s)                            G(u) / u  ~  P(u) / Q(u)
-    D(u) = (2 / sqrt(pi)) e^(-s^2) u/(1+u)   D(u) / u  ~  S(u) / V(u)
+    G / u - BASE  ~  polynomial in u                       x <= 0
+    f' / u        ~  polynomial in u + x polynomial in u   x <= 0
+    G - 1         ~  e^(x (a + b x)) polynomial in x       0 < x <= BOUND
+    f' - 1        ~  e^(x (a + b x)) polynomial in x       0 < x <= BOUND
 
-Both are smooth in u, so one rational function each serves x <= 0 and x > 0,
-and beyond x = BOUND they have reached 1 and 0 in float32. From P/Q come the two
-forms that lose no digits: for x <= 0, G = u (BASE + M/Q) with M = P - BASE Q;
-for x > 0, G = 1 - R/Q with R = Q - u P.
-
-The fit is Remez' exchange for rational functions: at each step the levelled
-error is an eigenvalue (Pachon and Trefethen, BIT 49, 2009, section 4), and the
-start is the solution for a shorter interval.
+Each family is a Chebyshev system, so the best fit is the one whose error, times
+its weight, alternates; Remez' exchange finds it (Cheney, Introduction to
+Approximation Theory, 1966, chapter 3). The weights make the error of f one
+relative to G, and that of f' one relative to |G| + |x D|.
 """
 
 import argparse
+import itertools
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from fractions import Fraction
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from typing import TypeAlias
@@ -31,175 +30,133 @@ from typing import TypeAlias
 import mpmath as mp
 import numpy as np
 
-from keras_serf.kernels import rational
+from keras_serf.kernels import polynomial
+from keras_serf.kernels.polynomial import horner
 
 Real: TypeAlias = Any  # mpmath.mpf, which has no types
 Function = Callable[[Real], Real]
 
-DIGITS = 60
-GRID = 1000  # intervals between the points where the error is looked at
-LEVELLED = 1.005  # largest error over levelled error at which to stop
+DIGITS = 40
+GRID = 800  # intervals between the points where the error is looked at
+LEVELLED = 1.001  # largest error over levelled error at which to stop
+
+# e^x is 0 in float32 below this.
+LOWEST = -104.0
 
 
-@dataclass(frozen=True)
-class Ratio:
-    """A rational function, coefficients from the constant term up."""
-
-    numerator: list[Real]
-    denominator: list[Real]
-
-    def __call__(self, u: Real) -> Real:
-        """Returns the ratio at `u`."""
-        return rational.horner(self.numerator, u) / rational.horner(
-            self.denominator, u
-        )
-
-
-def value_ratio(u: Real) -> Real:
-    """Returns `G(u) / u`, the function that P/Q approximates."""
-    if u == 0:
-        return 2 / mp.sqrt(mp.pi)
-    return mp.erf(mp.log1p(u)) / u
-
-
-def density_ratio(u: Real) -> Real:
-    """Returns `D(u) / u`, the function that S/V approximates."""
+def parts(x: Real) -> tuple[Real, Real]:
+    """Returns G and D at `x`."""
+    u = mp.exp(x)
     s = mp.log1p(u)
-    return 2 / mp.sqrt(mp.pi) * mp.exp(-s * s) / (1 + u)
+    d = 2 / mp.sqrt(mp.pi) * mp.exp(-s * s) * u / (1 + u)
+    return mp.erf(s), d
 
 
-def value_weight(u: Real) -> Real:
-    """Returns the weight that makes the error of P/Q one relative to `G`."""
-    return 1 / value_ratio(u)
+def slope_and_size(x: Real) -> tuple[Real, Real]:
+    """Returns f' and |G| + |x D| at `x`."""
+    g, d = parts(x)
+    return g + x * d, g + abs(x) * d
 
 
-def density_weight(u: Real) -> Real:
-    """Returns the weight of S/V: error of `x D` relative to `|G| + |x D|`.
-
-    Near x = 0, where `x D` vanishes, the error is weighted as at |x| = 1/2.
-    """
-    size = max(abs(mp.log(u)), mp.mpf("0.5")) if u else mp.inf
-    if mp.isinf(size):
-        return 1 / density_ratio(u)
-    return size / (value_ratio(u) + size * density_ratio(u))
-
-
-def minimax(
-    function: Function,
-    weight: Function,
-    degrees: tuple[int, int],
-    bound: float,
-) -> Ratio:
-    """Fits the best rational function on `0 <= u <= e^bound`.
-
-    Args:
-        function: The function of `u` to fit.
-        weight: Factor of the error at `u`; positive.
-        degrees: Degree of the numerator and of the denominator.
-        bound: The largest `x = log(u)`.
-
-    Returns:
-        The `Ratio` with the smallest largest weighted error, its denominator's
-        constant term scaled to 1.
-
-    Raises:
-        ArithmeticError: If the exchange fails to converge.
-    """
-    count = sum(degrees) + 2
-    reference = [round(GRID * i / (count - 1)) for i in range(count)]
-    end, step = -0.5, 0.5
-    fitted, reference = _exchange(function, weight, degrees, end, reference)
-    while end < bound:
-        longer = min(bound, end + step)
-        try:
-            fitted, reference = _exchange(
-                function, weight, degrees, longer, reference
-            )
-            end = longer
-        except ArithmeticError:
-            step /= 2
-            if step < 0.01:
-                raise
-    return fitted
+def below_points(intervals: int) -> list[Real]:
+    """Returns points of x <= 0: Chebyshev-spaced in u, evenly in the tail."""
+    tail = [
+        LOWEST - (LOWEST + 8) * k / mp.mpf(intervals // 4)
+        for k in range(intervals // 4)
+    ]
+    cosine = [
+        mp.log((1 - mp.cos(mp.pi * k / intervals)) / 2)
+        for k in range(1, intervals + 1)
+    ]
+    return tail + [x for x in cosine if x > tail[-1]]
 
 
-def _exchange(
-    function: Function,
-    weight: Function,
-    degrees: tuple[int, int],
-    bound: float,
-    reference: list[int],
-) -> tuple[Ratio, list[int]]:
-    grid = points(bound, GRID)
-    f = [function(u) for u in grid]
-    w = [weight(u) for u in grid]
-    for _ in range(40):
-        level, ratio = _levelled(
-            [grid[i] for i in reference],
-            [f[i] for i in reference],
-            [w[i] for i in reference],
-            degrees,
-        )
-        if min(rational.horner(ratio.denominator, u) for u in grid) <= 0:
-            raise ArithmeticError("pole inside the interval")
-        error = [w[i] * (ratio(u) - f[i]) for i, u in enumerate(grid)]
-        reference = _alternation(error, len(reference))
-        if max(map(abs, error)) < LEVELLED * abs(level):
-            return ratio, reference
-    raise ArithmeticError("no convergence")
-
-
-def points(bound: float, intervals: int) -> list[Real]:
-    """Returns points of `0 <= u <= e^bound`, Chebyshev-spaced in log(1 + u)."""
-    end = mp.log1p(mp.exp(bound))
+def above_points(intervals: int) -> list[Real]:
+    """Returns Chebyshev-spaced points of 0 <= x <= BOUND."""
     return [
-        mp.expm1(end * (1 - mp.cos(mp.pi * k / intervals)) / 2)
+        polynomial.BOUND * (1 - mp.cos(mp.pi * k / intervals)) / 2
         for k in range(intervals + 1)
     ]
 
 
-def _levelled(
-    u: list[Real], f: list[Real], w: list[Real], degrees: tuple[int, int]
-) -> tuple[Real, Ratio]:
-    """Returns the ratio whose weighted errors at `u` are +-level in turn."""
-    n, m = degrees
-    count = n + m + 2
-    scale = max(u)
-    powers = mp.matrix(count, max(n, m) + 1)
-    for i in range(count):
-        for k in range(max(n, m) + 1):
-            powers[i, k] = (u[i] / scale) ** k
-    # numerator = (f - level * sign/w) * denominator: project the numerator's
-    # powers out, and the denominator is an eigenvector.
-    basis, _ = mp.qr(powers[:, : n + 1], mode="full")
-    rest = basis[:, n + 1 : count].T
-    sign = [(-1) ** i / w[i] for i in range(count)]
-    plain, signed = mp.matrix(count, m + 1), mp.matrix(count, m + 1)
-    for i in range(count):
-        for k in range(m + 1):
-            plain[i, k] = f[i] * powers[i, k]
-            signed[i, k] = sign[i] * powers[i, k]
-    values, vectors = mp.eig((rest * plain) ** -1 * (rest * signed))
-    for j, value in enumerate(values):
-        if abs(mp.im(value)) > abs(value) * mp.mpf(10) ** -20:
-            continue
-        level = -1 / mp.re(value)
-        q = [mp.re(vectors[k, j] / vectors[0, j]) for k in range(m + 1)]
-        at = [
-            sum(q[k] * powers[i, k] for k in range(m + 1)) for i in range(count)
-        ]
-        if min(at) > 0:
-            target = [(f[i] + level * sign[i]) * at[i] for i in range(n + 1)]
-            p = mp.lu_solve(powers[: n + 1, : n + 1], mp.matrix(target))
-            return level, Ratio(
-                [p[k] / scale**k for k in range(n + 1)],
-                [q[k] / scale**k for k in range(m + 1)],
+class Fit:
+    """A function to fit by a combination of others, on a grid.
+
+    Args:
+        points: Where the error is looked at, ascending.
+        basis: A Chebyshev system.
+        function: What to fit.
+        weight: Factor of the error; positive.
+    """
+
+    def __init__(
+        self,
+        points: Sequence[Real],
+        basis: Sequence[Function],
+        function: Function,
+        weight: Function,
+    ) -> None:
+        self._rows = [[b(x) * weight(x) for b in basis] for x in points]
+        self._wanted = [function(x) * weight(x) for x in points]
+
+    def minimax(self) -> list[Real]:
+        """Returns the coefficients of the least largest weighted error.
+
+        Raises:
+            ArithmeticError: If Remez' exchange fails to converge.
+        """
+        count = len(self._rows[0]) + 1
+        last = len(self._rows) - 1
+        chosen = [round(last * k / (count - 1)) for k in range(count)]
+        for _ in range(60):
+            system = mp.matrix(
+                [[*self._rows[i], (-1) ** k] for k, i in enumerate(chosen)]
             )
-    raise ArithmeticError("no levelled ratio without a pole")
+            wanted = mp.matrix([self._wanted[i] for i in chosen])
+            *coefficients, level = mp.lu_solve(system, wanted)
+            error = self.errors(coefficients)
+            chosen = alternation(error, count)
+            if max(map(abs, error)) < LEVELLED * abs(level):
+                return coefficients
+        raise ArithmeticError("Remez' exchange has not converged")
+
+    def rounded(self) -> list[float]:
+        """Returns coefficients in float32, of nearly the least largest error.
+
+        Each is rounded to nearest; then, while that lowers the largest error,
+        one of them is moved to the next number above or below.
+        """
+        coefficients = [np.float32(float(a)) for a in self.minimax()]
+        error = self.errors([mp.mpf(float(a)) for a in coefficients])
+        least = max(map(abs, error))
+        improved = True
+        while improved:
+            improved = False
+            for k, end in itertools.product(
+                range(len(coefficients)), (-np.inf, np.inf)
+            ):
+                moved = np.nextafter(coefficients[k], np.float32(end))
+                step = mp.mpf(float(moved)) - mp.mpf(float(coefficients[k]))
+                trial = [
+                    e + step * row[k]
+                    for e, row in zip(error, self._rows, strict=True)
+                ]
+                largest = max(map(abs, trial))
+                if largest < least:
+                    coefficients[k], error, least = moved, trial, largest
+                    improved = True
+        return [float(a) for a in coefficients]
+
+    def errors(self, coefficients: Sequence[Real]) -> list[Real]:
+        """Returns the weighted errors at the points."""
+        return [
+            mp.fdot(row, coefficients) - wanted
+            for row, wanted in zip(self._rows, self._wanted, strict=True)
+        ]
 
 
-def _alternation(error: list[Real], count: int) -> list[int]:
-    """Returns `count` grid indices of largest error with alternating signs."""
+def alternation(error: Sequence[Real], count: int) -> list[int]:
+    """Returns `count` indices of largest error with alternating signs."""
     peaks = [0]
     for i, e in enumerate(error):
         if (e >= 0) != (error[peaks[-1]] >= 0):
@@ -214,99 +171,176 @@ def _alternation(error: list[Real], count: int) -> list[int]:
     return peaks
 
 
-def value_table(
-    degrees: tuple[int, int], bound: float
-) -> dict[str, list[Real]]:
-    """Returns the coefficients M, R and Q of the value."""
-    fitted = minimax(value_ratio, value_weight, degrees, bound)
-    p, q = fitted.numerator, fitted.denominator
-    p = p + [mp.mpf(0)] * (len(q) - len(p))
-    below = [a - mp.mpf(rational.BASE) * b for a, b in zip(p, q, strict=True)]
-    above = [b - a for a, b in zip([mp.mpf(0), *p], q, strict=False)]
-    return {"below": below, "above": above, "denominator": q}
+def value_tables(
+    exponent: tuple[float, float], below: int, above: int
+) -> dict[str, list[float]]:
+    """Fits the tables of f with polynomials of these degrees."""
 
+    def ratio(x: Real) -> Real:
+        return parts(x)[0] / mp.exp(x)
 
-def density_table(
-    degrees: tuple[int, int], bound: float
-) -> dict[str, list[Real]]:
-    """Returns the coefficients S and V of the derivative's second term.
-
-    The ratio is scaled so that both constant terms are integers, which float32
-    holds exactly: for very negative x nothing but their quotient is left.
-    """
-    fitted = minimax(density_ratio, density_weight, degrees, bound)
-    s, v = fitted.numerator, fitted.denominator
-    exact = Fraction(mp.nstr(s[0] / v[0], 30)).limit_denominator(2**17)
     return {
-        "numerator": [a / s[0] * exact.numerator for a in s],
-        "denominator": [a / v[0] * exact.denominator for a in v],
+        "exponent": list(exponent),
+        "below": Fit(
+            below_points(GRID),
+            exponentials(below),
+            lambda x: ratio(x) - mp.mpf(polynomial.BASE),
+            lambda x: 1 / ratio(x),
+        ).rounded(),
+        "above": Fit(
+            above_points(GRID),
+            gaussians(exponent, above),
+            lambda x: parts(x)[0] - 1,
+            lambda x: 1 / parts(x)[0],
+        ).rounded(),
     }
 
 
-def rounded(table: dict[str, list[Real]]) -> dict[str, tuple[float, ...]]:
-    """Rounds every coefficient to float32."""
+def slope_tables(
+    exponent: tuple[float, float], constant: int, linear: int, above: int
+) -> dict[str, list[float]]:
+    """Fits the tables of f' with polynomials of these degrees."""
+    below = Fit(
+        below_points(GRID),
+        exponentials(constant, polynomial.CENTRE)
+        + times_x(exponentials(linear, polynomial.CENTRE)),
+        lambda x: slope_and_size(x)[0] / mp.exp(x),
+        lambda x: mp.exp(x) / slope_and_size(x)[1],
+    ).rounded()
     return {
-        name: tuple(float(np.float32(float(a))) for a in coefficients)
-        for name, coefficients in table.items()
+        "exponent": list(exponent),
+        "constant": below[: constant + 1],
+        "linear": below[constant + 1 :],
+        "above": Fit(
+            above_points(GRID),
+            gaussians(exponent, above),
+            lambda x: slope_and_size(x)[0] - 1,
+            lambda x: 1 / slope_and_size(x)[1],
+        ).rounded(),
     }
 
 
-def certify(intervals: int = 20_000) -> dict[str, float]:
-    """Measures the error of the tables in `rational.py` in exact arithmetic.
+def exponentials(degree: int, centre: float = 0) -> list[Function]:
+    """Returns 1, v, ..., v^degree as functions of `x`; v = e^x - centre."""
+
+    def power(k: int) -> Function:
+        return lambda x: (mp.exp(x) - mp.mpf(centre)) ** k
+
+    return [power(k) for k in range(degree + 1)]
+
+
+def times_x(functions: Sequence[Function]) -> list[Function]:
+    """Returns each function multiplied by its argument."""
+
+    def product(function: Function) -> Function:
+        return lambda x: x * function(x)
+
+    return [product(function) for function in functions]
+
+
+def gaussians(exponent: tuple[float, float], degree: int) -> list[Function]:
+    """Returns 1, x, ..., x^degree times e^(x (a + b x))."""
+    a, b = map(mp.mpf, exponent)
+
+    def term(k: int) -> Function:
+        return lambda x: x**k * mp.exp(x * (a + b * x))
+
+    return [term(k) for k in range(degree + 1)]
+
+
+def certify(
+    polynomials: polynomial.Polynomials, intervals: int = 4000
+) -> dict[str, float]:
+    """Measures the error of tables in exact arithmetic.
 
     Args:
+        polynomials: Such as `polynomial.SINGLE`.
         intervals: Between how many points the error is looked at.
 
     Returns:
-        The largest relative error of `G` for x <= 0 and for x > 0, and the
-        largest error of `x D` relative to `|G| + |x D|`, over
-        `-infinity < x <= BOUND`. Rounding in the evaluation is not in it.
+        The largest error of f relative to |f| and of f' relative to
+        |G| + |x D|, for x <= 0 and for x > 0, over -104 <= x <= BOUND. Rounding
+        in the evaluation is not in it.
     """
+    f, df = polynomials.f, polynomials.df
+    worst = dict.fromkeys(
+        ("f, x <= 0", "f', x <= 0", "f, x > 0", "f', x > 0"), 0.0
+    )
+
+    def record(name: str, error: Real) -> None:
+        worst[name] = max(worst[name], float(abs(error)))
+
     with mp.workdps(DIGITS):
-        value, density = rational.VALUE, rational.DENSITY
-        worst = {"G, x <= 0": 0.0, "G, x > 0": 0.0, "x D": 0.0}
-        for u in points(rational.BOUND, intervals):
-            exact = value_ratio(u)
-            q = rational.horner(value.denominator, u)
-            if u <= 1:
-                below = rational.horner(value.below, u) / q
-                error, name = (rational.BASE + below) / exact - 1, "G, x <= 0"
-            else:
-                above = rational.horner(value.above, u) / q
-                error, name = (1 - above) / (u * exact) - 1, "G, x > 0"
-            worst[name] = max(worst[name], float(abs(error)))
-            ratio = Ratio([*density.numerator], [*density.denominator])
-            error = density_weight(u) * (ratio(u) - density_ratio(u))
-            worst["x D"] = max(worst["x D"], float(abs(error)))
+        for x in below_points(intervals):
+            u, (g, _), (slope, size) = mp.exp(x), parts(x), slope_and_size(x)
+            record(
+                "f, x <= 0",
+                u * (mp.mpf(polynomial.BASE) + horner(f.below, u)) / g - 1,
+            )
+            v = u - mp.mpf(polynomial.CENTRE)
+            ours = u * (horner(df.constant, v) + x * horner(df.linear, v))
+            record("f', x <= 0", (ours - slope) / size)
+        for x in above_points(intervals):
+            (g, _), (slope, size) = parts(x), slope_and_size(x)
+            z = mp.exp(x * horner(f.exponent, x))
+            record("f, x > 0", (1 + z * horner(f.above, x)) / g - 1)
+            z = mp.exp(x * horner(df.exponent, x))
+            record("f', x > 0", (1 + z * horner(df.above, x) - slope) / size)
     return worst
 
 
-def source() -> str:
-    """Fits all tables and returns them as the lines of `rational.py`."""
+def tables() -> dict[str, dict[str, dict[str, list[float]]]]:
+    """Fits all tables.
+
+    The exponents (a, b) were found by searching multiples of 1/64 for the
+    least error at these degrees; with (0, -1), the polynomials in x would have
+    to be of degree 10.
+    """
     with mp.workdps(DIGITS):
-        value = rounded(value_table((5, 6), rational.BOUND))
-        density = rounded(density_table((4, 8), rational.BOUND))
+        return {
+            "SINGLE": {
+                "f": value_tables((-116 / 64, -59.5 / 64), below=8, above=6),
+                "df": slope_tables(
+                    (-116 / 64, -59.5 / 64), constant=7, linear=4, above=8
+                ),
+            },
+            "HALF": {
+                "f": value_tables((-88 / 64, -60 / 64), below=6, above=4),
+                "df": slope_tables(
+                    (-54 / 64, -63 / 64), constant=4, linear=4, above=5
+                ),
+            },
+        }
+
+
+def source() -> str:
+    """Fits all tables and returns them as the lines of `polynomial.py`."""
     lines = []
-    for name, kind, table in (
-        ("VALUE", "Value", value),
-        ("DENSITY", "Density", density),
-    ):
-        lines.append(f"{name} = {kind}(\n")
-        for key, coefficients in table.items():
-            lines.append(f"    {key}=(\n")
-            lines.extend(f"        {a!r},\n" for a in coefficients)
+    for name, fields in tables().items():
+        lines.append(f"{name} = Polynomials(\n")
+        for (field, table), kind in zip(
+            fields.items(), ("Value", "Slope"), strict=True
+        ):
+            lines.append(f"    {field}={kind}(\n")
+            for key, coefficients in table.items():
+                if key == "exponent":
+                    lines.append(f"        {key}={tuple(coefficients)!r},\n")
+                    continue
+                lines.append(f"        {key}=(\n")
+                lines.extend(f"            {a!r},\n" for a in coefficients)
+                lines.append("        ),\n")
             lines.append("    ),\n")
         lines.append(")\n")
     return "".join(lines)
 
 
-def rewritten(text: str, tables: str) -> str:
-    """Returns the text of `rational.py` with `tables` between its markers."""
+def rewritten(text: str, lines: str) -> str:
+    """Returns the text of `polynomial.py` with `lines` between its markers."""
     begin, end = "# Tables, written by fit.py\n", "# End of tables\n"
     pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
     if len(pattern.findall(text)) != 1:
         raise ValueError(f"Expected one block between {begin!r} and {end!r}.")
-    return pattern.sub(lambda _: begin + tables + end, text)
+    return pattern.sub(lambda _: begin + lines + end, text)
 
 
 def main() -> None:
@@ -318,12 +352,16 @@ def main() -> None:
         help="only measure the error of the tables as they are",
     )
     if not parser.parse_args().certify:
-        path = Path(rational.__file__)
+        path = Path(polynomial.__file__)
         path.write_text(rewritten(path.read_text("utf-8"), source()), "utf-8")
         print(f"rewrote {path.name}; run again with --certify to measure it")
         return
-    for name, error in certify().items():
-        print(f"{name}: {error:.3g} = {error * 2**23:.2f} * 2^-23")
+    for title, polynomials in (
+        ("float32", polynomial.SINGLE),
+        ("float16 and bfloat16", polynomial.HALF),
+    ):
+        for name, error in certify(polynomials).items():
+            print(f"{title}: {name}: {error:.3g} = {error * 2**23:.2f} * 2^-23")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
 """Serf in JAX: each derivative is a `custom_jvp` with a closed formula."""
 
-from types import ModuleType
+import functools
 
 import jax
 import jax.numpy as jnp
 
 from keras_serf.kernels import composed
-from keras_serf.kernels import rational
+from keras_serf.kernels import polynomial
+from keras_serf.kernels.math import Formulas
 from keras_serf.kernels.math import Math
 
 _MATH = Math(
@@ -21,13 +22,14 @@ _MATH = Math(
 @jax.custom_jvp
 def serf(x: jax.Array) -> jax.Array:
     """Returns `x * erf(softplus(x))` in the shape and dtype of `x`."""
-    wide = _widen(x)
-    return _formulas(wide).value(wide, _MATH).astype(x.dtype)
+    # Inside jax.grad a number comes without the methods of an array.
+    x = jnp.asarray(x)
+    return _formulas(x.dtype).value(_widen(x), _MATH).astype(x.dtype)
 
 
 @serf.defjvp
 def _serf_jvp(primals, tangents):
-    (x,), (t,) = primals, tangents
+    x, t = jnp.asarray(primals[0]), jnp.asarray(tangents[0])
     return serf(x), _times_slope(x, t)
 
 
@@ -35,22 +37,25 @@ def _serf_jvp(primals, tangents):
 # alone and compute the slope on the way back.
 @jax.checkpoint
 def _times_slope(x: jax.Array, t: jax.Array) -> jax.Array:
-    return (_slope(_widen(x)) * t).astype(t.dtype)
+    return (_slope(x.dtype, _widen(x)) * t).astype(t.dtype)
 
 
-@jax.custom_jvp
-def _slope(x: jax.Array) -> jax.Array:
-    return _formulas(x).slope(x, _MATH)
+# The slope at `x` in float32 or wider, to the accuracy of `dtype`.
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _slope(dtype: jnp.dtype, x: jax.Array) -> jax.Array:
+    return _formulas(dtype).slope(x, _MATH)
 
 
 @_slope.defjvp
-def _slope_jvp(primals, tangents):
+def _slope_jvp(dtype, primals, tangents):
     (x,), (t,) = primals, tangents
-    return _slope(x), composed.curvature(x, _MATH) * t
+    return _slope(dtype, x), composed.curvature(x, _MATH) * t
 
 
-def _formulas(x: jax.Array) -> ModuleType:
-    return composed if x.dtype == jnp.float64 else rational
+def _formulas(dtype: jnp.dtype) -> Formulas:
+    if dtype == jnp.float64:
+        return composed
+    return polynomial.SINGLE if dtype == jnp.float32 else polynomial.HALF
 
 
 def _widen(x: jax.Array) -> jax.Array:

@@ -1,8 +1,9 @@
-"""`Math`: the functions that a framework lends to the formulas."""
+"""`Math`: what a framework lends to the formulas; `Formulas`: what they are."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from typing import Protocol
 
 
 @dataclass(frozen=True)
@@ -18,3 +19,15 @@ class Math:
     erf: Callable[[Any], Any]
     clip: Callable[[Any, float, float], Any]
     where: Callable[[Any, Any, Any], Any]
+
+
+class Formulas(Protocol):
+    """Serf to the accuracy of one type: `composed`, or `polynomial.SINGLE`."""
+
+    def value(self, x: Any, math: Math) -> Any:
+        """Returns f(x) for an array `x`."""
+        ...
+
+    def slope(self, x: Any, math: Math) -> Any:
+        """Returns f'(x) for an array `x`."""
+        ...

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_serf.kernels import rational
+from keras_serf.kernels import polynomial
 from keras_serf.kernels.math import Math
 
 _MATH = Math(
@@ -24,4 +24,6 @@ _MATH = Math(
 def serf(x: Any) -> Any:
     """Returns `x * erf(softplus(x))` in the shape and dtype of `x`."""
     dtype = keras.backend.standardize_dtype(x.dtype)
-    return ops.cast(rational.value(ops.cast(x, "float32"), _MATH), dtype)
+    return ops.cast(
+        polynomial.SINGLE.value(ops.cast(x, "float32"), _MATH), dtype
+    )

@@ -1,11 +1,10 @@
 """Serf in TensorFlow: each derivative is a `custom_gradient` in closed form."""
 
-from types import ModuleType
-
 import tensorflow as tf
 
 from keras_serf.kernels import composed
-from keras_serf.kernels import rational
+from keras_serf.kernels import polynomial
+from keras_serf.kernels.math import Formulas
 from keras_serf.kernels.math import Math
 
 _MATH = Math(
@@ -22,23 +21,31 @@ def serf(x: tf.Tensor):
     """Returns `x * erf(softplus(x))` in the shape and dtype of `x`."""
 
     def gradient(upstream):
-        return tf.cast(_slope(_widen(x)) * _widen(upstream), x.dtype)
+        return tf.cast(_slope(x) * _widen(upstream), x.dtype)
 
-    wide = _widen(x)
-    return tf.cast(_formulas(wide).value(wide, _MATH), x.dtype), gradient
+    value = _formulas(x.dtype).value(_unrecorded(x), _MATH)
+    return tf.cast(value, x.dtype), gradient
 
 
 @tf.custom_gradient
 def _slope(x: tf.Tensor):
+    # In float32 or wider.
     def gradient(upstream):
-        return composed.curvature(x, _MATH) * upstream
+        return tf.cast(composed.curvature(_widen(x), _MATH) * upstream, x.dtype)
 
-    return _formulas(x).slope(x, _MATH), gradient
+    return _formulas(x.dtype).slope(_unrecorded(x), _MATH), gradient
 
 
-def _formulas(x: tf.Tensor) -> ModuleType:
-    return composed if x.dtype == tf.float64 else rational
+def _formulas(dtype: tf.DType) -> Formulas:
+    if dtype == tf.float64:
+        return composed
+    return polynomial.SINGLE if dtype == tf.float32 else polynomial.HALF
 
 
 def _widen(x: tf.Tensor) -> tf.Tensor:
     return x if x.dtype == tf.float64 else tf.cast(x, tf.float32)
+
+
+def _unrecorded(x: tf.Tensor) -> tf.Tensor:
+    # A tape that is watching would keep every step of the formula, besides `x`.
+    return tf.stop_gradient(_widen(x))

@@ -1,11 +1,22 @@
-"""Serf in PyTorch: each derivative is an `autograd.Function` in closed form."""
+"""Serf in PyTorch: each derivative is an `autograd.Function` in closed form.
 
-from types import ModuleType
+Which arithmetic runs depends on who asks. Compilers and exporters see plain
+operators, which they fuse, or write down, by themselves. In eager mode, where
+every operator is a pass over memory, a CPU works through its cache in place
+(`_InPlace`), and an NVIDIA GPU runs one fused kernel (`triton.py`).
+"""
+
+import math as constants
+from collections.abc import Callable
+from collections.abc import Iterator
+from typing import Any
 
 import torch
+from torch.nn import functional
 
 from keras_serf.kernels import composed
-from keras_serf.kernels import rational
+from keras_serf.kernels import polynomial
+from keras_serf.kernels.math import Formulas
 from keras_serf.kernels.math import Math
 
 _MATH = Math(
@@ -16,21 +27,56 @@ _MATH = Math(
     where=torch.where,
 )
 
+# Elements that a CPU takes at a time, so that they stay in its cache.
+_CHUNK = 2**19
+
 
 def serf(x: torch.Tensor) -> torch.Tensor:
     """Returns `x * erf(softplus(x))` in the shape and dtype of `x`."""
-    if torch.compiler.is_compiling():
-        return _CompiledSerf.apply(x)
-    return _Serf.apply(x)
+    if torch.compiler.is_exporting() or torch.jit.is_tracing():
+        return _value(x)
+    if not torch.compiler.is_compiling():
+        return _Serf.apply(x)
+    return _jet(x) if _is_transformed() else _CompiledSerf.apply(x)
+
+
+def use_compiled(enabled: bool = True) -> None:
+    """Runs eager Serf on a CPU through `torch.compile`, or no longer.
+
+    One pass over memory instead of several. Off by default, for the first call
+    with each dtype then takes seconds and needs a C++ compiler.
+
+    Args:
+        enabled: Whether to.
+
+    Example:
+
+    >>> from keras_serf.kernels.torch import use_compiled
+    >>> use_compiled(False)
+    """
+    global _cpu_value, _cpu_slope
+    if enabled:
+        _cpu_value = _flat(torch.compile(_value, dynamic=True))
+        _cpu_slope = _flat(torch.compile(_slope_times, dynamic=True))
+    else:
+        _cpu_value, _cpu_slope = _in_place_value, _in_place_slope
+
+
+def _value(x: torch.Tensor) -> torch.Tensor:
+    return _formulas(x.dtype).value(_widen(x), _MATH).to(x.dtype)
+
+
+def _slope_times(x: torch.Tensor, upstream: torch.Tensor) -> torch.Tensor:
+    slope = _formulas(x.dtype).slope(_widen(x), _MATH)
+    return (slope * upstream).to(upstream.dtype)
 
 
 class _CompiledSerf(torch.autograd.Function):
-    # torch.compile takes no Function with a forward mode, nor one inside the
-    # backward pass of another.
+    # For first derivatives: torch.compile takes no Function with a forward
+    # mode, nor one inside the backward pass of another.
     @staticmethod
     def forward(x):
-        wide = _widen(x)
-        return _formulas(wide).value(wide, _MATH).to(x.dtype)
+        return _value(x)
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -39,9 +85,26 @@ class _CompiledSerf(torch.autograd.Function):
     @staticmethod
     def backward(ctx, upstream):
         (x,) = ctx.saved_tensors
-        wide = _widen(x)
-        slope = _formulas(wide).slope(wide, _MATH)
-        return (slope * upstream).to(upstream.dtype)
+        return _slope_times(x, upstream)
+
+
+def _jet(x: torch.Tensor) -> torch.Tensor:
+    # For torch.func inside torch.compile, which would lose the second
+    # derivative of a Function: a Taylor polynomial about x itself, in plain
+    # operators. The step is 0, but autograd does not know.
+    wide = _widen(x)
+    at = wide.detach()
+    step = torch.where(torch.isinf(at), 0.0, wide - at)
+    formulas = _formulas(x.dtype)
+    slope, curvature = formulas.slope(at, _MATH), composed.curvature(at, _MATH)
+    y = formulas.value(at, _MATH) + step * (slope + step * (curvature / 2))
+    return y.to(x.dtype)
+
+
+@torch.compiler.assume_constant_result
+def _is_transformed() -> bool:
+    # PyTorch has no public name for it.
+    return torch._C._functorch.maybe_current_level() is not None
 
 
 class _Elementwise(torch.autograd.Function):
@@ -50,47 +113,121 @@ class _Elementwise(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx, inputs, output):
-        ctx.save_for_backward(*inputs)
-        ctx.save_for_forward(*inputs)
+        ctx.save_for_backward(inputs[0])
+        ctx.save_for_forward(inputs[0])
 
 
 class _Serf(_Elementwise):
-    forward = _CompiledSerf.forward
+    @staticmethod
+    def forward(x):
+        return _cpu_value(x) if _is_plain_cpu(x) else _value(x)
 
     @staticmethod
     def backward(ctx, upstream):
         (x,) = ctx.saved_tensors
-        return _times_slope(x, upstream)
+        if torch.is_grad_enabled():  # There will be a second derivative.
+            return _differentiable_slope_times(x, upstream)
+        if _is_plain_cpu(x) and _is_plain_cpu(upstream):
+            return _cpu_slope(x, upstream)
+        return _slope_times(x, upstream)
 
     @staticmethod
     def jvp(ctx, tangent):
         (x,) = ctx.saved_tensors
-        return _times_slope(x, tangent)
+        return _differentiable_slope_times(x, tangent)
 
 
 class _Slope(_Elementwise):
+    # In float32 or wider, to the accuracy of x.
     @staticmethod
     def forward(x):
-        return _formulas(x).slope(x, _MATH)
+        return _formulas(x.dtype).slope(_widen(x), _MATH)
 
     @staticmethod
     def backward(ctx, upstream):
         (x,) = ctx.saved_tensors
-        return composed.curvature(x, _MATH) * upstream
+        return (composed.curvature(_widen(x), _MATH) * upstream).to(x.dtype)
 
     @staticmethod
     def jvp(ctx, tangent):
         (x,) = ctx.saved_tensors
-        return composed.curvature(x, _MATH) * tangent
+        return composed.curvature(_widen(x), _MATH) * tangent
 
 
-def _times_slope(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-    return (_Slope.apply(_widen(x)) * t).to(t.dtype)
+def _differentiable_slope_times(
+    x: torch.Tensor, t: torch.Tensor
+) -> torch.Tensor:
+    return (_Slope.apply(x) * t).to(t.dtype)
 
 
-def _formulas(x: torch.Tensor) -> ModuleType:
-    return composed if x.dtype == torch.float64 else rational
+def _in_place_value(x: torch.Tensor) -> torch.Tensor:
+    y = torch.empty_like(x)
+    for part, out in _in_parts(x, y):
+        held = _widen(part).clamp(min=composed.FLOOR)  # -inf * 0 is NaN
+        torch.mul(functional.softplus(held).erf_(), held, out=out)
+    return y
+
+
+def _in_place_slope(x: torch.Tensor, upstream: torch.Tensor) -> torch.Tensor:
+    # G + x D, with x D = (2 / sqrt(pi)) silu(x) / e^(s^2).
+    y = torch.empty_like(x)
+    for part, up, out in _in_parts(x, upstream, y):
+        held = _widen(part).clamp(composed.FLOOR, composed.BOUND)
+        s = functional.softplus(held)
+        slope = s.erf()
+        functional.silu(held, inplace=True)
+        slope.addcdiv_(
+            held, s.square_().exp_(), value=2 / constants.sqrt(constants.pi)
+        )
+        torch.mul(slope, up, out=out)
+    return y
+
+
+def _in_parts(
+    *tensors: torch.Tensor,
+) -> Iterator[tuple[torch.Tensor, ...]]:
+    """Walks tensors of one shape together; `out` last, to be written to."""
+    if tensors[-1].is_contiguous():
+        flat = (tensor.reshape(-1).split(_CHUNK) for tensor in tensors)
+        return zip(*flat, strict=True)
+    return iter([tensors])
+
+
+def _flat(
+    function: Callable[..., torch.Tensor],
+) -> Callable[..., torch.Tensor]:
+    """Lets `function` see one dimension only, and so be compiled once."""
+
+    def flattened(*tensors: torch.Tensor) -> torch.Tensor:
+        flat = function(*(tensor.reshape(-1) for tensor in tensors))
+        return flat.view(tensors[0].shape)
+
+    return flattened
+
+
+def _is_plain_cpu(x: torch.Tensor) -> bool:
+    # Neither fake, as while tracing, nor wrapped by torch.func or by the
+    # batches of autograd; PyTorch has no public name for these.
+    wrappers = torch._C._functorch
+    return (
+        x.device.type == "cpu"
+        and type(x) in (torch.Tensor, torch.nn.Parameter)
+        and not wrappers.is_functorch_wrapped_tensor(x)
+        and not wrappers.is_legacy_batchedtensor(x)
+    )
+
+
+def _formulas(dtype: torch.dtype) -> Formulas:
+    if dtype == torch.float64:
+        return composed
+    if dtype == torch.float32:
+        return polynomial.SINGLE
+    return polynomial.HALF
 
 
 def _widen(x: torch.Tensor) -> torch.Tensor:
     return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+_cpu_value: Any = _in_place_value
+_cpu_slope: Any = _in_place_slope

@@ -11,6 +11,8 @@ if keras.backend.backend() != "torch":
 
 import torch
 
+from keras_serf.kernels.torch import use_compiled
+
 X = torch.linspace(-6.0, 6.0, 25)
 
 
@@ -49,6 +51,19 @@ def test_functional_transforms():
     np.testing.assert_allclose(second.diag(), difference, atol=2e-4)
 
 
+@pytest.mark.parametrize(
+    "twice",
+    [
+        lambda f: torch.func.vmap(torch.func.grad(torch.func.grad(f))),
+        lambda f: lambda x: torch.func.hessian(lambda z: f(z).sum())(x).diag(),
+    ],
+    ids=["grad of grad", "hessian"],
+)
+def test_second_derivative_inside_compile(twice):
+    compiled = torch.compile(twice(keras_serf.serf), backend="aot_eager")(X)
+    torch.testing.assert_close(compiled, twice(keras_serf.serf)(X))
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_backward_keeps_the_input_alone(dtype):
     x = X.to(dtype).requires_grad_()
@@ -76,6 +91,28 @@ def test_input_is_left_alone():
     x = X.clone()
     keras_serf.serf(x)
     assert torch.equal(x, X)
+
+
+def test_large_tensors_are_taken_in_parts():
+    x = torch.randn(2 * 2**19 + 5, generator=torch.Generator().manual_seed(0))
+    x.requires_grad_()
+    y = keras_serf.serf(x)
+    assert torch.equal(y[-9:], keras_serf.serf(x[-9:]))
+    upstream = torch.linspace(0, 1, len(x))
+    y.backward(upstream)
+    torch.testing.assert_close(x.grad[-9:], slope(x[-9:]) * upstream[-9:])
+
+
+def test_use_compiled():
+    x = torch.linspace(-8, 6, 30).reshape(5, 6).requires_grad_()
+    use_compiled()
+    try:
+        y = keras_serf.serf(x)
+        y.sum().backward()
+    finally:
+        use_compiled(False)
+    torch.testing.assert_close(y, keras_serf.serf(x), rtol=1e-6, atol=0)
+    torch.testing.assert_close(x.grad, slope(x), rtol=1e-6, atol=1e-7)
 
 
 def test_autocast():

@@ -1,0 +1,232 @@
+"""Serf as polynomials times one exponential: coefficients and evaluation.
+
+The value and the derivative each take one exponential, no division and no
+branch on data. For float32 and narrower types; see `composed.py` for float64
+and the second derivative, and `fit.py` for where the coefficients come from and
+for their error. With u = e^x and z = e^(x (a + b x)):
+
+    x <= 0:  f = x u (BASE + below(u))    f' = u (constant(v) + x linear(v))
+    x > 0:   f = x + x z above(x)         f' = 1 + z above(x)
+
+where v = u - CENTRE.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from keras_serf.kernels.math import Math
+
+# From x = BOUND on, f(x) = x and f'(x) = 1 in float32; below FLOOR, e^x = 0.
+BOUND = 4.25
+FLOOR = -200.0
+
+# For x <= 0, G/u runs from 1.128 at u = 0 to 0.673 at u = 1. Only its distance
+# from BASE is left to the polynomial, so that the polynomial's rounding weighs
+# little. A power of 2 multiplies without rounding; one below 0.673 leaves
+# f(-0.0) = -0.0.
+BASE = 1 / 2
+
+# Powers of v, within 1/2, lose fewer digits than powers of u where both of the
+# derivative's polynomials are large and their difference is not.
+CENTRE = 1 / 2
+
+Coefficients = tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Value:
+    """Tables of f, each from the constant term up.
+
+    Attributes:
+        exponent: a and b.
+        below: Polynomial in u.
+        above: Polynomial in x.
+    """
+
+    exponent: tuple[float, float]
+    below: Coefficients
+    above: Coefficients
+
+
+@dataclass(frozen=True)
+class Slope:
+    """Tables of f', each from the constant term up.
+
+    Attributes:
+        exponent: a and b.
+        constant: Polynomial in v.
+        linear: Polynomial in v, the factor of x.
+        above: Polynomial in x.
+    """
+
+    exponent: tuple[float, float]
+    constant: Coefficients
+    linear: Coefficients
+    above: Coefficients
+
+
+@dataclass(frozen=True)
+class Polynomials:
+    """Serf to the accuracy of one type; evaluated in float32.
+
+    Attributes:
+        f: Tables of the value.
+        df: Tables of the derivative.
+    """
+
+    f: Value
+    df: Slope
+
+    def value(self, x: Any, math: Math) -> Any:
+        """Returns f(x) for an array `x` of float32."""
+        held, z = _exponential(x, self.f.exponent, math)
+        polynomial = math.where(
+            x > 0, horner(self.f.above, held), horner(self.f.below, z)
+        )
+        y = held * z
+        return math.where(x > 0, x, BASE * y) + y * polynomial
+
+    def slope(self, x: Any, math: Math) -> Any:
+        """Returns f'(x) for an array `x` of float32."""
+        held, z = _exponential(x, self.df.exponent, math)
+        v = z - CENTRE
+        below = horner(self.df.constant, v) + held * horner(self.df.linear, v)
+        polynomial = math.where(x > 0, horner(self.df.above, held), below)
+        return math.where(x > 0, 1.0, 0.0) + z * polynomial
+
+
+def _exponential(
+    x: Any, exponent: tuple[float, float], math: Math
+) -> tuple[Any, Any]:
+    # x held between FLOOR and BOUND; z above 0, and u below.
+    held = math.clip(x, FLOOR, BOUND)
+    z = math.exp(math.where(x > 0, held * horner(exponent, held), held))
+    return held, z
+
+
+def horner(coefficients: Any, u: Any) -> Any:
+    """Evaluates a polynomial.
+
+    Args:
+        coefficients: At least two numbers, from the constant term up.
+        u: Where to evaluate it: an array or a number.
+
+    Returns:
+        The polynomial's value, of the type of `u`.
+
+    Example:
+
+    >>> horner((1.0, 2.0, 3.0), 10.0)
+    321.0
+    """
+    last, *rest = reversed(coefficients)
+    total = last
+    for coefficient in rest:
+        total = total * u + coefficient
+    return total
+
+
+# Tables, written by fit.py
+SINGLE = Polynomials(
+    f=Value(
+        exponent=(-1.8125, -0.9296875),
+        below=(
+            0.6283791661262512,
+            -0.5641922950744629,
+            6.935194687684998e-05,
+            0.2814297378063202,
+            -0.31660032272338867,
+            0.22761330008506775,
+            -0.1155053898692131,
+            0.03774051368236542,
+            -0.005892772227525711,
+        ),
+        above=(
+            -0.32695868611335754,
+            -0.2436608225107193,
+            -0.2422327995300293,
+            -0.1005563959479332,
+            -0.053348951041698456,
+            -0.01116992812603712,
+            -0.004205260891467333,
+        ),
+    ),
+    df=Slope(
+        exponent=(-1.8125, -0.9296875),
+        constant=(
+            0.8999437093734741,
+            -0.47479239106178284,
+            -0.3044254779815674,
+            -0.20984941720962524,
+            1.3108359575271606,
+            1.1330287456512451,
+            -0.3234538435935974,
+            0.07051442563533783,
+        ),
+        linear=(
+            0.6853479743003845,
+            -0.658553421497345,
+            -0.0241391621530056,
+            -1.8596290349960327,
+            -1.802628755569458,
+        ),
+        above=(
+            -0.3269587457180023,
+            0.10529740899801254,
+            0.32274696230888367,
+            0.4907473623752594,
+            0.3632957637310028,
+            0.220607191324234,
+            0.08691127598285675,
+            0.0295723844319582,
+            0.0076463483273983,
+        ),
+    ),
+)
+HALF = Polynomials(
+    f=Value(
+        exponent=(-1.375, -0.9375),
+        below=(
+            0.6283814311027527,
+            -0.5644047856330872,
+            0.00349358469247818,
+            0.2603248953819275,
+            -0.25307026505470276,
+            0.1253853738307953,
+            -0.027070295065641403,
+        ),
+        above=(
+            -0.3269575238227844,
+            -0.10069644451141357,
+            -0.16866420209407806,
+            -0.017070746049284935,
+            -0.025692855939269066,
+        ),
+    ),
+    df=Slope(
+        exponent=(-0.84375, -0.984375),
+        constant=(
+            0.8776841163635254,
+            -0.10349957644939423,
+            0.7053416967391968,
+            -1.4071036577224731,
+            -2.4534237384796143,
+        ),
+        linear=(
+            0.6532304286956787,
+            -0.21552491188049316,
+            2.804054021835327,
+            3.169525623321533,
+            1.0009651184082031,
+        ),
+        above=(
+            -0.3269576132297516,
+            0.42197084426879883,
+            0.05009638890624046,
+            0.29721641540527344,
+            0.022933922708034515,
+            0.055846985429525375,
+        ),
+    ),
+)
+# End of tables
