@@ -6,6 +6,8 @@ import keras
 
 from keras_serf import kernels
 
+_FLOATS = ("float16", "bfloat16", "float32", "float64")
+
 
 @keras.saving.register_keras_serializable(package="keras_serf", name="serf")
 def serf(x: Any) -> Any:
@@ -21,8 +23,9 @@ def serf(x: Any) -> Any:
 
     Args:
         x: Input of any shape: a tensor of the active backend, a `KerasTensor`,
-            a NumPy array, or a number. Dtypes: any real one. Integers and
-            booleans are first cast to `keras.config.floatx()`.
+            a NumPy array, or a number. Dtypes: `float16`, `bfloat16`,
+            `float32`, `float64`; integers and booleans are first cast to
+            `keras.config.floatx()`.
 
     Returns:
         A tensor with the same shape and dtype as `x` (`floatx` where `x` holds
@@ -30,7 +33,7 @@ def serf(x: Any) -> Any:
         `float32` and rounded once.
 
     Raises:
-        TypeError: If `x` holds neither real numbers nor booleans.
+        TypeError: If `x` is of another dtype.
 
     Example:
 
@@ -58,16 +61,16 @@ def result_dtype(x: Any) -> str:
         The name of a floating-point dtype.
 
     Raises:
-        TypeError: If `x` holds neither real numbers nor booleans.
+        TypeError: If `x` is of a dtype that Serf is not for.
     """
     dtype = keras.backend.standardize_dtype(x.dtype)
-    if "float" in dtype:
+    if dtype in _FLOATS:
         return dtype
     if "int" in dtype or dtype == "bool":
         return keras.config.floatx()
     raise TypeError(
-        f"Expected `x` to hold real numbers or booleans. "
-        f"Received: x with dtype={dtype}"
+        f"Expected `x` to hold integers, booleans, or one of "
+        f"{', '.join(_FLOATS)}. Received: x with dtype={dtype}"
     )
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from keras_serf.activation import result_dtype
 from keras_serf.activation import serf
 
 
@@ -49,7 +50,7 @@ class Serf(keras.layers.Layer):
         # but it leaves integers alone.
         inputs = keras.ops.convert_to_tensor(inputs)
         dtype = keras.backend.standardize_dtype(inputs.dtype)
-        if "float" not in dtype:
+        if result_dtype(inputs) != dtype:
             inputs = keras.ops.cast(inputs, self.compute_dtype)
         return serf(inputs)
 

@@ -31,7 +31,7 @@ Array = NDArray[np.float64]
 # The only minimum, to the last digit of float64: where f' = 0, and f there.
 MINIMUM = (-1.193059968928188, -0.3484374587596064)
 
-_NUMPY = Math(exp=np.exp, log1p=np.log1p, erf=erf, clip=np.clip, where=np.where)
+NUMPY = Math(exp=np.exp, log1p=np.log1p, erf=erf, clip=np.clip, where=np.where)
 
 
 def serf(x: ArrayLike) -> Array:
@@ -49,7 +49,7 @@ def serf(x: ArrayLike) -> Array:
     >>> round(float(serf(1.0)), 6)
     0.936722
     """
-    return composed.value(_float64(x), _NUMPY)
+    return composed.value(_float64(x), NUMPY)
 
 
 def derivative(x: ArrayLike) -> Array:
@@ -67,7 +67,7 @@ def derivative(x: ArrayLike) -> Array:
     >>> round(float(derivative(0.0)), 6)
     0.673041
     """
-    return composed.slope(_float64(x), _NUMPY)
+    return composed.slope(_float64(x), NUMPY)
 
 
 def second_derivative(x: ArrayLike) -> Array:
@@ -86,7 +86,7 @@ def second_derivative(x: ArrayLike) -> Array:
     >>> round(float(second_derivative(0.0)), 6)
     0.697906
     """
-    return composed.curvature(_float64(x), _NUMPY)
+    return composed.curvature(_float64(x), NUMPY)
 
 
 def preconditioner(x: ArrayLike) -> Array:

@@ -42,8 +42,16 @@ def test_complex_numbers_are_refused():
     if keras.backend.backend() == "openvino":
         pytest.skip("OpenVINO has no complex tensors")
     # Before 3.6 Keras itself refuses them, with a ValueError.
-    with pytest.raises((TypeError, ValueError), match=r"dtype.*complex64"):
-        keras_serf.serf(np.array([1j], "complex64"))
+    x = np.array([1j], "complex64")
+    for function in (keras_serf.serf, keras_serf.Serf()):
+        with pytest.raises((TypeError, ValueError), match=r"dtype.*complex64"):
+            function(x)
+
+
+def test_other_floats_are_refused():
+    x = keras.Input((2,), dtype="float8_e4m3fn")
+    with pytest.raises(TypeError, match="Received: x with dtype=float8"):
+        keras_serf.serf(x)
 
 
 def test_float64_floatx(float64):

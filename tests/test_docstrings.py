@@ -10,7 +10,8 @@ import pytest
 
 import keras_serf
 
-KERNELS = {"jax", "tensorflow", "torch"} - {keras.backend.backend()}
+# Modules that only their own framework can import.
+KERNELS = {"jax", "tensorflow", "torch", "triton"} - {keras.backend.backend()}
 MODULES = ["keras_serf"] + [
     module.name
     for module in pkgutil.walk_packages(keras_serf.__path__, "keras_serf.")

@@ -21,11 +21,11 @@ from typing import Any
 
 import keras
 
-_MODULES = {"jax": "jax", "tensorflow": "tensorflow", "torch": "torch"}
+_MODULES = ("jax", "numpy", "tensorflow", "torch")
 
 
 def _load(backend: str) -> Callable[[Any], Any]:
-    name = _MODULES.get(backend, "ops")
+    name = backend if backend in _MODULES else "ops"
     return importlib.import_module(f"{__name__}.{name}").serf
 
 

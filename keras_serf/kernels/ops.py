@@ -1,7 +1,6 @@
-"""Serf through `keras.ops` alone, for backends with no autodiff.
+"""Serf through `keras.ops` alone, for OpenVINO and for backends yet to come.
 
-On these, NumPy and OpenVINO, Keras computes float64 in float32, and so does
-this kernel.
+Where Keras computes float64 in float32, as on OpenVINO, so does this kernel.
 """
 
 from typing import Any

@@ -5,8 +5,8 @@ branch on data. For float32 and narrower types; see `composed.py` for float64
 and the second derivative, and `fit.py` for where the coefficients come from and
 for their error. With u = e^x and z = e^(x (a + b x)):
 
-    x <= 0:  f = x u (BASE + below(u))    f' = u (constant(v) + x linear(v))
-    x > 0:   f = x + x z above(x)         f' = 1 + z above(x)
+    x < 0:   f = x u (BASE + below(u))    f' = u (constant(v) + x linear(v))
+    x >= 0:  f = x (1 + z above(x))       f' = 1 + z above(x)
 
 where v = u - CENTRE.
 """
@@ -20,11 +20,10 @@ from keras_serf.kernels.math import Math
 BOUND = 4.25
 FLOOR = -200.0
 
-# For x <= 0, G/u runs from 1.128 at u = 0 to 0.673 at u = 1. Only its distance
+# erf(ln 2), to which G/u falls from 1.128 as x rises to 0. Only its distance
 # from BASE is left to the polynomial, so that the polynomial's rounding weighs
-# little. A power of 2 multiplies without rounding; one below 0.673 leaves
-# f(-0.0) = -0.0.
-BASE = 1 / 2
+# little; next to 0, where x u times the polynomial may be flushed, it is 0.
+BASE = 0.6730412840843201
 
 # Powers of v, within 1/2, lose fewer digits than powers of u where both of the
 # derivative's polynomials are large and their difference is not.
@@ -80,19 +79,18 @@ class Polynomials:
     def value(self, x: Any, math: Math) -> Any:
         """Returns f(x) for an array `x` of float32."""
         held, z = _exponential(x, self.f.exponent, math)
-        polynomial = math.where(
-            x > 0, horner(self.f.above, held), horner(self.f.below, z)
-        )
+        above = x * (1 + z * horner(self.f.above, held))
         y = held * z
-        return math.where(x > 0, x, BASE * y) + y * polynomial
+        below = BASE * y + y * horner(self.f.below, z)
+        return math.where(x >= 0, above, below)
 
     def slope(self, x: Any, math: Math) -> Any:
         """Returns f'(x) for an array `x` of float32."""
         held, z = _exponential(x, self.df.exponent, math)
         v = z - CENTRE
         below = horner(self.df.constant, v) + held * horner(self.df.linear, v)
-        polynomial = math.where(x > 0, horner(self.df.above, held), below)
-        return math.where(x > 0, 1.0, 0.0) + z * polynomial
+        polynomial = math.where(x >= 0, horner(self.df.above, held), below)
+        return math.where(x >= 0, 1.0, 0.0) + z * polynomial
 
 
 def _exponential(
@@ -100,7 +98,7 @@ def _exponential(
 ) -> tuple[Any, Any]:
     # x held between FLOOR and BOUND; z above 0, and u below.
     held = math.clip(x, FLOOR, BOUND)
-    z = math.exp(math.where(x > 0, held * horner(exponent, held), held))
+    z = math.exp(math.where(x >= 0, held * horner(exponent, held), held))
     return held, z
 
 
@@ -131,15 +129,15 @@ SINGLE = Polynomials(
     f=Value(
         exponent=(-1.8125, -0.9296875),
         below=(
-            0.6283791661262512,
-            -0.5641922950744629,
-            6.935194687684998e-05,
-            0.2814297378063202,
+            0.45533791184425354,
+            -0.5641923546791077,
+            6.935153214726597e-05,
+            0.2814297676086426,
             -0.31660032272338867,
             0.22761330008506775,
-            -0.1155053898692131,
-            0.03774051368236542,
-            -0.005892772227525711,
+            -0.1155053973197937,
+            0.03774050995707512,
+            -0.005892778281122446,
         ),
         above=(
             -0.32695868611335754,
@@ -187,13 +185,13 @@ HALF = Polynomials(
     f=Value(
         exponent=(-1.375, -0.9375),
         below=(
-            0.6283814311027527,
+            0.45534011721611023,
             -0.5644047856330872,
-            0.00349358469247818,
-            0.2603248953819275,
+            0.003493586089462042,
+            0.2603249251842499,
             -0.25307026505470276,
-            0.1253853738307953,
-            -0.027070295065641403,
+            0.12538538873195648,
+            -0.027070293202996254,
         ),
         above=(
             -0.3269575238227844,

@@ -1,15 +1,17 @@
 """Serf in PyTorch: each derivative is an `autograd.Function` in closed form.
 
 Which arithmetic runs depends on who asks. Compilers and exporters see plain
-operators, which they fuse, or write down, by themselves. In eager mode, where
-every operator is a pass over memory, a CPU works through its cache in place
-(`_InPlace`), and an NVIDIA GPU runs one fused kernel (`triton.py`).
+operators, which they fuse, or write down, by themselves. In eager mode every
+operator is a pass over memory: there a CPU works in place, a part that fits its
+cache at a time, and an NVIDIA GPU runs one fused kernel (`triton.py`).
 """
 
+import functools
+import importlib
 import math as constants
 from collections.abc import Callable
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch.nn import functional
@@ -54,12 +56,14 @@ def use_compiled(enabled: bool = True) -> None:
     >>> from keras_serf.kernels.torch import use_compiled
     >>> use_compiled(False)
     """
-    global _cpu_value, _cpu_slope
+    global _on_cpu
     if enabled:
-        _cpu_value = _flat(torch.compile(_value, dynamic=True))
-        _cpu_slope = _flat(torch.compile(_slope_times, dynamic=True))
+        _on_cpu = _Form(
+            _flat(torch.compile(_value, dynamic=True)),
+            _flat(torch.compile(_slope_times, dynamic=True)),
+        )
     else:
-        _cpu_value, _cpu_slope = _in_place_value, _in_place_slope
+        _on_cpu = _IN_PLACE
 
 
 def _value(x: torch.Tensor) -> torch.Tensor:
@@ -120,16 +124,14 @@ class _Elementwise(torch.autograd.Function):
 class _Serf(_Elementwise):
     @staticmethod
     def forward(x):
-        return _cpu_value(x) if _is_plain_cpu(x) else _value(x)
+        return _form(x).value(x)
 
     @staticmethod
     def backward(ctx, upstream):
         (x,) = ctx.saved_tensors
         if torch.is_grad_enabled():  # There will be a second derivative.
             return _differentiable_slope_times(x, upstream)
-        if _is_plain_cpu(x) and _is_plain_cpu(upstream):
-            return _cpu_slope(x, upstream)
-        return _slope_times(x, upstream)
+        return _form(x, upstream).slope_times(x, upstream)
 
     @staticmethod
     def jvp(ctx, tangent):
@@ -205,16 +207,52 @@ def _flat(
     return flattened
 
 
-def _is_plain_cpu(x: torch.Tensor) -> bool:
+@dataclass(frozen=True)
+class _Form:
+    """A way to compute f(x), and f'(x) times the upstream gradient."""
+
+    value: Callable[[torch.Tensor], torch.Tensor]
+    slope_times: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+_PLAIN = _Form(_value, _slope_times)
+_IN_PLACE = _Form(_in_place_value, _in_place_slope)
+_on_cpu = _IN_PLACE
+
+
+def _form(*tensors: torch.Tensor) -> _Form:
+    """Returns the cheapest form for these tensors in eager mode."""
+    x = tensors[0]
+    if not all(map(_is_plain, tensors)):
+        return _PLAIN
+    if x.device.type == "cpu":
+        return _on_cpu
+    if x.is_cuda and x.dtype != torch.float64:
+        return _fused() or _PLAIN
+    return _PLAIN
+
+
+def _is_plain(x: torch.Tensor) -> bool:
     # Neither fake, as while tracing, nor wrapped by torch.func or by the
     # batches of autograd; PyTorch has no public name for these.
     wrappers = torch._C._functorch
     return (
-        x.device.type == "cpu"
-        and type(x) in (torch.Tensor, torch.nn.Parameter)
+        type(x) in (torch.Tensor, torch.nn.Parameter)
         and not wrappers.is_functorch_wrapped_tensor(x)
         and not wrappers.is_legacy_batchedtensor(x)
     )
+
+
+@functools.cache
+def _fused() -> _Form | None:
+    """Returns the Triton kernels, where PyTorch has Triton and CUDA."""
+    if torch.version.cuda is None:
+        return None
+    try:
+        module = importlib.import_module("keras_serf.kernels.triton")
+    except (ImportError, AttributeError):  # None, or too old a one.
+        return None
+    return _Form(module.value, module.slope_times)
 
 
 def _formulas(dtype: torch.dtype) -> Formulas:
@@ -227,7 +265,3 @@ def _formulas(dtype: torch.dtype) -> Formulas:
 
 def _widen(x: torch.Tensor) -> torch.Tensor:
     return x.to(torch.promote_types(x.dtype, torch.float32))
-
-
-_cpu_value: Any = _in_place_value
-_cpu_slope: Any = _in_place_slope

@@ -67,3 +67,23 @@ def test_backward_keeps_the_input_alone(dtype):
     kept = [a for a in jax.tree.leaves(backward) if a.size == x.size]
     assert sum(a.nbytes for a in kept) == x.nbytes
     np.testing.assert_array_equal(kept[0], x)
+
+
+def test_derivatives_at_a_number():
+    assert jax.grad(keras_serf.serf)(0.0) == pytest.approx(0.67304129)
+    assert jax.hessian(keras_serf.serf)(0.0) == pytest.approx(0.69790563)
+
+
+def test_sharded_arrays():
+    mesh = jax.make_mesh((1,), ("batch",))
+    sharding = jax.sharding.NamedSharding(
+        mesh, jax.sharding.PartitionSpec("batch")
+    )
+    x = jax.device_put(X, sharding)
+    for function in (
+        keras_serf.serf,
+        jax.grad(lambda x: keras_serf.serf(x).sum()),
+    ):
+        y = jax.jit(function)(x)
+        assert y.sharding == sharding
+        np.testing.assert_allclose(y, function(X), rtol=5e-7)

@@ -8,8 +8,12 @@ import keras
 import mpmath as mp
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
 
 from keras_serf import kernels
+from keras_serf import theory
 
 FLOATS = ("float16", "bfloat16", "float32")
 
@@ -202,3 +206,23 @@ def test_gradient_half(gradient, dtype, bits):
     half_ulp = 2.0 ** (exponent - bits)
     error = (np.abs(y - truth) - half_ulp) / size
     assert worst(error, x) < (2.0**-18,)
+
+
+@given(st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=64))
+@settings(deadline=None)
+def test_any_bit_pattern(bits):
+    # Padded to one shape, for the backends that compile for each.
+    x = np.resize(np.array(bits, "uint32"), 64).view("float32")
+    y = numbers(kernels.serf(tensor(x)))
+    np.testing.assert_array_equal(np.isnan(y), np.isnan(x))
+    x, y = x[~np.isnan(x)].astype(float), y[~np.isnan(x)].astype(float)
+    truth = theory.serf(x)
+    # Where e^x, f or x is not a normal number it may be flushed.
+    normal = (x > LOWEST_NORMAL) & (np.abs(truth) > 2.0**-125)
+    ulp = np.spacing(np.abs(truth[normal]).astype("float32")).astype(float)
+    finite = np.isfinite(x[normal])
+    difference = np.abs(y[normal][finite] - truth[normal][finite])
+    assert (difference <= 4 * ulp[finite]).all()
+    np.testing.assert_array_equal(y[np.isposinf(x)], np.inf)
+    np.testing.assert_allclose(y[~normal], truth[~normal], atol=1.2e-36)
+    assert (y >= -0.348438).all()
