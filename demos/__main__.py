@@ -1,6 +1,7 @@
 """The command line: `python -m demos` lists the demos and runs one."""
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -18,6 +19,14 @@ COMMANDS = {
         "demos.functions",
         "Draw Serf and its derivative beside ReLU, GELU, SiLU and Mish",
     ),
+    "accuracy": (
+        "demos.accuracy",
+        "How exact is Serf? Largest errors in ulps, on every backend",
+    ),
+    "cost": (
+        "demos.cost",
+        "How dear is Serf? Time and memory beside ReLU, SiLU, GELU and Mish",
+    ),
 }
 
 
@@ -30,9 +39,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit code: 0, 2 when the input is at fault, 130 when interrupted,
-        1 when the command could not do its work.
+        141 when nobody reads its output on, 1 when the command could not do
+        its work.
     """
     name, *rest = (sys.argv[1:] if arguments is None else arguments) or [""]
+    try:
+        try:
+            return _run(name, rest)
+        finally:
+            print(end="", flush=True)  # So that its failure is met here.
+    except OSError as error:
+        return _unwritten(error)
+
+
+def _run(name: str, rest: Sequence[str]) -> int:
     if name in ("", "-h", "--help"):
         print(_listing())
         return 0
@@ -46,13 +66,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print(
-            "interrupted: finished trials are kept; the same command goes on "
-            "from there",
-            file=sys.stderr,
-        )
+    except KeyboardInterrupt as stop:  # A command may say what is kept.
+        print(": ".join(["interrupted", *map(str, stop.args)]), file=sys.stderr)
         return 130
+
+
+def _unwritten(error: OSError) -> int:
+    """Ends a command whose output cannot be written; raises other errors."""
+    try:
+        print(flush=True)  # Fails again, if it was stdout that failed.
+    except OSError:
+        # Python would try once more, at its end, to write what is left.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    else:
+        raise error
+    if isinstance(error, BrokenPipeError):
+        return 141  # As the shell says of who is ended by SIGPIPE: 128 + 13.
+    print(
+        f"error: the output cannot be written: {error.strerror}",
+        file=sys.stderr,
+    )
+    return 1
 
 
 def _listing() -> str:

@@ -11,6 +11,10 @@ from collections.abc import Sequence
 
 from demos.errors import UserError
 
+# Those of Keras that compute gradients, and those that do not.
+TRAINING = ("tensorflow", "jax", "torch")
+INFERENCE = ("numpy", "openvino")
+
 
 def choose_backend(backend: str | None) -> None:
     """Decides, before Keras is imported, what it will run on.
@@ -49,11 +53,34 @@ def start_keras() -> None:
             for module in ("keras", "keras_hub", "keras_serf"):
                 importlib.import_module(module)
     except (ImportError, ValueError) as error:
-        backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+        backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
+        if backend not in TRAINING + INFERENCE:
+            raise UserError(
+                "Expected KERAS_BACKEND to be one of "
+                f"{', '.join(TRAINING + INFERENCE)}. Received: {backend!r}"
+            ) from None
+        package = f'-e ".[{backend},demos]"' if backend in TRAINING else backend
         raise UserError(
             f"Keras cannot start on {backend} ({error}); install it with: "
-            f'pip install -e ".[{backend},demos]"'
+            f"pip install {package}"
         ) from None
+
+
+def check_trains() -> None:
+    """Checks that the backend on which Keras runs can train.
+
+    Raises:
+        UserError: It cannot.
+    """
+    import keras
+
+    backend = keras.backend.backend()
+    if backend not in TRAINING:
+        raise UserError(
+            "Expected a backend that can train: --backend "
+            f"{', '.join(TRAINING[:-1])} or {TRAINING[-1]}. "
+            f"Received: {backend}"
+        )
 
 
 def check_activations(names: Sequence[str]) -> None:

@@ -48,7 +48,8 @@ def parse(
         if not stop.code:
             raise
         raise UserError(
-            f"{_first_message(captured.getvalue())}; see {command} --help"
+            f"{_first_message(captured.getvalue()).rstrip('.')}; "
+            f"see {command} --help"
         ) from None
 
 
@@ -62,4 +63,6 @@ def _first_message(boxed: str) -> str:
             break
         if text:
             lines.append(text)
-    return " ".join(lines) or "the options could not be read"
+    message = " ".join(lines) or "the options could not be read"
+    # An option that is not given is None; nobody has to write so.
+    return re.sub(r"'None', |, 'None'", "", message)

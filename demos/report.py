@@ -311,7 +311,7 @@ def verdict(results: Sequence[Result], metric: Metric) -> str:
 
 
 def _describe(comparison: Comparison) -> str:
-    difference = f"{comparison.difference:+.4f}"
+    difference = f"{comparison.difference:+z.4f}"  # z: no -0.0000
     if not math.isnan(comparison.half_width):
         difference += f" ± {comparison.half_width:.4f}"
     tested = (
@@ -375,7 +375,7 @@ def markdown(
             "seeds. The interval is about the seeds alone: other texts would "
             "move all scores.",
             "",
-            *_aligned([header, *rows]),
+            *aligned([header, *rows]),
             "",
             *([*failures, ""] if failures else []),
             f"**Verdict.** {verdict(results, presentation.metrics[0])}",
@@ -383,7 +383,15 @@ def markdown(
     )
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lays out a table in Markdown that also reads well as it stands.
+
+    Args:
+        rows: The header, and the rows below it.
+
+    Returns:
+        The lines; the first column to the left, the others to the right.
+    """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
 
     def line(cells: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ is imported inside the functions that need it, so that `--help` is quick and
 
 import json
 import sys
+from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import asdict
 from dataclasses import dataclass
@@ -15,12 +16,14 @@ from dataclasses import fields
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from typing import Annotated
 from typing import Any
 from typing import Literal
 
 import tyro
 
 from demos.backend import check_activations
+from demos.backend import check_trains
 from demos.backend import choose_backend
 from demos.backend import start_keras
 from demos.errors import UserError
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
 COMMAND = "python -m demos sentiment"
 RUNS = Path("runs", "sentiment")
 LONGEST = 256  # Tokens: attention costs the square of this.
+SHORTEST = 2  # Tokens: in fewer, attention has nothing to choose from.
 PADDING, UNKNOWN = 0, 1
 # Of a --quick run: texts to train on, and in each of the other splits.
 QUICK_TRAIN, QUICK_OTHER = 640, 160
@@ -136,12 +140,17 @@ class SentimentOptions:
 class PredictOptions:
     """Prints label, probability and text for each text given."""
 
-    texts: tyro.conf.Positional[tuple[str, ...]]
+    texts: Annotated[
+        tuple[str, ...],
+        tyro.conf.Positional,
+        tyro.conf.arg(metavar="TEXT [TEXT ...]", help_behavior_hint=""),
+    ]
     """What to read."""
     activation: str | None = None
     """Whose model; by default the best on the validation."""
     out: Path | None = None
-    """Folder of the study; by default the latest in runs/sentiment/."""
+    """Folder of the study; by default the latest in runs/sentiment/ that has a
+    model."""
     backend: Literal["tensorflow", "jax", "torch"] | None = None
     """What Keras runs on; any one reads what another has trained."""
 
@@ -316,20 +325,24 @@ class SentimentTask:
         Returns:
             By name: always the most frequent label of the training texts
             (with their frequencies as probabilities), and logistic regression
-            over TF-IDF of the words, both with scikit-learn's defaults.
+            over TF-IDF of the words, both with scikit-learn's defaults. The
+            latter is left out where no training text has a word, which to
+            scikit-learn has at least two letters.
         """
         from sklearn.dummy import DummyClassifier
         from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.linear_model import LogisticRegression
         from sklearn.pipeline import make_pipeline
 
-        models = {
-            "majority class": DummyClassifier(strategy="prior"),
-            "TF-IDF + logistic regression": make_pipeline(
-                TfidfVectorizer(), LogisticRegression(max_iter=1000)
-            ),
-        }
         train, test = self.dataset.train, self.dataset.test
+        models: dict[str, Any] = {
+            "majority class": DummyClassifier(strategy="prior")
+        }
+        vectorizer = TfidfVectorizer()
+        if any(map(vectorizer.build_analyzer(), train.texts)):
+            models["TF-IDF + logistic regression"] = make_pipeline(
+                vectorizer, LogisticRegression(max_iter=1000)
+            )
         return {
             name: score(
                 test.labels,
@@ -382,19 +395,19 @@ def learn_tokenizer(texts: Sequence[str], vocabulary_size: int) -> "Tokenizer":
 
 
 def length_for(tokenizer: "Tokenizer", texts: Sequence[str]) -> int:
-    """Returns the tokens that 95% of the texts fit in, or 256 if that is more.
+    """Returns the tokens that 95% of the texts fit in, from 2 to 256.
 
     Args:
         tokenizer: Counts the tokens.
         texts: The training texts.
 
     Returns:
-        The length, at least 1.
+        The length.
     """
     import numpy as np
 
     lengths = [len(encoding.ids) for encoding in tokenizer.encode_batch(texts)]
-    return int(np.clip(np.quantile(lengths, 0.95), 1, LONGEST))
+    return int(np.clip(np.quantile(lengths, 0.95), SHORTEST, LONGEST))
 
 
 def encode(
@@ -483,13 +496,14 @@ def probabilities(
     Args:
         model: What `build` returns.
         inputs: Tokens, shape `(texts, sequence_length)`.
-        batch_size: Texts a batch.
+        batch_size: Texts a batch, at most.
 
     Returns:
         Shape `(texts, labels)`.
     """
     import numpy as np
 
+    batch_size = min(batch_size, len(inputs))
     missing = -len(inputs) % batch_size
     filled = np.pad(inputs, ((0, missing), (0, 0)), mode="edge")
     answers = model.predict(filled, batch_size=batch_size, verbose=0)
@@ -657,6 +671,7 @@ def compare(options: SentimentOptions) -> int:
         options.data_dir,
     )
     start_keras()
+    check_trains()
     check_activations(options.activations)
 
     from demos import report
@@ -676,6 +691,7 @@ def compare(options: SentimentOptions) -> int:
         f"{study.folder}: {len(trials) - len(pending)} of {len(trials)} trials "
         f"finished before, {len(pending)} to run"
     )
+    baselines = task.baselines()  # First: a failure here is to come early.
     with Progress(len(pending), task.epochs) as progress:
         results = study.run(trials, progress)
     if all(result.reason for result in results):
@@ -685,7 +701,7 @@ def compare(options: SentimentOptions) -> int:
         text = report.write(
             study.folder,
             results,
-            task.baselines(),
+            baselines,
             presentation(dataset, options.quick),
         )
     except OSError as error:
@@ -704,7 +720,8 @@ def predict(options: PredictOptions) -> int:
         The exit code.
 
     Raises:
-        UserError: There is no text, no study or no such model.
+        UserError: There is no text, no study or no such model, or it cannot
+            be read.
     """
     if not options.texts:
         raise UserError(
@@ -732,16 +749,24 @@ def predict(options: PredictOptions) -> int:
     import keras
     from tokenizers import Tokenizer
 
-    try:
-        model: Any = keras.saving.load_model(path)
-        tokenizer = Tokenizer.from_str(
-            (folder / "tokenizer.json").read_text(encoding="utf-8")
-        )
-        label_names = json.loads((folder / "labels.json").read_text())
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{path} and what belongs to it cannot be read: {error}"
-        ) from None
+    def read(file: Path, reader: Callable[[Path], Any]) -> Any:
+        try:
+            return reader(file)
+        except Exception as error:  # tokenizers raises a bare Exception.
+            raise UserError(
+                f"{file} cannot be read: {error}; delete {folder} and train "
+                f"again with: {COMMAND}"
+            ) from None
+
+    # Not compiled: the optimizer belongs to the backend that it trained on.
+    model = read(path, lambda f: keras.saving.load_model(f, compile=False))
+    tokenizer = read(
+        folder / "tokenizer.json",
+        lambda f: Tokenizer.from_str(f.read_text(encoding="utf-8")),
+    )
+    label_names = read(
+        folder / "labels.json", lambda f: json.loads(f.read_text())
+    )
     say(
         f"{path}: seed {chosen.seed}, validation accuracy "
         f"{chosen.metrics[SentimentTask.objective]:.3f}"
@@ -802,10 +827,16 @@ def check(options: SentimentOptions) -> None:
             "Expected --vocabulary-size to be at least 3: padding, unknown "
             f"and a word. Received: {options.model.vocabulary_size}"
         )
+    length = options.model.sequence_length
+    if length is not None and length < SHORTEST:
+        raise UserError(
+            f"Expected --sequence-length to be at least {SHORTEST}. "
+            f"Received: {length}"
+        )
 
 
 def latest_study() -> Path:
-    """Finds the study that was begun last.
+    """Finds the study that was begun last, of those with a model if any.
 
     Returns:
         Its folder in `runs/sentiment/`.
@@ -813,10 +844,15 @@ def latest_study() -> Path:
     Raises:
         UserError: There is none.
     """
-    found = list(RUNS.glob("*/study.json"))
+    found = [path.parent for path in RUNS.glob("*/study.json")]
     if not found:
         raise UserError(f"{RUNS} holds no study; train with: {COMMAND}")
-    return max(found, key=lambda path: path.stat().st_mtime).parent
+
+    def order(folder: Path) -> tuple[bool, float]:
+        begun = (folder / "study.json").stat().st_mtime
+        return any(folder.glob("*.keras")), begun
+
+    return max(found, key=order)
 
 
 def describe(dataset: "TextClassification") -> str:

@@ -16,6 +16,7 @@ import json
 import math
 import os
 import platform
+import re
 import time
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -245,7 +246,9 @@ class Study:
 
         Raises:
             UserError: The folder cannot be written.
+            KeyboardInterrupt: It was stopped; a message says what is kept.
         """
+        kept = "finished trials are kept"
         try:
             self._begin()
             for trial in trials:  # A kill may have come before this.
@@ -256,9 +259,17 @@ class Study:
                 self._keep_best(trial)
                 observer.trial_ended(result)
         except OSError as error:
+            remedy = "choose another folder with --out"
+            if self._any_finished(trials):
+                remedy = kept
             raise UserError(
-                f"{self.folder} cannot be written: {error}; finished trials "
-                "are kept"
+                f"{self.folder} cannot be written: {error}; {remedy}"
+            ) from None
+        except KeyboardInterrupt:
+            if not self._any_finished(trials):
+                raise
+            raise KeyboardInterrupt(
+                f"{kept}; the same command goes on from there"
             ) from None
         results = [self._read(trial) for trial in trials]
         return [result for result in results if result is not None]
@@ -286,8 +297,7 @@ class Study:
                 "parameters": found.parameters,
             }
         except Exception as error:  # Whatever it is, the other trials go on.
-            first_line = str(error).strip().partition("\n")[0]
-            outcome = {"reason": f"{type(error).__name__}: {first_line}"}
+            outcome = {"reason": reason_of(error)}
         else:
             scratch = path.with_suffix(".tmp.keras")
             found.save(scratch)
@@ -315,6 +325,9 @@ class Study:
             os.replace(model, self.folder / f"{trial.label}.keras")
         else:
             model.unlink()
+
+    def _any_finished(self, trials: Sequence[Trial]) -> bool:
+        return len(self.pending(trials)) < len(trials)
 
     def _path(self, trial: Trial) -> Path:
         return self.folder / "trials" / f"{trial.name}.json"
@@ -365,6 +378,28 @@ def label_of(settings: Mapping[str, Any]) -> str:
     )
 
 
+def reason_of(error: Exception) -> str:
+    r"""Says in one line why a trial failed.
+
+    Args:
+        error: What it raised.
+
+    Returns:
+        The error's kind and the first line of its message; of what a Keras
+        layer raised its own message, which Keras wraps in others.
+
+    Example:
+
+    >>> reason_of(MemoryError("too large\nfor this machine"))
+    'MemoryError: too large'
+    """
+    message = re.sub(r"\x1b\[[\d;]*m", "", str(error))  # ANSI: bold, colours.
+    # keras/src/utils/traceback_utils.py and keras/src/ops/operation.py.
+    wrapper = r"(Exception encountered when|Could not automatically) .*\n\n"
+    first_line = re.sub(wrapper, "", message).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {first_line}"
+
+
 def best(results: Iterable[Result], objective: str) -> Result:
     """Returns the finished result with the highest objective.
 
@@ -407,7 +442,7 @@ def read_result(path: Path) -> Result:
     """
     try:
         return Result(**json.loads(path.read_text()))
-    except (ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise UserError(
             f"{path} is not the record of a trial ({error}); delete it to run "
             "the trial again"
@@ -462,16 +497,19 @@ def kept_fingerprint(folder: Path) -> str | None:
 
     Returns:
         The fingerprint; None where there is no study.
+
+    Raises:
+        UserError: What is in its place cannot be read.
     """
     path = folder / "study.json"
     try:
         return json.loads(path.read_text())["fingerprint"]
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f"{path} is not the description of a study; choose another --out, "
-            "or delete that folder"
+            f"{path} is not the description of a study ({error}); choose "
+            "another --out, or delete that folder"
         ) from None
 
 

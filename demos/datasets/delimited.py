@@ -1,5 +1,6 @@
 """The user's own texts and labels in a CSV or TSV file."""
 
+import functools
 import warnings
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def load(path: Path, text_column: str, label_column: str) -> TextClassification:
 
     Raises:
         UserError: The file is missing, empty, not UTF-8, not a table, lacks a
-            column, or has fewer than two labels.
+            column or has it twice, or has fewer than two labels.
     """
     rows = _read(path)
     for flag, column in (("text", text_column), ("label", label_column)):
@@ -35,6 +36,11 @@ def load(path: Path, text_column: str, label_column: str) -> TextClassification:
             raise UserError(
                 f"Expected --{flag}-column to name a column of {path}: "
                 f"{', '.join(rows.columns)}. Received: {column!r}"
+            )
+        count = list(rows.columns).count(column)
+        if count > 1:
+            raise UserError(
+                f"Expected one column {column!r} in {path}. Received: {count}"
             )
     if text_column == label_column:
         raise UserError(
@@ -90,7 +96,8 @@ def _read(path: Path):
         with warnings.catch_warnings():
             # Rows longer than the header: columns would be lost silently.
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            rows = pd.read_csv(
+            read = functools.partial(
+                pd.read_csv,
                 path,
                 sep="\t" if path.suffix.lower() == ".tsv" else ",",
                 dtype=str,
@@ -98,6 +105,9 @@ def _read(path: Path):
                 encoding="utf-8-sig",
                 index_col=False,
             )
+            rows = read()
+            # As they are written: pandas renames those that repeat.
+            rows.columns = read(header=None, nrows=1).iloc[0].tolist()
     except pd.errors.EmptyDataError:
         raise UserError(f"{path} is empty") from None
     except UnicodeDecodeError as error:

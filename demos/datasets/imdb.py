@@ -9,6 +9,7 @@ import hashlib
 import tarfile
 from pathlib import Path
 
+from demos.backend import start_keras
 from demos.datasets import Split
 from demos.datasets import TextClassification
 from demos.datasets import stratified_split
@@ -35,7 +36,8 @@ def load(data_dir: Path | None = None, md5: str = MD5) -> TextClassification:
         left out of training and validation.
 
     Raises:
-        UserError: There is no archive, or not the right one.
+        UserError: There is no archive, not the right one, or a review in it
+            cannot be read.
     """
     folder = _folder(data_dir, md5)
     train, test = (_read(folder / part) for part in ("train", "test"))
@@ -73,6 +75,7 @@ def _folder(data_dir: Path | None, md5: str) -> Path:
 
 
 def _download(md5: str) -> Path:
+    start_keras()
     import keras
 
     try:
@@ -106,7 +109,13 @@ def _extract(archive: Path, md5: str) -> None:
             tarfile.open(archive) as tar,
         ):
             tar.extractall(scratch, filter=_plain)
-            os.replace(Path(scratch, FOLDER), archive.parent / FOLDER)
+            unpacked = Path(scratch, FOLDER)
+            if not unpacked.is_dir():
+                raise UserError(
+                    f"Expected {archive} to hold the folder {FOLDER}. "
+                    f"Received: none; download it again from {URL}"
+                )
+            os.replace(unpacked, archive.parent / FOLDER)
     except (tarfile.TarError, EOFError) as error:
         raise UserError(f"{archive} cannot be unpacked: {error}") from None
     except OSError as error:
@@ -127,8 +136,14 @@ def _read(folder: Path) -> dict[str, int]:
     found: dict[str, int] = {}
     for label, name in enumerate(LABEL_NAMES):
         for path in sorted((folder / name).glob("*.txt")):
-            text = path.read_text(encoding="utf-8").replace("<br />", " ")
-            found.setdefault(text, label)
+            try:
+                text = path.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                raise UserError(
+                    f"{path} cannot be read as UTF-8 text: {error}; delete "
+                    f"the folder {FOLDER} and unpack the archive again"
+                ) from None
+            found.setdefault(text.replace("<br />", " "), label)
     if not found:
         raise UserError(
             f"Expected reviews as .txt files in {folder}/pos and {folder}/neg. "

@@ -94,6 +94,12 @@ def test_equal_differences_are_not_called_significant():
     assert "not testable" in sentence
 
 
+def test_a_difference_of_next_to_nothing_has_no_minus():
+    scores = {"relu": [0.5, 0.75], "serf": [0.5 - 1e-6, 0.75 - 3e-6]}
+    sentence = report.verdict(results_of(scores), METRIC)
+    assert "relu (+0.0000 ± 0.0000," in sentence
+
+
 def test_one_seed_gives_no_verdict():
     one = {name: values[:1] for name, values in SCORES.items()}
     assert "at least 2 seeds" in report.verdict(results_of(one), METRIC)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from typing import Any
@@ -136,6 +137,60 @@ def test_predict_answers_in_a_fresh_process_on_any_backend(study):
         assert float(line[1]) == pytest.approx(float(ours[1]), abs=2e-3)
 
 
+def test_predict_answers_on_a_backend_that_cannot_train(study):
+    ours = predict(study, keras.backend.backend())
+    assert [line[0] for line in predict(study, "numpy")] == [
+        line[0] for line in ours
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("serf.keras", "{}"),
+        ("serf.keras", None),
+        ("tokenizer.json", "{}"),
+        ("tokenizer.json", None),
+        ("labels.json", "{"),
+        ("labels.json", None),
+    ],
+)
+def test_predict_names_what_it_cannot_read(
+    tmp_path, study, capsys, name, content
+):
+    folder = shutil.copytree(study, tmp_path / "study")
+    (folder / name).unlink()
+    if content is not None:
+        (folder / name).write_text(content)
+    arguments = ["--activation", "serf", "--out", str(folder)]
+    assert main(["sentiment", "predict", "witty", *arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert f"{folder / name} cannot be read" in captured.err
+    assert captured.err.count("\n") == 1
+
+
+def test_predict_prefers_a_study_with_a_model(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for age, name in enumerate(["fresh", "latest", "earlier", "earliest"]):
+        folder = sentiment.RUNS / name
+        folder.mkdir(parents=True)
+        (folder / "study.json").touch()
+        os.utime(folder / "study.json", (1e9 - age, 1e9 - age))
+    assert sentiment.latest_study().name == "fresh"
+    for name in ("latest", "earlier"):
+        (sentiment.RUNS / name / "serf.keras").touch()
+    assert sentiment.latest_study().name == "latest"
+
+
+def test_predict_asks_for_texts_in_its_help(capsys):
+    with pytest.raises(SystemExit):
+        main(["sentiment", "predict", "--help"])
+    text = capsys.readouterr().out
+    assert "[OPTIONS] TEXT [TEXT ...]" in text
+    assert "(default: )" not in text
+
+
 def test_predict_takes_the_best_on_the_validation(study, capsys):
     assert main(["sentiment", "predict", "witty", "--out", str(study)]) == 0
     captured = capsys.readouterr()
@@ -202,6 +257,41 @@ def test_padding_does_not_change_the_answer(task):
     np.testing.assert_allclose(
         sentiment.probabilities(short, tokens[:, :4], 1), full, atol=1e-5
     )
+
+
+def test_a_batch_larger_than_the_data_costs_no_memory(task):
+    model = sentiment.build("serf", 2, 50, 12, task.model, task.training)
+    tokens = np.arange(36, dtype="int32").reshape(3, 12)
+    np.testing.assert_allclose(
+        sentiment.probabilities(model, tokens, 10**12),
+        sentiment.probabilities(model, tokens, 1),
+        atol=1e-5,
+    )
+
+
+def test_baselines_of_the_reviews_do_not_move():
+    found = sentiment.SentimentTask(load("rotten_tomatoes")).baselines()
+    words = found["TF-IDF + logistic regression"]
+    assert words["accuracy"] == pytest.approx(0.7548, abs=5e-4)
+    assert words["macro_f1"] == pytest.approx(0.7395, abs=5e-4)
+
+
+def test_texts_without_words_have_a_baseline_and_two_tokens(task):
+    split = Split(("!", "!!", "a", "?"), (0, 1, 0, 1))
+    dataset = TextClassification("marks", ("bad", "good"), split, split, split)
+    marks = sentiment.SentimentTask(dataset)
+    assert list(marks.baselines()) == ["majority class"]
+    assert marks.sequence_length == 2
+
+
+def test_baselines_come_before_the_training(tmp_path, reviews, monkeypatch):
+    def failing(task):
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(sentiment.SentimentTask, "baselines", failing)
+    with pytest.raises(MemoryError, match="no room"):
+        main(["sentiment", "--dataset", str(reviews), "--out", str(tmp_path)])
+    assert not list(tmp_path.iterdir())
 
 
 def test_order_and_hidden_words_depend_on_the_seed_alone():
@@ -273,6 +363,7 @@ BAD_OPTIONS = {
     "all words hidden": ["--word-dropout", "1"],
     "not a rate": ["--learning-rate", "nan"],
     "heads": ["--heads", "5"],
+    "one word": ["--sequence-length", "1"],
     "tiny vocabulary": ["--vocabulary-size", "2"],
     "unknown backend": ["--backend", "theano"],
     "another backend": ["--backend", "OTHER"],

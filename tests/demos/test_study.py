@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -115,6 +116,66 @@ def test_failures_are_recorded_and_tried_again(tmp_path):
     assert again.ran == ["relu-seed0", "serf-seed1"]
 
 
+@pytest.mark.parametrize("symbolic", [False, True])
+def test_a_layer_that_raises_is_quoted_in_its_own_words(tmp_path, symbolic):
+    import keras
+
+    class Broken(keras.layers.Layer):
+        def call(self, inputs):
+            raise ValueError("too wide\nby far")
+
+    class Building(Fake):
+        def run(self, trial, on_epoch):
+            return Broken()(
+                keras.Input((3,)) if symbolic else keras.ops.ones((2, 3))
+            )
+
+    [result] = Study(Building(), tmp_path).run(TRIALS[:1], Silent())
+    assert result.reason == "ValueError: too wide"
+
+
+class Stopped(Fake):
+    """Whose model of the second trial cannot be saved, for some reason."""
+
+    error: type[BaseException] = OSError
+
+    def run(self, trial, on_epoch):
+        found = super().run(trial, on_epoch)
+        return replace(found, save=self._fail) if self.ran[1:] else found
+
+    def _fail(self, path):
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "raised", "kept"),
+    [
+        (OSError, UserError, "cannot be written: ; finished trials are kept"),
+        (KeyboardInterrupt, KeyboardInterrupt, "finished trials are kept"),
+    ],
+)
+def test_stopped_it_says_what_is_kept(tmp_path, error, raised, kept):
+    task = Stopped()
+    task.error = error
+    with pytest.raises(raised, match=kept):
+        Study(task, tmp_path).run(TRIALS, Silent())
+    assert len(gather(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [(OSError, UserError), (KeyboardInterrupt, KeyboardInterrupt)],
+)
+def test_stopped_at_the_start_it_does_not_say_so(tmp_path, error, raised):
+    class Full(Fake):
+        def save_assets(self, folder):
+            raise error
+
+    with pytest.raises(raised) as caught:
+        Study(Full(), tmp_path).run(TRIALS, Silent())
+    assert "kept" not in str(caught.value)
+
+
 def test_another_config_is_never_mixed_in(tmp_path):
     usual = tmp_path / "usual"
     Study.open(Fake(), None, usual).run(TRIALS, Silent())
@@ -174,3 +235,7 @@ def test_a_damaged_record_is_named(tmp_path, name):
     (tmp_path / name).write_text("{")
     with pytest.raises(UserError, match=name):
         Study(Fake(), tmp_path).run(TRIALS, Silent())
+    (tmp_path / name).unlink()
+    (tmp_path / name).mkdir()
+    with pytest.raises(UserError, match=name):
+        Study(Fake(), tmp_path).pending(TRIALS)

@@ -65,6 +65,11 @@ def test_tabs_quotes_and_other_columns(tmp_path):
     assert any("\n" in text for text in dataset.train.texts)
 
 
+def test_other_columns_may_repeat(tmp_path):
+    path = write(tmp_path / "mine.csv", rows_of("ab", 10), "text,label,x,x")
+    assert delimited.load(path, "text", "label").label_names == ("a", "b")
+
+
 def test_a_byte_order_mark_is_no_part_of_the_name(tmp_path):
     path = tmp_path / "mine.csv"
     path.write_text(
@@ -81,6 +86,7 @@ def test_a_byte_order_mark_is_no_part_of_the_name(tmp_path):
         (b"text,label\n,\n", "no row with both"),
         (b"review,label\nfine,a\n", "review, label. Received: 'text'"),
         (b"text,stars\nfine,a\n", "text, stars. Received: 'label'"),
+        (b"text,label,text\nfine,a,x\n", "one column 'text'.*Received: 2"),
         (b"text,label\nfine,a\ngood,a\n", "'a' only"),
         (b"text,label\nfine,a\ngood,b\n", "at least 10 different texts"),
         (b"text,label\ncaf\xe9,a\n", "not UTF-8"),

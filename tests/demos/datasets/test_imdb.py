@@ -99,6 +99,27 @@ def test_a_cut_archive_is_refused(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == [imdb.ARCHIVE]
 
 
+def test_an_archive_of_something_else_is_named(tmp_path):
+    path = tmp_path / imdb.ARCHIVE
+    with tarfile.open(path, "w:gz") as tar:
+        tar.addfile(_member("other/file.txt"), io.BytesIO(b"x"))
+    digest = hashlib.md5(path.read_bytes()).hexdigest()
+    with pytest.raises(UserError) as caught:
+        imdb.load(tmp_path, digest)
+    assert f"Expected {path} to hold the folder aclImdb" in str(caught.value)
+    assert [p.name for p in tmp_path.iterdir()] == [imdb.ARCHIVE]
+
+
+def test_a_review_that_is_no_text_is_named(tmp_path):
+    digest = archive(tmp_path)
+    imdb.load(tmp_path, digest)
+    path = tmp_path / "aclImdb/test/neg/3_7.txt"
+    path.write_bytes(b"caf\xe9")
+    with pytest.raises(UserError, match="UTF-8") as caught:
+        imdb.load(tmp_path, digest)
+    assert str(path) in str(caught.value)
+
+
 def test_an_empty_folder_says_what_to_place(tmp_path):
     with pytest.raises(UserError, match=imdb.ARCHIVE):
         imdb.load(tmp_path)
