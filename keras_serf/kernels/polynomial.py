@@ -89,8 +89,9 @@ class Polynomials:
         held, z = _exponential(x, self.df.exponent, math)
         v = z - CENTRE
         below = horner(self.df.constant, v) + held * horner(self.df.linear, v)
-        polynomial = math.where(x >= 0, horner(self.df.above, held), below)
-        return math.where(x >= 0, 1.0, 0.0) + z * polynomial
+        return math.where(
+            x >= 0, 1 + z * horner(self.df.above, held), z * below
+        )
 
 
 def _exponential(

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
+from torch.autograd import forward_ad
 from torch.nn import functional
 
 from keras_serf.kernels import composed
@@ -37,9 +38,11 @@ def serf(x: torch.Tensor) -> torch.Tensor:
     """Returns `x * erf(softplus(x))` in the shape and dtype of `x`."""
     if torch.compiler.is_exporting() or torch.jit.is_tracing():
         return _value(x)
-    if not torch.compiler.is_compiling():
-        return _Serf.apply(x)
-    return _jet(x) if _is_transformed() else _CompiledSerf.apply(x)
+    if _is_transformed():
+        return _jet(x)
+    if torch.compiler.is_compiling():
+        return _CompiledSerf.apply(x)
+    return _Serf.apply(x)
 
 
 def use_compiled(enabled: bool = True) -> None:
@@ -93,16 +96,19 @@ class _CompiledSerf(torch.autograd.Function):
 
 
 def _jet(x: torch.Tensor) -> torch.Tensor:
-    # For torch.func inside torch.compile, which would lose the second
-    # derivative of a Function: a Taylor polynomial about x itself, in plain
-    # operators. The step is 0, but autograd does not know.
+    # For torch.func, which loses derivatives of a Function: the second inside
+    # torch.compile, and forward mode over forward mode anywhere. A Taylor
+    # polynomial about x itself in plain operators, right to the third
+    # derivative; the step is 0, but autograd does not know.
     wide = _widen(x)
     at = wide.detach()
-    step = torch.where(torch.isinf(at), 0.0, wide - at)
+    back = torch.where(torch.isinf(at), 0.0, at - wide)
     formulas = _formulas(x.dtype)
-    slope, curvature = formulas.slope(at, _MATH), composed.curvature(at, _MATH)
-    y = formulas.value(at, _MATH) + step * (slope + step * (curvature / 2))
-    return y.to(x.dtype)
+    slope = formulas.slope(at, _MATH)
+    # Its own derivative here is a third of it, which makes the cubic term.
+    curvature = composed.curvature(at - back / 3, _MATH)
+    y = formulas.value(at, _MATH) - back * (slope - back * (curvature / 2))
+    return torch.where(at == torch.inf, wide, y).to(x.dtype)
 
 
 @torch.compiler.assume_constant_result
@@ -129,7 +135,8 @@ class _Serf(_Elementwise):
     @staticmethod
     def backward(ctx, upstream):
         (x,) = ctx.saved_tensors
-        if torch.is_grad_enabled():  # There will be a second derivative.
+        # Where there may be a second derivative.
+        if torch.is_grad_enabled() or forward_ad._current_level >= 0:
             return _differentiable_slope_times(x, upstream)
         return _form(x, upstream).slope_times(x, upstream)
 
@@ -201,8 +208,9 @@ def _flat(
     """Lets `function` see one dimension only, and so be compiled once."""
 
     def flattened(*tensors: torch.Tensor) -> torch.Tensor:
-        flat = function(*(tensor.reshape(-1) for tensor in tensors))
-        return flat.view(tensors[0].shape)
+        x = tensors[0]
+        y = function(*(t.reshape(-1) for t in tensors)).view(x.shape)
+        return y if x.is_contiguous() else torch.empty_like(x).copy_(y)
 
     return flattened
 
@@ -233,11 +241,12 @@ def _form(*tensors: torch.Tensor) -> _Form:
 
 
 def _is_plain(x: torch.Tensor) -> bool:
-    # Neither fake, as while tracing, nor wrapped by torch.func or by the
-    # batches of autograd; PyTorch has no public name for these.
+    # Neither traced, nor fake, nor wrapped by torch.func or by the batches of
+    # autograd; PyTorch has no public name for these.
     wrappers = torch._C._functorch
     return (
         type(x) in (torch.Tensor, torch.nn.Parameter)
+        and torch._C._len_torch_dispatch_stack() == 0
         and not wrappers.is_functorch_wrapped_tensor(x)
         and not wrappers.is_legacy_batchedtensor(x)
     )

@@ -111,12 +111,8 @@ def _slope_kernel(
     x = tl.load(x_pointer + offsets, mask=offsets < size).to(tl.float32)
     held, z = _exponential(x, a, b)
     v = z - _CENTRE
-    polynomial = tl.where(
-        x >= 0,
-        _horner(above, held),
-        _horner(constant, v) + held * _horner(linear, v),
-    )
-    slope = tl.where(x >= 0, 1.0, 0.0) + z * polynomial
+    below = _horner(constant, v) + held * _horner(linear, v)
+    slope = tl.where(x >= 0, 1 + z * _horner(above, held), z * below)
     upstream = tl.load(upstream_pointer + offsets, mask=offsets < size)
     result = (slope * upstream.to(tl.float32)).to(y_pointer.dtype.element_ty)
     tl.store(y_pointer + offsets, result, mask=offsets < size)

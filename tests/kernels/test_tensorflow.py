@@ -75,6 +75,8 @@ def test_saved_model_carries_plain_operations(tmp_path):
     module.call = tf.function(
         keras_serf.serf, input_signature=[tf.TensorSpec([None], tf.float32)]
     )
+    operations = module.call.get_concrete_function().graph.get_operations()
+    assert not {o.type for o in operations} & {"Erf", "PyFunc", "EagerPyFunc"}
     tf.saved_model.save(module, tmp_path)
     loaded = tf.saved_model.load(tmp_path)
     np.testing.assert_allclose(loaded.call(X), keras_serf.serf(X), rtol=1e-6)
@@ -110,5 +112,5 @@ def test_tape_keeps_no_step_of_the_formula():
             if isinstance(tensor, tf.Tensor) and tensor.shape == x.shape
         ]
     # The input, as itself and unrecorded, and the output.
-    assert len({id(tensor) for tensor in kept}) <= 4
+    assert len({id(tensor) for tensor in kept}) <= 3
     assert tape.gradient(y, x) is not None

@@ -10,7 +10,9 @@ if keras.backend.backend() != "torch":
     pytest.skip("needs the PyTorch backend", allow_module_level=True)
 
 import torch
+from torch.fx.experimental.proxy_tensor import make_fx
 
+from keras_serf import theory
 from keras_serf.kernels.torch import use_compiled
 
 X = torch.linspace(-6.0, 6.0, 25)
@@ -61,7 +63,74 @@ def test_functional_transforms():
 )
 def test_second_derivative_inside_compile(twice):
     compiled = torch.compile(twice(keras_serf.serf), backend="aot_eager")(X)
-    torch.testing.assert_close(compiled, twice(keras_serf.serf)(X))
+    expected = torch.tensor(theory.second_derivative(X.numpy())).float()
+    torch.testing.assert_close(compiled, expected, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(twice(keras_serf.serf)(X), compiled)
+
+
+def test_third_derivative():
+    grad, vmap = torch.func.grad, torch.func.vmap
+    third = vmap(grad(grad(grad(keras_serf.serf))))
+    step = 1e-3
+    difference = theory.second_derivative(X + step)
+    difference -= theory.second_derivative(X - step)
+    expected = torch.tensor(difference / (2 * step)).float()
+    for function in (third, torch.compile(third, backend="aot_eager")):
+        torch.testing.assert_close(function(X), expected, rtol=0, atol=1e-3)
+
+
+def test_forward_over_forward():
+    second = torch.func.jacfwd(torch.func.jacfwd(keras_serf.serf))(X[::6])
+    expected = torch.tensor(theory.second_derivative(X[::6])).float()
+    torch.testing.assert_close(
+        torch.einsum("iii->i", second), expected, rtol=1e-5, atol=1e-6
+    )
+
+
+def test_forward_over_backward():
+    x = X.clone().requires_grad_()
+    with torch.autograd.forward_ad.dual_level():
+        dual = torch.autograd.forward_ad.make_dual(x, torch.ones_like(x))
+        (first,) = torch.autograd.grad(keras_serf.serf(dual).sum(), dual)
+        second = torch.autograd.forward_ad.unpack_dual(first).tangent
+    expected = torch.tensor(theory.second_derivative(X)).float()
+    torch.testing.assert_close(second, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_ends_inside_func(compiled):
+    ends = torch.tensor([-torch.inf, -0.0, torch.inf, torch.nan])
+    value = torch.func.vmap(keras_serf.serf)
+    first = torch.func.vmap(torch.func.grad(keras_serf.serf))
+    if compiled:
+        value = torch.compile(value, backend="aot_eager")
+        first = torch.compile(first, backend="aot_eager")
+    y, slopes = value(ends), first(ends)
+    assert y[:3].tolist() == [0, 0, torch.inf]
+    assert torch.signbit(y[1])
+    assert slopes[[0, 2]].tolist() == [0, 1]
+    assert torch.isnan(y[3])
+    assert torch.isnan(slopes[3])
+
+
+def test_traced_graphs_hold_plain_operators():
+    def names(graph):
+        return {str(node.target) for node in graph.nodes}
+
+    traced = make_fx(keras_serf.serf)(torch.randn(3))
+    x = torch.linspace(-6, 6, 2**20)
+    torch.testing.assert_close(
+        traced(x), keras_serf.serf(x), rtol=1e-6, atol=1e-7
+    )
+
+    class Model(torch.nn.Module):
+        def forward(self, x):
+            return keras_serf.serf(x)
+
+    exported = torch.export.export(Model(), (X,)).graph
+    for graph in (traced.graph, exported):
+        assert any("exp" in name for name in names(graph))
+        assert not any("erf" in name for name in names(graph))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

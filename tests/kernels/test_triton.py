@@ -42,12 +42,12 @@ def test_slope_within_4_units(run_python):
     code = """
     x = np.linspace(-87.3, 8, 20001, dtype="float32")
     slope, g = theory.derivative(x), theory.serf(x) / x
-    up = torch.linspace(1, 2, len(x))
+    up = torch.full((len(x),), 2.0)
     y = triton.slope_times(torch.tensor(x), up).numpy() / up.numpy()
     size = abs(g) + abs(slope - g)
     print((abs(y - slope) / size).max() * 2**23)
     """
-    assert 0.4 < float(run(run_python, code)) < 5
+    assert 0.4 < float(run(run_python, code)) < 4
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
@@ -60,7 +60,8 @@ def test_ends(run_python, dtype):
     """
     value, slope = run(run_python, code, dtype).splitlines()
     assert value == "-0.0 inf nan -0.0 0.0"
-    assert slope == "0.0 1.0 nan"
+    assert list(map(float, slope.split()[:2])) == [0, 1]
+    assert slope.endswith("nan")
 
 
 def test_layouts(run_python):
