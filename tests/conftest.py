@@ -8,8 +8,13 @@ import sys
 import textwrap
 from pathlib import Path
 
+import hypothesis
 import keras
 import pytest
+
+# How long an example takes is the machine's affair.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 BACKENDS = ("jax", "tensorflow", "torch")
 

@@ -9,7 +9,6 @@ import mpmath as mp
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from keras_serf import kernels
@@ -213,7 +212,6 @@ def test_gradient_half(gradient, dtype, bits):
 
 
 @given(st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=64))
-@settings(deadline=None)
 def test_any_bit_pattern(bits):
     # Padded to one shape, for the backends that compile for each.
     x = np.resize(np.array(bits, "uint32"), 64).view("float32")
