@@ -15,6 +15,10 @@ COMMANDS = {
         "Is a film review good or bad? A small Transformer, one activation "
         "against another",
     ),
+    "translation": (
+        "demos.translation",
+        "From one language to another: a small Transformer scored by BLEU",
+    ),
     "functions": (
         "demos.functions",
         "Draw Serf and its derivative beside ReLU, GELU, SiLU and Mish",

@@ -14,7 +14,11 @@ Options = TypeVar("Options")
 
 
 def parse(
-    kind: type[Options], arguments: Sequence[str], command: str, notes: str = ""
+    kind: type[Options],
+    arguments: Sequence[str],
+    command: str,
+    notes: str = "",
+    default: Options | None = None,
 ) -> Options:
     """Parses arguments as the fields of a dataclass.
 
@@ -23,6 +27,7 @@ def parse(
         arguments: The command line, without the command.
         command: The command, for the help.
         notes: Follows the dataclass' docstring in the help.
+        default: Holds the defaults; by default those of the dataclass.
 
     Returns:
         An instance of `kind`.
@@ -37,6 +42,7 @@ def parse(
             return tyro.cli(
                 kind,
                 args=list(arguments),
+                default=tyro.MISSING_NONPROP if default is None else default,
                 prog=command,
                 description=f"{kind.__doc__}\n\n{notes}".strip(),
                 config=(

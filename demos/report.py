@@ -44,11 +44,13 @@ class Metric:
         key: Its name in the results.
         label: Its name in the report.
         higher_is_better: Which way it is to go.
+        decimals: Digits shown behind the point.
     """
 
     key: str
     label: str
     higher_is_better: bool = True
+    decimals: int = 4
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class Presentation:
         curve: Name, in the history, of what is drawn over the epochs.
         curve_label: What the figure calls it.
         notes: Lines above the table.
+        appendix: Markdown below the table, above the verdict.
     """
 
     title: str
@@ -68,6 +71,7 @@ class Presentation:
     curve: str
     curve_label: str
     notes: tuple[str, ...] = ()
+    appendix: str = ""
 
 
 @dataclass(frozen=True)
@@ -156,7 +160,8 @@ def summarise(
     Args:
         results: Of all trials, failed ones too.
         metrics: The columns wanted.
-        baselines: By name, the metrics of what needs no seeds.
+        baselines: By name, the metrics of what needs no seeds; the first metric
+            at least.
 
     Returns:
         Columns `model`, `kind` (trained or baseline), `seeds`, `failed`, for
@@ -181,7 +186,11 @@ def summarise(
             row["parameters"] = finished[0].parameters
         rows.append(row)
     for name, scores in baselines.items():
-        values = {metric.key: scores[metric.key] for metric in metrics}
+        values = {
+            metric.key: scores[metric.key]
+            for metric in metrics
+            if metric.key in scores
+        }
         rows.append({"model": name, "kind": "baseline", **values})
     table = pd.DataFrame(rows)
     counts = ["seeds", "failed", "parameters"]
@@ -201,6 +210,18 @@ def by_label(results: Sequence[Result]) -> dict[str, list[Result]]:
     for result in results:
         groups.setdefault(result.label, []).append(result)
     return groups
+
+
+def reference_of(groups: Mapping[str, Sequence[Result]]) -> str:
+    """Returns whom a comparison is about.
+
+    Args:
+        groups: Finished results by label; at least one.
+
+    Returns:
+        serf, or the first where there is none.
+    """
+    return REFERENCE if REFERENCE in groups else next(iter(groups))
 
 
 def compare(
@@ -271,7 +292,7 @@ def verdict(results: Sequence[Result], metric: Metric) -> str:
         is compared with the others.
     """
     finished = by_label([result for result in results if not result.reason])
-    reference = REFERENCE if REFERENCE in finished else next(iter(finished))
+    reference = reference_of(finished)
     absent = "" if reference == REFERENCE else "serf was not compared: "
     comparisons = compare(results, metric.key, reference)
     if not comparisons:
@@ -284,7 +305,7 @@ def verdict(results: Sequence[Result], metric: Metric) -> str:
     sign = 1 if metric.higher_is_better else -1
     better, worse, same = [], [], []
     for comparison in comparisons:
-        text = _describe(comparison)
+        text = _describe(comparison, metric.decimals)
         if not comparison.significant:
             same.append(text)
         elif sign * comparison.difference > 0:
@@ -310,10 +331,10 @@ def verdict(results: Sequence[Result], metric: Metric) -> str:
     return sentence[0].upper() + sentence[1:]
 
 
-def _describe(comparison: Comparison) -> str:
-    difference = f"{comparison.difference:+z.4f}"  # z: no -0.0000
+def _describe(comparison: Comparison, decimals: int) -> str:
+    difference = f"{comparison.difference:+z.{decimals}f}"  # z: no -0.0000
     if not math.isnan(comparison.half_width):
-        difference += f" ± {comparison.half_width:.4f}"
+        difference += f" ± {comparison.half_width:.{decimals}f}"
     tested = (
         "not testable"
         if math.isnan(comparison.p)
@@ -335,7 +356,7 @@ def markdown(
         presentation: Names and notes.
 
     Returns:
-        Markdown: title, notes, table, failures, verdict.
+        Markdown: title, notes, table, failures, appendix, verdict.
     """
     header = [
         "model",
@@ -351,7 +372,9 @@ def markdown(
             else row["model"],
             _cell(row["seeds"], "d"),
             *(
-                _with_interval(row[m.key], row.get(f"{m.key}_interval"))
+                _with_interval(
+                    row[m.key], row.get(f"{m.key}_interval"), m.decimals
+                )
                 if m.key in row
                 else ""
                 for m in presentation.metrics
@@ -378,30 +401,35 @@ def markdown(
             *aligned([header, *rows]),
             "",
             *([*failures, ""] if failures else []),
+            *([presentation.appendix, ""] if presentation.appendix else []),
             f"**Verdict.** {verdict(results, presentation.metrics[0])}",
         ]
     )
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
     """Lays out a table in Markdown that also reads well as it stands.
 
     Args:
         rows: The header, and the rows below it.
+        left: How many columns stand to the left; the others to the right.
 
     Returns:
-        The lines; the first column to the left, the others to the right.
+        The lines.
     """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
 
     def line(cells: Sequence[str]) -> str:
-        first, *others = zip(cells, widths, strict=True)
-        padded = [first[0].ljust(first[1])]
-        padded += [cell.rjust(width) for cell, width in others]
+        padded = [
+            cell.ljust(width) if i < left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        ]
         return f"| {' | '.join(padded)} |"
 
-    first, *others = widths
-    rule = ["-" * first, *("-" * (width - 1) + ":" for width in others)]
+    rule = [
+        "-" * width if i < left else "-" * (width - 1) + ":"
+        for i, width in enumerate(widths)
+    ]
     return [line(rows[0]), line(rule), *map(line, rows[1:])]
 
 
@@ -409,12 +437,12 @@ def _cell(value: float, form: str) -> str:
     return "" if pd.isna(value) else format(value, form)
 
 
-def _with_interval(mean: float, half_width: float | None) -> str:
+def _with_interval(mean: float, half_width: float | None, decimals: int) -> str:
     if pd.isna(mean):
         return ""
     if half_width is None or pd.isna(half_width):
-        return f"{mean:.4f}"
-    return f"{mean:.4f} ± {half_width:.4f}"
+        return f"{mean:.{decimals}f}"
+    return f"{mean:.{decimals}f} ± {half_width:.{decimals}f}"
 
 
 def draw(

@@ -6,26 +6,22 @@ is imported inside the functions that need it, so that `--help` is quick and
 """
 
 import json
-import sys
-from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import field
-from dataclasses import fields
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Annotated
 from typing import Any
-from typing import Literal
 
 import tyro
 
-from demos.backend import check_activations
-from demos.backend import check_trains
-from demos.backend import choose_backend
-from demos.backend import start_keras
+from demos import command
+from demos.command import ModelOptions
+from demos.command import StudyOptions
+from demos.command import say
 from demos.errors import UserError
 from demos.options import parse
 
@@ -108,13 +104,9 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True)
-class SentimentOptions:
+class SentimentOptions(StudyOptions):
     """Trains a small Transformer with each activation, and compares them."""
 
-    activations: tuple[str, ...] = ("relu", "gelu", "silu", "mish", "serf")
-    """Names that Keras knows, and serf."""
-    seeds: tuple[int, ...] = (0, 1, 2)
-    """One trial of each activation is run for each of these."""
     dataset: str = "rotten_tomatoes"
     """rotten_tomatoes (12,752 short reviews, no download), imdb (50,000 long
     ones, 80 MB) or the path of your own .csv or .tsv file in UTF-8."""
@@ -124,11 +116,6 @@ class SentimentOptions:
     """Column of the labels in your own file; two labels or more."""
     data_dir: Path | None = None
     """Folder where you placed aclImdb_v1.tar.gz by hand, for imdb."""
-    out: Path | None = None
-    """Folder to write; by default runs/sentiment/ and the dataset's name. The
-    same command, given again, goes on where it was stopped."""
-    backend: Literal["tensorflow", "jax", "torch"] | None = None
-    """What Keras runs on; by default what KERAS_BACKEND says."""
     quick: bool = False
     """A try-out in seconds: 640 texts, 1 epoch, the first 2 seeds at most. Its
     scores mean nothing."""
@@ -137,22 +124,15 @@ class SentimentOptions:
 
 
 @dataclass(frozen=True)
-class PredictOptions:
+class PredictOptions(ModelOptions):
     """Prints label, probability and text for each text given."""
 
     texts: Annotated[
         tuple[str, ...],
         tyro.conf.Positional,
         tyro.conf.arg(metavar="TEXT [TEXT ...]", help_behavior_hint=""),
-    ]
+    ] = ()
     """What to read."""
-    activation: str | None = None
-    """Whose model; by default the best on the validation."""
-    out: Path | None = None
-    """Folder of the study; by default the latest in runs/sentiment/ that has a
-    model."""
-    backend: Literal["tensorflow", "jax", "torch"] | None = None
-    """What Keras runs on; any one reads what another has trained."""
 
 
 @dataclass(frozen=True)
@@ -230,18 +210,9 @@ class SentimentTask:
             DivergedError: The loss is not finite.
         """
         import keras
-        import numpy as np
 
-        from demos.study import DivergedError
+        from demos import batches
         from demos.study import Outcome
-
-        def after_epoch(epoch: int, logs: dict[str, float] | None) -> None:
-            for name, value in (logs or {}).items():
-                if not np.isfinite(value):
-                    raise DivergedError(
-                        f"{name} is {value} after epoch {epoch + 1}"
-                    )
-            on_epoch(epoch + 1, logs or {})
 
         keras.backend.clear_session()
         keras.utils.set_random_seed(trial.seed)
@@ -253,13 +224,13 @@ class SentimentTask:
             self.model,
             self.training,
         )
-        batches = shuffled_batches(
+        served = shuffled_batches(
             *self._arrays(self.dataset.train),
             batch_size=self.training.batch_size,
             word_dropout=self.training.word_dropout,
             seed=trial.seed,
         )
-        averaged_steps = self.training.averaging * len(batches)
+        averaged_steps = self.training.averaging * len(served)
         model.compile(
             keras.optimizers.AdamW(
                 self.training.learning_rate,
@@ -273,7 +244,7 @@ class SentimentTask:
             metrics=["accuracy"],
         )
         history = model.fit(
-            batches,
+            served,
             epochs=self.epochs,
             validation_data=self._arrays(self.dataset.validation),
             validation_batch_size=self.training.batch_size,
@@ -281,7 +252,7 @@ class SentimentTask:
             callbacks=[
                 # First, so that the others see the averaged weights.
                 *([keras.callbacks.SwapEMAWeights()] * (averaged_steps > 1)),
-                keras.callbacks.LambdaCallback(on_epoch_end=after_epoch),
+                command.on_epoch_end(on_epoch),
                 keras.callbacks.EarlyStopping(
                     "val_accuracy",
                     mode="max",
@@ -298,7 +269,7 @@ class SentimentTask:
             )
             for name, value in score(
                 split.labels,
-                probabilities(
+                batches.predict(
                     model,
                     self._arrays(split)[0],
                     self.training.batch_size,
@@ -488,28 +459,6 @@ def build(
     return keras.Model(inputs, outputs, name="sentiment")
 
 
-def probabilities(
-    model: Any, inputs: "np.ndarray", batch_size: int
-) -> "np.ndarray":
-    """Asks a model, in batches of one shape so that one is compiled.
-
-    Args:
-        model: What `build` returns.
-        inputs: Tokens, shape `(texts, sequence_length)`.
-        batch_size: Texts a batch, at most.
-
-    Returns:
-        Shape `(texts, labels)`.
-    """
-    import numpy as np
-
-    batch_size = min(batch_size, len(inputs))
-    missing = -len(inputs) % batch_size
-    filled = np.pad(inputs, ((0, missing), (0, 0)), mode="edge")
-    answers = model.predict(filled, batch_size=batch_size, verbose=0)
-    return answers[: len(inputs)]
-
-
 def shuffled_batches(
     inputs: "np.ndarray",
     targets: "np.ndarray",
@@ -641,8 +590,8 @@ def main(arguments: Sequence[str]) -> int:
         UserError: The input is at fault; nothing was written.
     """
     if arguments and arguments[0] == "predict":
-        command = f"{COMMAND} predict"
-        return predict(parse(PredictOptions, arguments[1:], command))
+        name = f"{COMMAND} predict"
+        return predict(parse(PredictOptions, arguments[1:], name))
     notes = f'Afterwards: {COMMAND} predict "a text" ... (see its --help)'
     return compare(parse(SentimentOptions, arguments, COMMAND, notes))
 
@@ -657,57 +606,32 @@ def compare(options: SentimentOptions) -> int:
         The exit code.
     """
     from demos.datasets import load
-    from demos.study import Study
-    from demos.study import check_writable
-    from demos.study import grid
 
     check(options)
-    check_writable(options.out or RUNS)
-    choose_backend(options.backend)
+    command.prepare(options, RUNS)
     dataset = load(
         options.dataset,
         options.text_column,
         options.label_column,
         options.data_dir,
     )
-    start_keras()
-    check_trains()
-    check_activations(options.activations)
-
-    from demos import report
-    from demos.progress import Progress
-
-    training, seeds = options.training, options.seeds
+    command.start_training(options)
     if options.quick:
         dataset = quick_part(dataset)
-        training = replace(training, epochs=1)
-        seeds = seeds[:QUICK_SEEDS]
-    task = SentimentTask(dataset, options.model, training)
-    study = Study.open(task, options.out, RUNS / dataset.name)
-    trials = grid({"activation": options.activations}, seeds)
-    pending = study.pending(trials)
-    say(describe(dataset))
-    say(
-        f"{study.folder}: {len(trials) - len(pending)} of {len(trials)} trials "
-        f"finished before, {len(pending)} to run"
-    )
-    baselines = task.baselines()  # First: a failure here is to come early.
-    with Progress(len(pending), task.epochs) as progress:
-        results = study.run(trials, progress)
-    if all(result.reason for result in results):
-        say("error: no trial was finished")
-        return 1
-    try:
-        text = report.write(
-            study.folder,
-            results,
-            baselines,
-            presentation(dataset, options.quick),
+        options = replace(
+            options,
+            training=replace(options.training, epochs=1),
+            seeds=options.seeds[:QUICK_SEEDS],
         )
-    except OSError as error:
-        raise UserError(f"{study.folder} cannot be written: {error}") from None
-    print(text)
-    return 0
+    task = SentimentTask(dataset, options.model, options.training)
+    return command.run_study(
+        task,
+        options,
+        RUNS / dataset.name,
+        describe(dataset),
+        task.baselines,
+        lambda folder, results: presentation(dataset, options.quick),
+    )
 
 
 def predict(options: PredictOptions) -> int:
@@ -727,45 +651,24 @@ def predict(options: PredictOptions) -> int:
         raise UserError(
             f'Expected at least one text: {COMMAND} predict "a text" ...'
         )
-    from demos.study import best
-    from demos.study import gather
+    path, chosen = command.best_model(
+        options, RUNS, SentimentTask.objective, COMMAND
+    )
+    command.choose_backend(options.backend)
+    command.start_keras()
 
-    folder = options.out or latest_study()
-    results = [
-        result
-        for result in gather(folder)
-        if options.activation in (None, result.label)
-    ]
-    if not results:
-        whose = f" with {options.activation}" if options.activation else ""
-        raise UserError(
-            f"{folder} holds no finished trial{whose}; train with: {COMMAND}"
-        )
-    chosen = best(results, SentimentTask.objective)
-    path = folder / f"{chosen.label}.keras"
-    choose_backend(options.backend)
-    start_keras()
-
-    import keras
     from tokenizers import Tokenizer
 
-    def read(file: Path, reader: Callable[[Path], Any]) -> Any:
-        try:
-            return reader(file)
-        except Exception as error:  # tokenizers raises a bare Exception.
-            raise UserError(
-                f"{file} cannot be read: {error}; delete {folder} and train "
-                f"again with: {COMMAND}"
-            ) from None
-
-    # Not compiled: the optimizer belongs to the backend that it trained on.
-    model = read(path, lambda f: keras.saving.load_model(f, compile=False))
-    tokenizer = read(
-        folder / "tokenizer.json",
-        lambda f: Tokenizer.from_str(f.read_text(encoding="utf-8")),
+    model = command.load_model(path, COMMAND)
+    tokenizer = command.read(
+        path.with_name("tokenizer.json"),
+        lambda file: Tokenizer.from_str(file.read_text(encoding="utf-8")),
+        COMMAND,
     )
-    label_names = read(
-        folder / "labels.json", lambda f: json.loads(f.read_text())
+    label_names = command.read(
+        path.with_name("labels.json"),
+        lambda file: json.loads(file.read_text()),
+        COMMAND,
     )
     say(
         f"{path}: seed {chosen.seed}, validation accuracy "
@@ -789,39 +692,10 @@ def check(options: SentimentOptions) -> None:
     Raises:
         UserError: An option has no possible meaning.
     """
-    for name in ("activations", "seeds"):
-        values = getattr(options, name)
-        if not values or len(set(values)) < len(values):
-            raise UserError(
-                f"Expected --{name} to be at least one, each once. "
-                f"Received: {' '.join(map(str, values)) or 'none'}"
-            )
-    if not all(0 <= seed < 2**32 for seed in options.seeds):
-        raise UserError(
-            "Expected --seeds to be from 0 to 4294967295. "
-            f"Received: {' '.join(map(str, options.seeds))}"
-        )
-    for part in (options.model, options.training):
-        for item in fields(part):
-            value = getattr(part, item.name)
-            flag = f"--{item.name.replace('_', '-')}"
-            if item.name in FRACTIONS:
-                if not 0 <= value < 1:
-                    raise UserError(
-                        f"Expected {flag} to be from 0 to below 1. "
-                        f"Received: {value}"
-                    )
-            elif value is None or (value == 0 and item.name in MAY_BE_ZERO):
-                continue
-            elif not 0 < value < float("inf"):
-                raise UserError(
-                    f"Expected {flag} to be above 0. Received: {value}"
-                )
-    if options.model.embedding_dim % options.model.heads:
-        raise UserError(
-            "Expected --heads to divide --embedding-dim. Received: "
-            f"{options.model.heads} and {options.model.embedding_dim}"
-        )
+    command.check_numbers(
+        [options.model, options.training], FRACTIONS, MAY_BE_ZERO
+    )
+    command.check_heads(options.model.embedding_dim, options.model.heads)
     if options.model.vocabulary_size < 3:
         raise UserError(
             "Expected --vocabulary-size to be at least 3: padding, unknown "
@@ -833,26 +707,6 @@ def check(options: SentimentOptions) -> None:
             f"Expected --sequence-length to be at least {SHORTEST}. "
             f"Received: {length}"
         )
-
-
-def latest_study() -> Path:
-    """Finds the study that was begun last, of those with a model if any.
-
-    Returns:
-        Its folder in `runs/sentiment/`.
-
-    Raises:
-        UserError: There is none.
-    """
-    found = [path.parent for path in RUNS.glob("*/study.json")]
-    if not found:
-        raise UserError(f"{RUNS} holds no study; train with: {COMMAND}")
-
-    def order(folder: Path) -> tuple[bool, float]:
-        begun = (folder / "study.json").stat().st_mtime
-        return any(folder.glob("*.keras")), begun
-
-    return max(found, key=order)
 
 
 def describe(dataset: "TextClassification") -> str:
@@ -902,12 +756,3 @@ def presentation(
         curve_label="validation accuracy",
         notes=tuple(notes),
     )
-
-
-def say(line: str) -> None:
-    """Prints a line for whoever watches; results alone go to stdout.
-
-    Args:
-        line: The line.
-    """
-    print(line, file=sys.stderr)

@@ -6,6 +6,7 @@ model of each setting. Its folder:
 
     study.json              what all trials share, and its fingerprint
     trials/relu-seed0.json  one file a trial: settings, versions, metrics, ...
+    trials/relu-seed0.*     what else the task has to say of that trial
     relu.keras              the best trial of that setting on the validation
     ...                     what the task itself saves beside the models
 """
@@ -73,12 +74,16 @@ class Outcome:
         history: Value of each metric after each epoch.
         parameters: Number of trained weights.
         save: Writes the model to the path it is given.
+        texts: Ending and content of files to write beside the record.
+        timings: Seconds that parts of the trial took.
     """
 
     metrics: Mapping[str, float]
     history: Mapping[str, Sequence[float]]
     parameters: int
     save: Callable[[Path], object]
+    texts: Mapping[str, str] = field(default_factory=dict)
+    timings: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,7 @@ class Result:
         history: Value of each metric after each epoch.
         parameters: Number of trained weights.
         seconds: Wall-clock time of the trial.
+        timings: Seconds that parts of it took.
         config: What all trials of the study share.
         environment: Versions, backend and platform.
     """
@@ -106,6 +112,7 @@ class Result:
     history: dict[str, list[float]] = field(default_factory=dict)
     parameters: int = 0
     seconds: float = 0.0
+    timings: dict[str, float] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
 
@@ -113,6 +120,11 @@ class Result:
     def label(self) -> str:
         """The settings in a few characters."""
         return label_of(self.settings)
+
+    @property
+    def name(self) -> str:
+        """Label and seed: unique in a study."""
+        return f"{self.label}-seed{self.seed}"
 
 
 class Task(Protocol):
@@ -295,6 +307,7 @@ class Study:
                 "metrics": finite(found.metrics),
                 "history": {k: list(v) for k, v in found.history.items()},
                 "parameters": found.parameters,
+                "timings": dict(found.timings),
             }
         except Exception as error:  # Whatever it is, the other trials go on.
             outcome = {"reason": reason_of(error)}
@@ -302,6 +315,8 @@ class Study:
             scratch = path.with_suffix(".tmp.keras")
             found.save(scratch)
             os.replace(scratch, path.with_suffix(".keras"))
+            for ending, text in found.texts.items():
+                write_text(text_path(self.folder, trial, ending), text)
         result = Result(
             settings=dict(trial.settings),
             seed=trial.seed,
@@ -335,6 +350,20 @@ class Study:
     def _read(self, trial: Trial) -> Result | None:
         path = self._path(trial)
         return read_result(path) if path.exists() else None
+
+
+def text_path(folder: Path, trial: Trial | Result, ending: str) -> Path:
+    """Names a file that a task has written beside the record of a trial.
+
+    Args:
+        folder: Of the study.
+        trial: The trial, or its record.
+        ending: Of the file's name, such as `"test.txt"`.
+
+    Returns:
+        The path.
+    """
+    return folder / "trials" / f"{trial.name}.{ending}"
 
 
 def grid(

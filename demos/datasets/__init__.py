@@ -2,9 +2,12 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import asdict
 from dataclasses import dataclass
+from dataclasses import field
 from pathlib import Path
 
 from demos.errors import UserError
@@ -47,9 +50,51 @@ class TextClassification:
         Returns:
             64 hexadecimal digits.
         """
-        content = asdict(self)
-        del content["notes"]
-        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+        return _digest(self)
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Sentences and, for each of them, its translation."""
+
+    sources: tuple[str, ...]
+    targets: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+
+@dataclass(frozen=True)
+class Translation:
+    """Sentence pairs in three splits; no source stands in two of them.
+
+    Attributes:
+        name: Name of the dataset; it becomes the name of a folder.
+        source: Language translated from, such as `"en"`.
+        target: Language translated to, such as `"de"`.
+        train: What a model learns from.
+        validation: What chooses between epochs and between models.
+        test: What is scored once, at the end.
+        further_tests: By name, what is scored besides.
+        notes: What a reader should know (lines left out and why), a line each.
+    """
+
+    name: str
+    source: str
+    target: str
+    train: Pairs
+    validation: Pairs
+    test: Pairs
+    further_tests: Mapping[str, Pairs] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def digest(self) -> str:
+        """Returns the SHA-256 of languages and splits.
+
+        Returns:
+            64 hexadecimal digits; they change with the data.
+        """
+        return _digest(self)
 
 
 def load(
@@ -89,6 +134,46 @@ def load(
     raise UserError(
         "Expected --dataset to be rotten_tomatoes, imdb or the path of a .csv "
         f"or .tsv file. Received: {dataset!r}"
+    )
+
+
+def load_translation(
+    dataset: str,
+    source: str | None = None,
+    target: str | None = None,
+    data_dir: Path | None = None,
+) -> Translation:
+    """Loads sentence pairs by the dataset's name, or the user's own file.
+
+    Args:
+        dataset: `"emoji"`, `"multi30k"`, or the path of a `.tsv` file.
+        source: Language translated from; by default the dataset's own: English
+            of emoji, German of Multi30k.
+        target: Language translated to; by default German of emoji, English of
+            Multi30k.
+        data_dir: Folder where the files of Multi30k were placed by hand.
+
+    Returns:
+        The dataset, split.
+
+    Raises:
+        UserError: The dataset is unknown, missing, or cannot be used.
+    """
+    if dataset == "emoji":
+        from demos.datasets import emoji
+
+        return emoji.load(source or "en", target or "de")
+    if dataset == "multi30k":
+        from demos.datasets import multi30k
+
+        return multi30k.load(source or "de", target or "en", data_dir)
+    if Path(dataset).suffix.lower() == ".tsv":
+        from demos.datasets import pairs
+
+        return pairs.load(Path(dataset), source or "source", target or "target")
+    raise UserError(
+        "Expected --dataset to be emoji, multi30k or the path of a .tsv file. "
+        f"Received: {dataset!r}"
     )
 
 
@@ -159,3 +244,65 @@ def take(
     return Split(
         tuple(texts[i] for i in rows), tuple(int(labels[i]) for i in rows)
     )
+
+
+def check_languages(source: str, target: str, choices: Sequence[str]) -> None:
+    """Refuses languages that a dataset does not have.
+
+    Args:
+        source: Language translated from.
+        target: Language translated to.
+        choices: Languages of the dataset.
+
+    Raises:
+        UserError: A language is unknown, or both are the same.
+    """
+    for flag, language in (("source", source), ("target", target)):
+        if language not in choices:
+            raise UserError(
+                f"Expected --{flag} to be one of {', '.join(choices)}. "
+                f"Received: {language!r}"
+            )
+    if source == target:
+        raise UserError(
+            f"Expected --source and --target to be two of {', '.join(choices)}."
+            f" Received: {source!r} for both"
+        )
+
+
+def gather(pairs: Iterable[tuple[str, str]]) -> Pairs:
+    """Gathers sentences and their translations into a split.
+
+    Args:
+        pairs: Each a sentence and its translation, in the order wanted.
+
+    Returns:
+        The split.
+    """
+    pairs = list(pairs)
+    return Pairs(
+        tuple(source for source, _ in pairs),
+        tuple(target for _, target in pairs),
+    )
+
+
+def position(text: str) -> float:
+    """Returns where a text stands in [0, 1): a fixed function of the text.
+
+    It is the first 32 bits of the text's SHA-256. Splits are drawn by it: it
+    looks random, is the same always, and has no seed to choose.
+
+    Args:
+        text: Any text.
+
+    Returns:
+        The position.
+    """
+    digest = hashlib.sha256(text.encode()).digest()
+    return int.from_bytes(digest[:4], "big") / 2**32
+
+
+def _digest(dataset: TextClassification | Translation) -> str:
+    content = asdict(dataset)
+    del content["notes"]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()

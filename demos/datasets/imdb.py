@@ -5,14 +5,14 @@ https://ai.stanford.edu/~amaas/data/sentiment/. The archive's MD5 digest is the
 one that torchtext publishes.
 """
 
-import hashlib
 import tarfile
 from pathlib import Path
 
-from demos.backend import start_keras
 from demos.datasets import Split
 from demos.datasets import TextClassification
 from demos.datasets import stratified_split
+from demos.datasets.download import check_digest
+from demos.datasets.download import fetch
 from demos.errors import UserError
 
 URL = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
@@ -58,7 +58,7 @@ def load(data_dir: Path | None = None, md5: str = MD5) -> TextClassification:
 
 def _folder(data_dir: Path | None, md5: str) -> Path:
     if data_dir is None:
-        archive = _download(md5)
+        archive = fetch(ARCHIVE, URL, md5, "md5")
     elif (data_dir / FOLDER).is_dir():
         return data_dir / FOLDER
     else:
@@ -74,35 +74,12 @@ def _folder(data_dir: Path | None, md5: str) -> Path:
     return folder
 
 
-def _download(md5: str) -> Path:
-    start_keras()
-    import keras
-
-    try:
-        return Path(
-            keras.utils.get_file(
-                ARCHIVE, URL, file_hash=md5, hash_algorithm="md5"
-            )
-        )
-    except Exception as error:  # Keras raises a bare Exception on any failure.
-        raise UserError(
-            f"{ARCHIVE} could not be downloaded ({error}); download {URL} by "
-            "hand, place it in a folder and name the folder with --data-dir"
-        ) from None
-
-
 def _extract(archive: Path, md5: str) -> None:
     """Unpacks beside the archive; the folder appears only when complete."""
     import os
     import tempfile
 
-    with archive.open("rb") as file:
-        received = hashlib.file_digest(file, "md5").hexdigest()
-    if received != md5:
-        raise UserError(
-            f"Expected {archive} to have the MD5 digest {md5}. Received: "
-            f"{received}; download it again from {URL}"
-        )
+    check_digest(archive, md5, "md5", URL)
     try:
         with (
             tempfile.TemporaryDirectory(dir=archive.parent) as scratch,

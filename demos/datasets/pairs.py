@@ -1,0 +1,117 @@
+"""The user's own sentence pairs in a TSV file."""
+
+import codecs
+from collections import Counter
+from pathlib import Path
+
+from demos.datasets import Translation
+from demos.datasets import gather
+from demos.datasets import position
+from demos.errors import UserError
+
+FEWEST = 20
+LONGEST = 1_000
+_NO_TEXT = "that are not UTF-8 text"
+
+
+def load(path: Path, source: str, target: str) -> Translation:
+    """Loads a file of lines `sentence<TAB>translation`, UTF-8, no header.
+
+    Further columns, such as who wrote a translation, are ignored. Quotes are
+    text. A sentence may have several translations: all of them go to the same
+    split. The sentences' order by the position of their hash (see
+    `demos.datasets.position`) decides: the first 80% are for training, the next
+    10% for validation, the last 10% for the test.
+
+    Args:
+        path: The file.
+        source: Language of the first column.
+        target: Language of the second column.
+
+    Returns:
+        The dataset, named after the file. Its notes count the lines left out:
+        those without two columns or with an empty one, that are not UTF-8,
+        that repeat, or that are longer than 1,000 characters a side.
+
+    Raises:
+        UserError: The file is missing, empty, not UTF-8, cannot be read, or
+            has fewer than 20 different sentences with a translation.
+    """
+    pairs, lines, left_out = _read(path)
+    sentences = sorted(
+        {sentence for sentence, _ in pairs},
+        key=lambda sentence: (position(sentence), sentence),
+    )
+    if not pairs and left_out[_NO_TEXT]:
+        raise UserError(f"{path} is not UTF-8 text; save it as UTF-8")
+    if len(sentences) < FEWEST:
+        raise UserError(
+            f"Expected at least {FEWEST} different sentences with a "
+            f"translation, as lines sentence<TAB>translation, in {path}. "
+            f"Received: {len(sentences)} in {lines} lines"
+        )
+    tenth = len(sentences) // 10
+    validation = set(sentences[-2 * tenth : -tenth])
+    test = set(sentences[-tenth:])
+    return Translation(
+        name=path.stem,
+        source=source,
+        target=target,
+        train=gather(
+            pair for pair in pairs if pair[0] not in validation | test
+        ),
+        validation=gather(pair for pair in pairs if pair[0] in validation),
+        test=gather(pair for pair in pairs if pair[0] in test),
+        notes=tuple(
+            f"{count} of {lines} lines left out: lines {what}"
+            for what, count in left_out.items()
+            if count
+        ),
+    )
+
+
+def _read(path: Path) -> tuple[list[tuple[str, str]], int, Counter[str]]:
+    """Reads the pairs, how many lines there are, and why some are left out."""
+    if not path.is_file():
+        raise UserError(f"Expected --dataset to be a file. Received: {path}")
+    # A dictionary keeps the order, and each pair once.
+    pairs: dict[tuple[str, str], None] = {}
+    left_out: Counter[str] = Counter()
+    lines = 0
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                lines += 1
+                if lines == 1:
+                    line = line.removeprefix(codecs.BOM_UTF8)
+                pair = _parse(line)
+                if isinstance(pair, str):
+                    left_out[pair] += 1
+                elif pair in pairs:
+                    left_out["that repeat a pair"] += 1
+                else:
+                    pairs[pair] = None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from None
+    if not lines:
+        raise UserError(f"{path} is empty")
+    return list(pairs), lines, left_out
+
+
+def _parse(line: bytes) -> tuple[str, str] | str:
+    """Returns the pair in a line, or why there is none."""
+    try:
+        columns = line.decode().split("\t")
+    except UnicodeDecodeError:
+        return _NO_TEXT
+    # Each second byte of plain English in UTF-16 is a zero, valid in UTF-8.
+    if "\0" in columns[0]:
+        return _NO_TEXT
+    if len(columns) < 2:
+        return "without a tab"
+    sentence, translation = (column.strip() for column in columns[:2])
+    if not sentence or not translation:
+        return "with an empty side"
+    if max(len(sentence), len(translation)) > LONGEST:
+        return f"with more than {LONGEST:,} characters a side"
+    return sentence, translation

@@ -1,0 +1,95 @@
+"""Sub-word vocabularies: byte-level BPE, which no text is foreign to.
+
+Sennrich et al., "Neural Machine Translation of Rare Words with Subword Units",
+ACL 2016; on bytes, as in Radford et al., "Language Models are Unsupervised
+Multitask Learners", 2019. Every text can be encoded, and decoding gives it back
+to the letter, case and spaces included, which a score on detokenised text
+asks for. (KerasHub's WordPiece splits at punctuation and forgets where the
+spaces were; its trainer needs TensorFlow Text whatever the backend.)
+"""
+
+from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+PADDING, START, END = 0, 1, 2
+SPECIAL = ("[PAD]", "[START]", "[END]")
+SMALLEST = len(SPECIAL) + 256  # The special tokens and every byte.
+
+
+def learn(texts: Iterable[str], vocabulary_size: int) -> "Tokenizer":
+    """Learns which sub-words there are.
+
+    Args:
+        texts: The training texts.
+        vocabulary_size: How many sub-words at most, the 256 bytes and the
+            three special ones among them. A pair of sub-words that occurs
+            once is not joined.
+
+    Returns:
+        A tokenizer. A word reads the same at the head of a text as within it.
+    """
+    from tokenizers import Tokenizer
+    from tokenizers import decoders
+    from tokenizers import models
+    from tokenizers import normalizers
+    from tokenizers import pre_tokenizers
+    from tokenizers import trainers
+
+    tokenizer: object = Tokenizer(models.BPE())
+    assert isinstance(tokenizer, Tokenizer)
+    tokenizer.normalizer = normalizers.NFC()  # pyright: ignore
+    tokenizer.pre_tokenizer = (  # pyright: ignore
+        pre_tokenizers.ByteLevel(add_prefix_space=True)
+    )
+    tokenizer.decoder = decoders.ByteLevel()  # pyright: ignore
+    tokenizer.train_from_iterator(
+        texts,
+        trainers.BpeTrainer(
+            vocab_size=vocabulary_size,
+            min_frequency=2,
+            special_tokens=list(SPECIAL),
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        ),
+    )
+    # What spells a special token in a text is text.
+    tokenizer.encode_special_tokens = True  # pyright: ignore
+    return tokenizer
+
+
+def encode(tokenizer: "Tokenizer", texts: Sequence[str]) -> list[list[int]]:
+    """Turns texts into sub-words.
+
+    Args:
+        tokenizer: What `learn` returns.
+        texts: The texts.
+
+    Returns:
+        A list for each text, without special tokens.
+    """
+    tokenizer.encode_special_tokens = True  # pyright: ignore
+    return [encoding.ids for encoding in tokenizer.encode_batch(texts)]
+
+
+def decode(tokenizer: "Tokenizer", rows: Iterable[Sequence[int]]) -> list[str]:
+    """Turns sub-words into texts.
+
+    Args:
+        tokenizer: What `learn` returns.
+        rows: The sub-words of each text; special ones are passed over.
+
+    Returns:
+        The texts. Bytes that are not UTF-8 become U+FFFD.
+
+    Example:
+
+    >>> tokenizer = learn(["Two dogs run.", "Two cats run."], 300)
+    >>> decode(tokenizer, encode(tokenizer, ["Two cats, née Löwe."]))
+    ['Two cats, née Löwe.']
+    """
+    texts = tokenizer.decode_batch([list(row) for row in rows])
+    return [text.removeprefix(" ") for text in texts]

@@ -1,0 +1,1098 @@
+"""From one language to another: a Transformer scored by BLEU, on any backend.
+
+The task (`TranslationTask`) and its command, `python -m demos translation`.
+Keras is imported inside the functions that need it, so that `--help` is quick
+and `--backend` is heard before Keras is.
+"""
+
+import re
+import time
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import asdict
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+from typing import Annotated
+from typing import Any
+from typing import Literal
+
+import tyro
+
+from demos import command
+from demos import subwords
+from demos.command import ModelOptions
+from demos.command import StudyOptions
+from demos.command import say
+from demos.errors import UserError
+from demos.options import parse
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+    from demos import report
+    from demos.datasets import Pairs
+    from demos.datasets import Translation
+    from demos.study import OnEpoch
+    from demos.study import Outcome
+    from demos.study import Result
+    from demos.study import Trial
+
+COMMAND = "python -m demos translation"
+RUNS = Path("runs", "translation")
+SAMPLES = 10
+# Of a --quick run: pairs to train on, and in each of the other splits.
+QUICK_TRAIN, QUICK_OTHER = 320, 80
+QUICK_SEEDS = 2
+# Sentences that are decoded together, in at most so many shapes.
+DECODING_BATCH, DECODING_BUCKETS = 100, 4
+# Options that are from 0 to below 1; all other numbers are above 0.
+FRACTIONS = ("label_smoothing", "dropout")
+MAY_BE_ZERO = ("weight_decay", "warmup_epochs", "length_penalty")
+# Written without spaces, and how sacreBLEU is to take them apart.
+UNSPACED = {"ja": "char", "zh": "zh"}
+
+Size = Literal["tiny", "small", "paper"]
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The sizes of the model."""
+
+    layers: int = 2
+    """How many encoders, and how many decoders, are stacked."""
+    embedding_dim: int = 128
+    """Width of embeddings, encoders and decoders."""
+    feedforward_dim: int = 256
+    """Width of the dense layer inside them, under the activation."""
+    heads: int = 4
+    """Heads of each attention; they divide --embedding-dim."""
+    vocabulary: Literal["shared", "separate"] = "shared"
+    """Whether source and target share sub-words and embedding."""
+    vocabulary_size: int = 2000
+    """Sub-words known at most, of each vocabulary; 259 at least: 256 bytes,
+    padding, start and end."""
+    longest: int = 100
+    """Sub-words of a sentence at most: longer pairs are left out of the
+    training, and longer sentences of validation and test are cut."""
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How the model is trained: the same for every activation."""
+
+    epochs: int = 6
+    """Passes over the training pairs at most; the one with the least loss on
+    the validation is kept."""
+    patience: int = 3
+    """Epochs without a lower loss on the validation before training stops."""
+    batch_tokens: int = 2048
+    """Sub-words a step, of source and of target, padding counted."""
+    buckets: int = 8
+    """Lengths that sentences are sorted into at most; each is compiled."""
+    learning_rate: float = 0.003
+    """Of AdamW, at its highest: it rises to this and falls to 0 by a cosine."""
+    warmup_epochs: float = 1.0
+    """Epochs in which the learning rate rises."""
+    weight_decay: float = 0.01
+    """Of AdamW."""
+    clip_norm: float = 1.0
+    """Longer gradients, all weights taken together, are cut to this norm."""
+    label_smoothing: float = 0.1
+    """Of the cross-entropy."""
+    dropout: float = 0.1
+    """Fraction dropped of embeddings, attention and each layer's outputs."""
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    """What the layers compute in; weights are float32 always."""
+
+
+@dataclass(frozen=True)
+class DecodingConfig:
+    """How the test is translated."""
+
+    beam_width: int = 5
+    """Translations that are kept of each sentence; 1 for greedy search."""
+    length_penalty: float = 1.0
+    """Log-probabilities are divided by the length to this power."""
+
+
+SIZES: Mapping[str, tuple[ModelConfig, TrainingConfig]] = {
+    "tiny": (
+        ModelConfig(
+            layers=1, embedding_dim=64, feedforward_dim=128, vocabulary_size=800
+        ),
+        TrainingConfig(
+            epochs=16,
+            patience=16,
+            batch_tokens=1024,
+            buckets=2,
+            learning_rate=0.005,
+        ),
+    ),
+    "small": (ModelConfig(), TrainingConfig()),
+    "paper": (
+        ModelConfig(
+            layers=3,
+            embedding_dim=256,
+            feedforward_dim=512,
+            heads=8,
+            vocabulary_size=6000,
+        ),
+        TrainingConfig(epochs=30, patience=5, learning_rate=0.001, dropout=0.2),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class TranslationOptions(StudyOptions):
+    """Trains a small Transformer with each activation, and compares them."""
+
+    dataset: str = "emoji"
+    """emoji (names of emoji in 14 languages, no download), multi30k (29,000
+    captions of photographs in en, de, fr and cs, 4 MB) or the path of your own
+    .tsv file in UTF-8: source, tab, target, no header."""
+    source: str | None = None
+    """Language translated from; by default en of emoji, de of multi30k."""
+    target: str | None = None
+    """Language translated to; by default de of emoji, en of multi30k."""
+    data_dir: Path | None = None
+    """Folder where you placed the files of Multi30k by hand."""
+    size: Size | None = None
+    """Preset of the model and its training, below: tiny (of emoji), small (of
+    all else) or paper (for a GPU)."""
+    quick: bool = False
+    """A try-out in seconds: 320 pairs, 1 epoch, the first 2 seeds at most. Its
+    scores mean nothing."""
+    model: ModelConfig = field(default_factory=ModelConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    decoding: DecodingConfig = field(default_factory=DecodingConfig)
+
+
+@dataclass(frozen=True)
+class PredictOptions(ModelOptions):
+    """Prints the translation of each text given."""
+
+    texts: Annotated[
+        tuple[str, ...],
+        tyro.conf.Positional,
+        tyro.conf.arg(metavar="TEXT [TEXT ...]", help_behavior_hint=""),
+    ] = ()
+    """What to translate."""
+    beam_width: int | None = None
+    """Translations that are kept of each text; by default as in the study."""
+    length_penalty: float | None = None
+    """Log-probabilities are divided by the length to this power; by default as
+    in the study."""
+
+
+@dataclass(frozen=True)
+class TranslationTask:
+    """Trains and scores one translator.
+
+    Args:
+        dataset: The sentence pairs.
+        model: The sizes of the model.
+        training: How to train it.
+        decoding: How to translate the test.
+    """
+
+    dataset: "Translation"
+    model: ModelConfig = field(default_factory=ModelConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    decoding: DecodingConfig = field(default_factory=DecodingConfig)
+    source_tokenizer: "Tokenizer" = field(init=False, repr=False)
+    target_tokenizer: "Tokenizer" = field(init=False, repr=False)
+    notes: tuple[str, ...] = field(init=False, repr=False)
+    _train: Any = field(init=False, repr=False)
+    _widths: tuple[int, ...] = field(init=False, repr=False)
+
+    objective = "validation_log_likelihood"
+
+    def __post_init__(self) -> None:
+        from demos.batches import bucket_widths
+        from demos.batches import pair_lengths
+
+        def learn(*texts: Sequence[str]) -> "Tokenizer":
+            every = [text for part in texts for text in part]
+            return subwords.learn(every, self.model.vocabulary_size)
+
+        def keep(name: str, value: Any) -> None:
+            object.__setattr__(self, name, value)
+
+        train = self.dataset.train
+        if self.model.vocabulary == "shared":
+            shared = learn(train.sources, train.targets)
+            keep("source_tokenizer", shared)
+            keep("target_tokenizer", shared)
+        else:
+            keep("source_tokenizer", learn(train.sources))
+            keep("target_tokenizer", learn(train.targets))
+        sources, targets = self._tokens(train)
+        lengths = pair_lengths(sources, targets)
+        fitting = [
+            i for i, length in enumerate(lengths) if length <= self.longest
+        ]
+        if not fitting:
+            raise UserError(
+                "Expected --longest to be above the length of the shortest "
+                f"training pair, {min(lengths)}. Received: {self.longest}"
+            )
+        keep(
+            "_train",
+            ([sources[i] for i in fitting], [targets[i] for i in fitting]),
+        )
+        # Validation and test may hold sentences that are longer still.
+        others = [
+            self.dataset.validation,
+            self.dataset.test,
+            *self.dataset.further_tests.values(),
+        ]
+        other = [
+            n for part in others for n in pair_lengths(*self._tokens(part))
+        ]
+        lengths = [lengths[i] for i in fitting]
+        widths = bucket_widths(lengths, self.training.buckets)
+        width = min(max(other, default=0), self.longest)
+        keep("_widths", (*widths[:-1], max(width, widths[-1])))
+        left_out = len(train) - len(fitting)
+        cut = sum(length > self.longest for length in other)
+        keep(
+            "notes",
+            (
+                *([f"{left_out} over-long pairs left out"] if left_out else []),
+                *([f"{cut} over-long pairs cut"] if cut else []),
+            ),
+        )
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of a trial, at most."""
+        return self.training.epochs
+
+    @property
+    def longest(self) -> int:
+        """Sub-words of a sentence at most."""
+        return self.model.longest
+
+    def config(self) -> dict[str, Any]:
+        """Returns all that decides a trial's result, besides the trial.
+
+        Returns:
+            Sizes, training, decoding and the digest of the data.
+        """
+        return {
+            "task": "translation",
+            "dataset": self.dataset.name,
+            "dataset_digest": self.dataset.digest(),
+            "languages": [self.dataset.source, self.dataset.target],
+            "pairs": {
+                "train": len(self._train[0]),
+                "validation": len(self.dataset.validation),
+                "test": len(self.dataset.test),
+            },
+            "model": asdict(self.model),
+            "training": asdict(self.training),
+            "decoding": asdict(self.decoding),
+        }
+
+    def build(self, activation: str) -> Any:
+        """Builds the model, its weights drawn by Keras' global seed.
+
+        Args:
+            activation: Of the feed-forward layers.
+
+        Returns:
+            What `transformer.build` returns, compiled to train.
+        """
+        import keras
+
+        from demos import transformer
+
+        separate = self.model.vocabulary == "separate"
+        model = transformer.build(
+            activation,
+            layers=self.model.layers,
+            embedding_dim=self.model.embedding_dim,
+            feedforward_dim=self.model.feedforward_dim,
+            heads=self.model.heads,
+            dropout=self.training.dropout,
+            target_vocabulary=self.target_tokenizer.get_vocab_size(),
+            source_vocabulary=(
+                self.source_tokenizer.get_vocab_size() if separate else None
+            ),
+            precision=self.training.precision,
+        )
+        steps = len(self.batches(seed=0))
+        warmup = round(self.training.warmup_epochs * steps)
+        peak = self.training.learning_rate
+        model.compile(
+            keras.optimizers.AdamW(
+                keras.optimizers.schedules.CosineDecay(
+                    0.0 if warmup else peak,
+                    max(1, self.epochs * steps - warmup),
+                    warmup_target=peak if warmup else None,
+                    warmup_steps=warmup,
+                ),
+                beta_2=0.98,  # Vaswani et al., section 5.3.
+                weight_decay=self.training.weight_decay,
+                global_clipnorm=self.training.clip_norm,
+            ),
+            transformer.SmoothedCrossEntropy(self.training.label_smoothing),
+            weighted_metrics=[
+                keras.metrics.SparseCategoricalAccuracy("token_accuracy")
+            ],
+        )
+        return model
+
+    def batches(self, part: "Pairs | None" = None, seed: int | None = None):
+        """Serves pairs to Keras.
+
+        Args:
+            part: The split; by default the training pairs.
+            seed: Decides the order; without one all pairs are served, as a
+                score wants them.
+
+        Returns:
+            `PairBatches`.
+        """
+        from demos.batches import PairBatches
+
+        sources, targets = self._train if part is None else self._tokens(part)
+        return PairBatches(
+            sources, targets, self._widths, self.training.batch_tokens, seed
+        )
+
+    def run(self, trial: "Trial", on_epoch: "OnEpoch") -> "Outcome":
+        """Trains one model and scores it once on the test.
+
+        The seed decides initial weights, order of the data and dropout: at the
+        same seed they are the same for every activation. On a CPU the same
+        trial gives the same curves again; on a GPU no backend promises so, for
+        its sums may be taken in any order.
+
+        Args:
+            trial: Its settings hold the `activation`.
+            on_epoch: Is called after each epoch.
+
+        Returns:
+            `scores` of the test, its loss (nats a token, without smoothing)
+            and token accuracy, those of the validation at the epoch kept (that
+            of its least loss), and all curves.
+
+        Raises:
+            DivergedError: The loss is not finite.
+        """
+        import keras
+
+        from demos.study import Outcome
+
+        keras.backend.clear_session()
+        keras.utils.set_random_seed(trial.seed)
+        model = self.build(trial.settings["activation"])
+        history = model.fit(
+            self.batches(seed=trial.seed),
+            epochs=self.epochs,
+            validation_data=self.batches(self.dataset.validation),
+            verbose=0,
+            callbacks=[
+                command.on_epoch_end(on_epoch),
+                keras.callbacks.EarlyStopping(
+                    "val_loss",
+                    mode="min",
+                    patience=self.training.patience,
+                    restore_best_weights=True,
+                ),
+            ],
+        ).history
+        validation, test = (
+            self.evaluate(model, part)
+            for part in (self.dataset.validation, self.dataset.test)
+        )
+        translator = Translator(
+            model,
+            self.source_tokenizer,
+            self.target_tokenizer,
+            self.longest,
+            self.decoding,
+        )
+        began = time.perf_counter()
+        translations = translator(self.dataset.test.sources)
+        seconds = time.perf_counter() - began
+        metrics = {
+            **scores(
+                translations, self.dataset.test.targets, self.dataset.target
+            ),
+            "token_accuracy": test["token_accuracy"],
+            "loss": test["cross_entropy"],
+            "validation_token_accuracy": validation["token_accuracy"],
+            "validation_log_likelihood": -validation["cross_entropy"],
+        }
+        texts = {"test.txt": lines(translations)}
+        for name, part in self.dataset.further_tests.items():
+            found = translator(part.sources)
+            texts[f"{name}.txt"] = lines(found)
+            further = scores(found, part.targets, self.dataset.target)
+            metrics[f"{name}_bleu"] = further["bleu"]
+        return Outcome(
+            metrics,
+            history,
+            model.count_params(),
+            model.save,
+            texts,
+            {"decoding_test": seconds},
+        )
+
+    def save_assets(self, folder: Path) -> None:
+        """Writes what is needed to translate raw text.
+
+        Args:
+            folder: Where the models are saved too.
+        """
+        from demos.study import write_json
+        from demos.study import write_text
+
+        for side in ("source", "target"):
+            tokenizer: Tokenizer = getattr(self, f"{side}_tokenizer")
+            write_text(
+                folder / f"{side}_tokenizer.json", tokenizer.to_str(True)
+            )
+        write_json(
+            folder / "translation.json",
+            {
+                "source": self.dataset.source,
+                "target": self.dataset.target,
+                "longest": self.longest,
+                "decoding": asdict(self.decoding),
+            },
+        )
+
+    def baselines(self) -> dict[str, dict[str, float]]:
+        """Scores what any model should beat, on the same test.
+
+        Returns:
+            By name: the source as it stands, and its words translated one by
+            one (see `Lexicon`).
+        """
+        sources = self.dataset.test.sources
+        lexicon = Lexicon(self.dataset.train, self.dataset.target)
+        found = {
+            "copy of the source": sources,
+            "word-by-word lexicon": [lexicon(source) for source in sources],
+        }
+
+        def scored(translations: Mapping[str, Sequence[str]], part: "Pairs"):
+            return {
+                name: scores(texts, part.targets, self.dataset.target)
+                for name, texts in translations.items()
+            }
+
+        table = scored(found, self.dataset.test)
+        for name, part in self.dataset.further_tests.items():
+            further = scored(
+                {
+                    "copy of the source": part.sources,
+                    "word-by-word lexicon": [lexicon(s) for s in part.sources],
+                },
+                part,
+            )
+            for baseline, row in table.items():
+                row[f"{name}_bleu"] = further[baseline]["bleu"]
+        return table
+
+    def _tokens(self, part: "Pairs") -> tuple[list[list[int]], list[list[int]]]:
+        return (
+            subwords.encode(self.source_tokenizer, part.sources),
+            subwords.encode(self.target_tokenizer, part.targets),
+        )
+
+    def evaluate(self, model: Any, part: "Pairs") -> dict[str, float]:
+        """Scores the next token, given the true ones before it.
+
+        Args:
+            model: What `build` returns.
+            part: The split.
+
+        Returns:
+            `token_accuracy` and `cross_entropy` (nats a token, without
+            smoothing), means over all tokens that are not padding.
+        """
+        import keras
+
+        from demos.transformer import SmoothedCrossEntropy
+
+        # One that shares the weights: in training this would cost time.
+        scorer = keras.Model(model.input, model.output)
+        scorer.compile(
+            loss=SmoothedCrossEntropy(0.0),
+            weighted_metrics=[
+                keras.metrics.SparseCategoricalAccuracy("token_accuracy"),
+                keras.metrics.SparseCategoricalCrossentropy(
+                    "cross_entropy", from_logits=True
+                ),
+            ]
+        )
+        found = scorer.evaluate(
+            self.batches(part), return_dict=True, verbose=0
+        )
+        return {k: found[k] for k in ("token_accuracy", "cross_entropy")}
+
+
+class Translator:
+    """Translates texts with a trained model.
+
+    Args:
+        model: What `transformer.build` returns, trained.
+        source_tokenizer: Of the texts.
+        target_tokenizer: Of the translations.
+        longest: Sub-words of a text at most, END included; longer ones are cut.
+        decoding: How to search.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        source_tokenizer: "Tokenizer",
+        target_tokenizer: "Tokenizer",
+        longest: int,
+        decoding: DecodingConfig,
+    ) -> None:
+        from demos.transformer import Steps
+
+        self._source_tokenizer = source_tokenizer
+        self._target_tokenizer = target_tokenizer
+        self._longest = longest
+        self._decoding = decoding
+        self._steps = Steps(model)
+        self._searches: dict[int, Any] = {}
+
+    def __call__(self, texts: Sequence[str]) -> list[str]:
+        """Translates.
+
+        Args:
+            texts: At least one.
+
+        Returns:
+            Their translations.
+        """
+        from demos import batches
+
+        tokens = subwords.encode(self._source_tokenizer, texts)
+        lengths = [min(1 + len(row), self._longest) for row in tokens]
+        widths = batches.bucket_widths(lengths, DECODING_BUCKETS)
+        found = [""] * len(texts)
+        for bucket in batches.into_buckets(lengths, widths):
+            rows = batches.predict(
+                self._search(bucket.width),
+                batches.source_array(
+                    [tokens[row] for row in bucket.rows], bucket.width
+                ),
+                DECODING_BATCH,
+            )
+            translations = subwords.decode(
+                self._target_tokenizer, rows.tolist()
+            )
+            for row, text in zip(bucket.rows, translations, strict=True):
+                found[row] = text
+        return found
+
+    def _search(self, width: int) -> Any:
+        """Returns the search for sources of a width, compiled once."""
+        from demos.decoding import BeamSearch
+        from demos.decoding import GreedySearch
+
+        if width not in self._searches:
+            length = 10 + width * 3 // 2  # Of a translation, at most.
+            beams = self._decoding.beam_width
+            self._searches[width] = (
+                GreedySearch(self._steps, length)
+                if beams == 1
+                else BeamSearch(
+                    self._steps, length, beams, self._decoding.length_penalty
+                )
+            )
+        return self._searches[width]
+
+
+class Lexicon:
+    """Translates word by word: each to the one that it goes with most.
+
+    That is the target's word with the highest Dice coefficient over the
+    training pairs, 2 n(s, t) / (n(s) + n(t)), n being the pairs that hold a
+    word. Unknown words stand as they are.
+
+    Args:
+        train: The training pairs.
+        target: Language of the targets.
+    """
+
+    def __init__(self, train: "Pairs", target: str) -> None:
+        import numpy as np
+        from sklearn.feature_extraction.text import CountVectorizer
+
+        def counted(texts: Sequence[str], unspaced: bool):
+            vectorizer = CountVectorizer(
+                analyzer=list if unspaced else words, binary=True
+            )
+            matrix = vectorizer.fit_transform(texts).astype("float64")
+            return matrix, vectorizer.get_feature_names_out()
+
+        self._separator = "" if target in UNSPACED else " "
+        sources, source_words = counted(train.sources, False)
+        targets, target_words = counted(train.targets, target in UNSPACED)
+        both = (sources.T @ targets).tocoo()
+        source_counts = np.asarray(sources.sum(axis=0)).ravel()
+        target_counts = np.asarray(targets.sum(axis=0)).ravel()
+        dice = (
+            2 * both.data / (source_counts[both.row] + target_counts[both.col])
+        )
+        # Ascending, so that the last one of each word is its best.
+        order = np.lexsort((-both.col, dice, both.row))
+        self._lexicon = {
+            str(source_words[both.row[i]]): str(target_words[both.col[i]])
+            for i in order
+        }
+
+    def __call__(self, source: str) -> str:
+        """Translates.
+
+        Args:
+            source: The text.
+
+        Returns:
+            Its words' translations, in their order.
+        """
+        found = [self._lexicon.get(word, word) for word in words(source)]
+        return re.sub(r"\s+(?=[^\w\s(])", "", self._separator.join(found))
+
+
+def words(text: str) -> list[str]:
+    """Takes a text apart into words and marks.
+
+    Args:
+        text: The text.
+
+    Returns:
+        The words; each mark is one of its own.
+
+    Example:
+
+    >>> words("A dog's life, in short.")
+    ['A', 'dog', "'", 's', 'life', ',', 'in', 'short', '.']
+    """
+    return re.findall(r"\w+|[^\w\s]", text)
+
+
+def scores(
+    translations: Sequence[str], references: Sequence[str], target: str
+) -> dict[str, float]:
+    """Scores translations as detokenised texts.
+
+    Args:
+        translations: The texts.
+        references: The true translation of each.
+        target: Their language; Chinese and Japanese are taken apart into
+            characters, everything else by sacreBLEU's usual rules (13a).
+
+    Returns:
+        `bleu` and `chrf`, cased, and `bleu_lowercased`, by sacreBLEU, from 0
+        to 100; `exact_match`, the fraction that equals the reference.
+
+    References:
+        Post, "A Call for Clarity in Reporting BLEU Scores", WMT 2018; Popović,
+        "chrF: character n-gram F-score for automatic MT evaluation", WMT 2015.
+    """
+    bleu, chrf, lowercased = measures(target)
+    expected = [list(references)]
+    equal = [t == r for t, r in zip(translations, references, strict=True)]
+    return {
+        "bleu": bleu.corpus_score(translations, expected).score,
+        "chrf": chrf.corpus_score(translations, expected).score,
+        "exact_match": sum(equal) / len(equal),
+        "bleu_lowercased": lowercased.corpus_score(
+            translations, expected
+        ).score,
+    }
+
+
+def measures(target: str) -> tuple[Any, Any, Any]:
+    """Returns sacreBLEU's measures.
+
+    Args:
+        target: Language of what is scored.
+
+    Returns:
+        BLEU, chrF and BLEU of lower case.
+    """
+    from sacrebleu.metrics.bleu import BLEU
+    from sacrebleu.metrics.chrf import CHRF
+
+    tokenize = UNSPACED.get(target, "13a")
+    return (
+        BLEU(tokenize=tokenize),
+        CHRF(),
+        BLEU(tokenize=tokenize, lowercase=True),
+    )
+
+
+def signatures(target: str) -> str:
+    """Says how sacreBLEU scored, in its own words.
+
+    Args:
+        target: Language of what was scored.
+
+    Returns:
+        The signatures of BLEU, chrF and BLEU of lower case.
+    """
+    named = zip(("BLEU", "chrF", "BLEU lc"), measures(target), strict=True)
+    found = []
+    for name, measure in named:
+        measure.corpus_score(["a"], [["a"]])  # It counts the references.
+        found.append(f"{name} {measure.get_signature()}")
+    return f"sacreBLEU signatures: {'; '.join(found)}"
+
+
+def lines(texts: Sequence[str]) -> str:
+    """Lays texts out, one a line.
+
+    Args:
+        texts: The texts; a line break in one becomes a space.
+
+    Returns:
+        The lines.
+    """
+    return "".join(f"{' '.join(text.split())}\n" for text in texts)
+
+
+def quick_part(dataset: "Translation") -> "Translation":
+    """Takes a few pairs of a dataset, evenly spaced.
+
+    Args:
+        dataset: The dataset.
+
+    Returns:
+        320 pairs to train on and 80 in each of the other splits, at most;
+        named so that nobody takes it for the whole.
+    """
+    from demos.datasets import Pairs
+
+    def part(pairs: "Pairs", count: int) -> "Pairs":
+        step = max(1, -(-len(pairs) // count))
+        return Pairs(pairs.sources[::step], pairs.targets[::step])
+
+    return replace(
+        dataset,
+        name=f"{dataset.name}-quick",
+        train=part(dataset.train, QUICK_TRAIN),
+        validation=part(dataset.validation, QUICK_OTHER),
+        test=part(dataset.test, QUICK_OTHER),
+        further_tests={},
+    )
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs `python -m demos translation ...`.
+
+    Args:
+        arguments: What follows `translation`.
+
+    Returns:
+        The exit code: 0, or 1 when no trial was finished.
+
+    Raises:
+        UserError: The input is at fault; nothing was written.
+    """
+    if arguments and arguments[0] == "predict":
+        name = f"{COMMAND} predict"
+        return predict(parse(PredictOptions, arguments[1:], name))
+    return compare(parse_options(arguments))
+
+
+def parse_options(arguments: Sequence[str]) -> TranslationOptions:
+    """Parses the command line, with the defaults of its `--size`.
+
+    Args:
+        arguments: What follows `translation`.
+
+    Returns:
+        The options.
+
+    Raises:
+        UserError: They do not fit.
+    """
+    notes = f'Afterwards: {COMMAND} predict "a text" ... (see its --help)'
+
+    def parsed(size: str) -> TranslationOptions:
+        model, training = SIZES[size]
+        default = TranslationOptions(model=model, training=training)
+        return parse(TranslationOptions, arguments, COMMAND, notes, default)
+
+    wanted = [
+        *option_values(arguments, "--size"),
+        *(
+            "tiny" if name == "emoji" else "small"
+            for name in option_values(arguments, "--dataset")
+        ),
+        "tiny",
+    ][0]
+    return parsed(wanted if wanted in SIZES else "small")
+
+
+def option_values(arguments: Sequence[str], name: str) -> list[str]:
+    """Looks for an option in a command line that is not parsed yet.
+
+    Args:
+        arguments: The command line.
+        name: Of the option, such as `"--size"`.
+
+    Returns:
+        Its value, if it is given.
+    """
+    for i, argument in enumerate(arguments):
+        if argument.startswith(f"{name}="):
+            return [argument.partition("=")[2]]
+        if argument == name:
+            return list(arguments[i + 1 : i + 2])
+    return []
+
+
+def compare(options: TranslationOptions) -> int:
+    """Trains with every activation and seed, and reports.
+
+    Args:
+        options: The command line.
+
+    Returns:
+        The exit code.
+    """
+    from demos.datasets import load_translation
+
+    check(options)
+    command.prepare(options, RUNS)
+    dataset = load_translation(
+        options.dataset, options.source, options.target, options.data_dir
+    )
+    command.start_training(options)
+    if options.quick:
+        dataset = quick_part(dataset)
+        options = replace(
+            options,
+            training=replace(options.training, epochs=1),
+            seeds=options.seeds[:QUICK_SEEDS],
+        )
+    task = TranslationTask(
+        dataset, options.model, options.training, options.decoding
+    )
+    return command.run_study(
+        task,
+        options,
+        RUNS / f"{dataset.name}-{dataset.source}-{dataset.target}",
+        describe(task),
+        task.baselines,
+        lambda folder, results: presentation(
+            task, options.quick, folder, results
+        ),
+    )
+
+
+def predict(options: PredictOptions) -> int:
+    """Translates texts with a model that `compare` has saved.
+
+    Args:
+        options: The command line.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        UserError: There is no text, no study or no such model, or it cannot
+            be read.
+    """
+    import json
+
+    if not options.texts:
+        raise UserError(
+            f'Expected at least one text: {COMMAND} predict "a text" ...'
+        )
+    path, trial = command.best_model(
+        options, RUNS, TranslationTask.objective, COMMAND
+    )
+    command.choose_backend(options.backend)
+    command.start_keras()
+
+    from tokenizers import Tokenizer
+
+    def tokenizer(side: str) -> Tokenizer:
+        return command.read(
+            path.with_name(f"{side}_tokenizer.json"),
+            lambda file: Tokenizer.from_str(file.read_text(encoding="utf-8")),
+            COMMAND,
+        )
+
+    def settings(file: Path) -> tuple[str, int, DecodingConfig]:
+        content = json.loads(file.read_text())
+        languages = f"{content['source']} to {content['target']}"
+        decoding = DecodingConfig(**content["decoding"])
+        return languages, content["longest"], decoding
+
+    languages, longest, decoding = command.read(
+        path.with_name("translation.json"), settings, COMMAND
+    )
+    decoding = replace(
+        decoding,
+        **{
+            name: value
+            for name in ("beam_width", "length_penalty")
+            if (value := getattr(options, name)) is not None
+        },
+    )
+    command.check_numbers([decoding], FRACTIONS, MAY_BE_ZERO)
+    translator = Translator(
+        command.load_model(path, COMMAND),
+        tokenizer("source"),
+        tokenizer("target"),
+        longest,
+        decoding,
+    )
+    say(
+        f"{path}: {languages}, seed {trial.seed}, test BLEU "
+        f"{trial.metrics['bleu']:.1f}"
+    )
+    for text in translator(options.texts):
+        print(text)
+    return 0
+
+
+def check(options: TranslationOptions) -> None:
+    """Checks what can be checked without Keras.
+
+    Args:
+        options: The command line.
+
+    Raises:
+        UserError: An option has no possible meaning.
+    """
+    command.check_numbers(
+        [options.model, options.training, options.decoding],
+        FRACTIONS,
+        MAY_BE_ZERO,
+    )
+    command.check_heads(options.model.embedding_dim, options.model.heads)
+    if options.model.vocabulary_size < subwords.SMALLEST:
+        raise UserError(
+            f"Expected --vocabulary-size to be at least {subwords.SMALLEST}: "
+            "256 bytes, padding, start and end. "
+            f"Received: {options.model.vocabulary_size}"
+        )
+    if options.model.longest < 2:
+        raise UserError(
+            "Expected --longest to be at least 2: a sub-word and the end. "
+            f"Received: {options.model.longest}"
+        )
+    if options.decoding.beam_width > 100:
+        raise UserError(
+            "Expected --beam-width to be from 1 to 100. "
+            f"Received: {options.decoding.beam_width}"
+        )
+
+
+def describe(task: TranslationTask) -> str:
+    """Describes the data in a line.
+
+    Args:
+        task: The task.
+
+    Returns:
+        Name, languages, sizes, padding and notes.
+    """
+    dataset = task.dataset
+    tests = "".join(
+        f", {len(part)} in {name}"
+        for name, part in dataset.further_tests.items()
+    )
+    sizes = (
+        f"{dataset.name}, {dataset.source} to {dataset.target}: "
+        f"{len(dataset.train)} pairs to train on, {len(dataset.validation)} to "
+        f"validate, {len(dataset.test)} to test{tests}"
+    )
+    padding = f"{task.batches(seed=0).padding():.0%} of a batch is padding"
+    return "; ".join([sizes, *dataset.notes, *task.notes, padding])
+
+
+def presentation(
+    task: TranslationTask,
+    quick: bool,
+    folder: Path,
+    results: Sequence["Result"],
+) -> "report.Presentation":
+    """Says how the report is to call things.
+
+    Args:
+        task: Where the results come from.
+        quick: Whether the run was a mere try-out.
+        folder: Of the study.
+        results: Of all trials; at least one finished.
+
+    Returns:
+        Titles, metrics, notes and sample translations.
+    """
+    from demos import report
+
+    dataset = task.dataset
+    notes = [describe(task), signatures(dataset.target)]
+    if quick:
+        notes.insert(
+            0, "QUICK RUN: few pairs, 1 epoch; the scores mean nothing"
+        )
+    return report.Presentation(
+        title=f"Translation: {dataset.name}, {dataset.source} to "
+        f"{dataset.target}",
+        metrics=(
+            report.Metric("bleu", "BLEU", decimals=2),
+            report.Metric("chrf", "chrF", decimals=2),
+            report.Metric("bleu_lowercased", "BLEU lc", decimals=2),
+            report.Metric("exact_match", "exact match"),
+            report.Metric("token_accuracy", "token accuracy"),
+            report.Metric("loss", "loss", higher_is_better=False),
+            *(
+                report.Metric(f"{name}_bleu", f"{name} BLEU", decimals=2)
+                for name in dataset.further_tests
+            ),
+        ),
+        curve="val_token_accuracy",
+        curve_label="validation token accuracy",
+        notes=tuple(notes),
+        appendix=samples(task, folder, results),
+    )
+
+
+def samples(
+    task: TranslationTask, folder: Path, results: Sequence["Result"]
+) -> str:
+    """Shows translations of the test, evenly spaced.
+
+    Args:
+        task: Where they come from.
+        folder: Of the study.
+        results: Of all trials; at least one finished.
+
+    Returns:
+        A table in Markdown: sources, references, and what the model says that
+        is best on the validation among those of serf, if any.
+    """
+    from demos import report
+    from demos.study import best
+    from demos.study import text_path
+
+    finished = report.by_label([r for r in results if not r.reason])
+    label = report.reference_of(finished)
+    chosen = best(finished[label], task.objective)
+    found = text_path(folder, chosen, "test.txt").read_text(encoding="utf-8")
+    test = task.dataset.test
+    rows = list(
+        zip(test.sources, test.targets, found.splitlines(), strict=True)
+    )[:: max(1, len(test) // SAMPLES)][:SAMPLES]
+    header = ("source", "reference", f"{label}, seed {chosen.seed}")
+    cells = [[text.replace("|", r"\|") for text in row] for row in rows]
+    return "\n".join(report.aligned([header, *cells], left=len(header)))
