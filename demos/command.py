@@ -341,6 +341,25 @@ def on_epoch_end(report: Callable[[int, Mapping[str, float]], None]) -> Any:
     return keras.callbacks.LambdaCallback(on_epoch_end=after_epoch)
 
 
+def copy_state(source: Any, target: Any) -> None:
+    """Makes a compiled model what another one is, without compiling it again.
+
+    Args:
+        source: A `keras.Model`, compiled and new.
+        target: One that was built and compiled in the same way, and may have
+            been trained since: it gets the weights of `source`, the seeds of
+            its dropout and the state of its optimizer.
+    """
+
+    def state(model: Any) -> list[Any]:
+        model.optimizer.build(model.trainable_variables)
+        seeds = [v for v in model.variables if "seed_generator" in v.path]
+        return [*model.weights, *seeds, *model.optimizer.variables]
+
+    for new, old in zip(state(source), state(target), strict=True):
+        old.assign(new)
+
+
 def say(line: str) -> None:
     """Prints a line for whoever watches; results alone go to stdout.
 

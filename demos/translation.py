@@ -46,8 +46,9 @@ SAMPLES = 10
 # Of a --quick run: pairs to train on, and in each of the other splits.
 QUICK_TRAIN, QUICK_OTHER = 320, 80
 QUICK_SEEDS = 2
-# Sentences that are decoded together, in at most so many shapes.
-DECODING_BATCH, DECODING_BUCKETS = 100, 4
+# Sentences that are decoded together, and how many are worth a shape of their
+# own, which is to be compiled.
+DECODING_BATCH, DECODING_BUCKET = 100, 500
 # Options that are from 0 to below 1; all other numbers are above 0.
 FRACTIONS = ("label_smoothing", "dropout")
 MAY_BE_ZERO = ("weight_decay", "warmup_epochs", "length_penalty")
@@ -83,7 +84,7 @@ class ModelConfig:
 class TrainingConfig:
     """How the model is trained: the same for every activation."""
 
-    epochs: int = 6
+    epochs: int = 15
     """Passes over the training pairs at most; the one with the least loss on
     the validation is kept."""
     patience: int = 3
@@ -93,11 +94,11 @@ class TrainingConfig:
     buckets: int = 8
     """Lengths that sentences are sorted into at most; each is compiled."""
     learning_rate: float = 0.003
-    """Of AdamW, at its highest: it rises to this and falls to 0 by a cosine."""
+    """Of Adam, at its highest: it rises to this and falls to 0 by a cosine."""
     warmup_epochs: float = 1.0
     """Epochs in which the learning rate rises."""
     weight_decay: float = 0.01
-    """Of AdamW."""
+    """Decoupled, as in AdamW; 0 for none."""
     clip_norm: float = 1.0
     """Longer gradients, all weights taken together, are cut to this norm."""
     label_smoothing: float = 0.1
@@ -124,11 +125,12 @@ SIZES: Mapping[str, tuple[ModelConfig, TrainingConfig]] = {
             layers=1, embedding_dim=64, feedforward_dim=128, vocabulary_size=800
         ),
         TrainingConfig(
-            epochs=16,
-            patience=16,
-            batch_tokens=1024,
-            buckets=2,
+            epochs=7,
+            patience=7,
+            batch_tokens=512,
+            buckets=4,
             learning_rate=0.005,
+            weight_decay=0.0,
         ),
     ),
     "small": (ModelConfig(), TrainingConfig()),
@@ -151,8 +153,8 @@ class TranslationOptions(StudyOptions):
 
     dataset: str = "emoji"
     """emoji (names of emoji in 14 languages, no download), multi30k (29,000
-    captions of photographs in en, de, fr and cs, 4 MB) or the path of your own
-    .tsv file in UTF-8: source, tab, target, no header."""
+    captions of photographs in en, de, fr and cs, 1.4 MB) or the path of your
+    own .tsv file in UTF-8: source, tab, target, no header."""
     source: str | None = None
     """Language translated from; by default en of emoji, de of multi30k."""
     target: str | None = None
@@ -205,6 +207,9 @@ class TranslationTask:
     source_tokenizer: "Tokenizer" = field(init=False, repr=False)
     target_tokenizer: "Tokenizer" = field(init=False, repr=False)
     notes: tuple[str, ...] = field(init=False, repr=False)
+    _compiled: dict[str, tuple[Any, Any, "Translator"]] = field(
+        init=False, repr=False, default_factory=dict
+    )
     _train: Any = field(init=False, repr=False)
     _widths: tuple[int, ...] = field(init=False, repr=False)
 
@@ -328,7 +333,7 @@ class TranslationTask:
         warmup = round(self.training.warmup_epochs * steps)
         peak = self.training.learning_rate
         model.compile(
-            keras.optimizers.AdamW(
+            keras.optimizers.Adam(
                 keras.optimizers.schedules.CosineDecay(
                     0.0 if warmup else peak,
                     max(1, self.epochs * steps - warmup),
@@ -336,7 +341,9 @@ class TranslationTask:
                     warmup_steps=warmup,
                 ),
                 beta_2=0.98,  # Vaswani et al., section 5.3.
-                weight_decay=self.training.weight_decay,
+                # Decoupled, as in AdamW, which does not let it go; on
+                # TensorFlow it costs a schedule a variable.
+                weight_decay=self.training.weight_decay or None,
                 global_clipnorm=self.training.clip_norm,
             ),
             transformer.SmoothedCrossEntropy(self.training.label_smoothing),
@@ -388,13 +395,12 @@ class TranslationTask:
 
         from demos.study import Outcome
 
-        keras.backend.clear_session()
-        keras.utils.set_random_seed(trial.seed)
-        model = self.build(trial.settings["activation"])
+        model, scorer, translator = self._start(trial)
         history = model.fit(
             self.batches(seed=trial.seed),
             epochs=self.epochs,
             validation_data=self.batches(self.dataset.validation),
+            shuffle=False,  # The batches do; Keras would draw on its own seed.
             verbose=0,
             callbacks=[
                 command.on_epoch_end(on_epoch),
@@ -407,15 +413,8 @@ class TranslationTask:
             ],
         ).history
         validation, test = (
-            self.evaluate(model, part)
+            scorer.evaluate(self.batches(part), return_dict=True, verbose=0)
             for part in (self.dataset.validation, self.dataset.test)
-        )
-        translator = Translator(
-            model,
-            self.source_tokenizer,
-            self.target_tokenizer,
-            self.longest,
-            self.decoding,
         )
         began = time.perf_counter()
         translations = translator(self.dataset.test.sources)
@@ -439,7 +438,8 @@ class TranslationTask:
             metrics,
             history,
             model.count_params(),
-            model.save,
+            # Not compiled: it loads without this package, for whoever wants it.
+            keras.Model(model.input, model.output, name=model.name).save,
             texts,
             {"decoding_test": seconds},
         )
@@ -507,22 +507,51 @@ class TranslationTask:
             subwords.encode(self.target_tokenizer, part.targets),
         )
 
-    def evaluate(self, model: Any, part: "Pairs") -> dict[str, float]:
-        """Scores the next token, given the true ones before it.
+    def _start(self, trial: "Trial") -> tuple[Any, Any, "Translator"]:
+        """Returns a new model, its scorer and its translator.
+
+        What an earlier trial with the same activation has compiled is used
+        again, with the state of a new model: compiling may take longer than
+        training. (PyTorch compiles nothing.)
+        """
+        import keras
+
+        keras.utils.set_random_seed(trial.seed)
+        fresh = self.build(trial.settings["activation"])
+        kept = self._compiled.get(trial.label)
+        if kept is not None and keras.backend.backend() != "torch":
+            command.copy_state(fresh, kept[0])
+            return kept
+        found = (
+            fresh,
+            self.scorer(fresh),
+            Translator(
+                fresh,
+                self.source_tokenizer,
+                self.target_tokenizer,
+                self.longest,
+                self.decoding,
+            ),
+        )
+        self._compiled[trial.label] = found
+        return found
+
+    def scorer(self, model: Any) -> Any:
+        """Makes a model to score the next token, given the true ones before it.
 
         Args:
             model: What `build` returns.
-            part: The split.
 
         Returns:
+            One that shares its weights. `evaluate` on `batches` gives
             `token_accuracy` and `cross_entropy` (nats a token, without
-            smoothing), means over all tokens that are not padding.
+            smoothing), means over all tokens that are not padding. In training
+            they would cost time.
         """
         import keras
 
         from demos.transformer import SmoothedCrossEntropy
 
-        # One that shares the weights: in training this would cost time.
         scorer = keras.Model(model.input, model.output)
         scorer.compile(
             loss=SmoothedCrossEntropy(0.0),
@@ -531,12 +560,9 @@ class TranslationTask:
                 keras.metrics.SparseCategoricalCrossentropy(
                     "cross_entropy", from_logits=True
                 ),
-            ]
+            ],
         )
-        found = scorer.evaluate(
-            self.batches(part), return_dict=True, verbose=0
-        )
-        return {k: found[k] for k in ("token_accuracy", "cross_entropy")}
+        return scorer
 
 
 class Translator:
@@ -579,8 +605,10 @@ class Translator:
         from demos import batches
 
         tokens = subwords.encode(self._source_tokenizer, texts)
-        lengths = [min(1 + len(row), self._longest) for row in tokens]
-        widths = batches.bucket_widths(lengths, DECODING_BUCKETS)
+        # Two at least: over one token, attention has nothing to choose from.
+        lengths = [max(2, min(1 + len(row), self._longest)) for row in tokens]
+        buckets = min(4, 1 + len(texts) // DECODING_BUCKET)
+        widths = batches.bucket_widths(lengths, buckets)
         found = [""] * len(texts)
         for bucket in batches.into_buckets(lengths, widths):
             rows = batches.predict(
@@ -647,8 +675,10 @@ class Lexicon:
         dice = (
             2 * both.data / (source_counts[both.row] + target_counts[both.col])
         )
-        # Ascending, so that the last one of each word is its best.
-        order = np.lexsort((-both.col, dice, both.row))
+        same = source_words[both.row] == target_words[both.col]
+        # Ascending, so that the last one of each word is its best; at a tie,
+        # the word itself.
+        order = np.lexsort((-both.col, same, dice, both.row))
         self._lexicon = {
             str(source_words[both.row[i]]): str(target_words[both.col[i]])
             for i in order
