@@ -27,12 +27,13 @@ def test_unknown_demo_is_one_line(capsys):
     assert "sentiment" in captured.err
 
 
-def test_help_imports_no_keras():
+@pytest.mark.parametrize("demo", ["sentiment", "translation"])
+def test_help_imports_no_keras(demo):
     code = (
         "import sys\n"
         "from demos.__main__ import main\n"
         "main([])\n"
-        "try: main(['sentiment', '--help'])\n"
+        f"try: main(['{demo}', '--help'])\n"
         "except SystemExit as stop: assert stop.code == 0\n"
         "assert not {'keras', 'pandas', 'scipy'} & set(sys.modules)\n"
     )
