@@ -7,6 +7,7 @@ and `--backend` is heard before Keras is.
 
 import re
 import time
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -417,31 +418,26 @@ class TranslationTask:
             for part in (self.dataset.validation, self.dataset.test)
         )
         began = time.perf_counter()
-        translations = translator(self.dataset.test.sources)
+        metrics, translations = self._tested(translator)
         seconds = time.perf_counter() - began
-        metrics = {
-            **scores(
-                translations, self.dataset.test.targets, self.dataset.target
-            ),
-            "token_accuracy": test["token_accuracy"],
-            "loss": test["cross_entropy"],
-            "validation_token_accuracy": validation["token_accuracy"],
-            "validation_log_likelihood": -validation["cross_entropy"],
-        }
-        texts = {"test.txt": lines(translations)}
-        for name, part in self.dataset.further_tests.items():
-            found = translator(part.sources)
-            texts[f"{name}.txt"] = lines(found)
-            further = scores(found, part.targets, self.dataset.target)
-            metrics[f"{name}_bleu"] = further["bleu"]
+        self._compiled[trial.label] = model, scorer, translator
         return Outcome(
-            metrics,
+            {
+                **metrics,
+                "token_accuracy": test["token_accuracy"],
+                "loss": test["cross_entropy"],
+                "validation_token_accuracy": validation["token_accuracy"],
+                "validation_log_likelihood": -validation["cross_entropy"],
+            },
             history,
             model.count_params(),
             # Not compiled: it loads without this package, for whoever wants it.
             keras.Model(model.input, model.output, name=model.name).save,
-            texts,
-            {"decoding_test": seconds},
+            {
+                f"{test}.txt": lines(texts)
+                for test, texts in translations.items()
+            },
+            {"decoding": seconds},
         )
 
     def save_assets(self, folder: Path) -> None:
@@ -475,31 +471,28 @@ class TranslationTask:
             By name: the source as it stands, and its words translated one by
             one (see `Lexicon`).
         """
-        sources = self.dataset.test.sources
         lexicon = Lexicon(self.dataset.train, self.dataset.target)
-        found = {
-            "copy of the source": sources,
-            "word-by-word lexicon": [lexicon(source) for source in sources],
+        translators: dict[str, Callable[[Sequence[str]], list[str]]] = {
+            "copy of the source": list,
+            "word-by-word lexicon": lambda texts: [lexicon(t) for t in texts],
+        }
+        return {
+            name: self._tested(translate)[0]
+            for name, translate in translators.items()
         }
 
-        def scored(translations: Mapping[str, Sequence[str]], part: "Pairs"):
-            return {
-                name: scores(texts, part.targets, self.dataset.target)
-                for name, texts in translations.items()
-            }
-
-        table = scored(found, self.dataset.test)
+    def _tested(
+        self, translate: Callable[[Sequence[str]], list[str]]
+    ) -> tuple[dict[str, float], dict[str, list[str]]]:
+        """Returns scores, and translations by name of the test."""
+        test, target = self.dataset.test, self.dataset.target
+        found = {"test": translate(test.sources)}
+        metrics = scores(found["test"], test.targets, target)
         for name, part in self.dataset.further_tests.items():
-            further = scored(
-                {
-                    "copy of the source": part.sources,
-                    "word-by-word lexicon": [lexicon(s) for s in part.sources],
-                },
-                part,
-            )
-            for baseline, row in table.items():
-                row[f"{name}_bleu"] = further[baseline]["bleu"]
-        return table
+            found[name] = translate(part.sources)
+            further = scores(found[name], part.targets, target)
+            metrics[f"{name}_bleu"] = further["bleu"]
+        return metrics, found
 
     def _tokens(self, part: "Pairs") -> tuple[list[list[int]], list[list[int]]]:
         return (
@@ -518,23 +511,20 @@ class TranslationTask:
 
         keras.utils.set_random_seed(trial.seed)
         fresh = self.build(trial.settings["activation"])
-        kept = self._compiled.get(trial.label)
+        kept = self._compiled.pop(
+            trial.label, None
+        )  # Kept anew if all is well.
         if kept is not None and keras.backend.backend() != "torch":
             command.copy_state(fresh, kept[0])
             return kept
-        found = (
+        translator = Translator(
             fresh,
-            self.scorer(fresh),
-            Translator(
-                fresh,
-                self.source_tokenizer,
-                self.target_tokenizer,
-                self.longest,
-                self.decoding,
-            ),
+            self.source_tokenizer,
+            self.target_tokenizer,
+            self.longest,
+            self.decoding,
         )
-        self._compiled[trial.label] = found
-        return found
+        return fresh, self.scorer(fresh), translator
 
     def scorer(self, model: Any) -> Any:
         """Makes a model to score the next token, given the true ones before it.

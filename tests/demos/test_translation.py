@@ -1,11 +1,13 @@
 """The translation demo, from the command line: trained, resumed, asked."""
 
+import doctest
 import itertools
 import json
 import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +102,7 @@ def test_it_learns_64_pairs_to_the_letter(study):
     assert record["metrics"]["chrf"] == pytest.approx(100)
     assert record["metrics"]["token_accuracy"] == 1.0
     assert record["metrics"]["loss"] < 0.1
-    assert record["timings"]["decoding_test"] > 0
+    assert record["timings"]["decoding"] > 0
     said = (study / "trials/serf-seed0.test.txt").read_text(encoding="utf-8")
     assert said.splitlines() == [target for _, target in PAIRS]
 
@@ -300,6 +302,19 @@ def test_characters_are_the_words_of_what_has_no_spaces(target):
     )
 
 
+def test_further_tests_are_scored_beside_the_test(same):
+    dataset = replace(
+        same, further_tests={"more": Pairs(("red dog.",), ("red dog.",))}
+    )
+    task = translation.TranslationTask(dataset, MODEL, TRAINING)
+    copy = task.baselines()["copy of the source"]
+    assert copy["exact_match"] == 0
+    assert copy["more_bleu"] == pytest.approx(
+        translation.scores(["red dog."], ["red dog."], "de")["bleu"]
+    )
+    assert "64 to test, 1 in more" in translation.describe(task)
+
+
 def test_the_lexicon_finds_words_that_go_together():
     lexicon = translation.Lexicon(gather(PAIRS), "de")
     assert lexicon("three green cow.") == "drei grün Kuh."
@@ -425,3 +440,8 @@ def test_a_file_of_pairs_is_what_is_compared(tmp_path, monkeypatch):
     task.save_assets(tmp_path)
     settings = json.loads((tmp_path / "translation.json").read_text())
     assert settings["source"] == "en"
+
+
+def test_examples():
+    assert doctest.testmod(translation).attempted > 0
+    assert doctest.testmod(translation).failed == 0
