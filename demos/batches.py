@@ -160,8 +160,9 @@ class PairBatches(keras.utils.PyDataset):
 
     `inputs` has `source` and `target`, the latter shifted by START; `labels`
     is the target followed by END; `weights` is 0 on padding and 1 elsewhere.
-    All have the shape `(rows, width)` of their bucket. NumPy draws the order,
-    so it depends on the seed alone: not on backend, activation or model.
+    All have the shape `(rows, width)` of their bucket and are int32, but for
+    the weights, float32. NumPy draws the order, so it depends on the seed
+    alone: not on backend, activation or model.
 
     Args:
         sources: Tokens of each source.

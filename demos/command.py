@@ -11,11 +11,15 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import fields
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from typing import Annotated
 from typing import Any
 from typing import Literal
 from typing import TypeVar
+
+import tyro
 
 from demos.backend import check_activations
 from demos.backend import check_trains
@@ -24,12 +28,15 @@ from demos.backend import start_keras
 from demos.errors import UserError
 
 if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
     from demos.report import Presentation
     from demos.study import Result
     from demos.study import Task
 
 Backend = Literal["tensorflow", "jax", "torch"]
 Content = TypeVar("Content")
+QUICK_SEEDS = 2  # Of a --quick run, which has one epoch.
 
 
 @dataclass(frozen=True)
@@ -48,9 +55,15 @@ class StudyOptions:
 
 
 @dataclass(frozen=True)
-class ModelOptions:
-    """Options of every command that asks a saved model."""
+class TextOptions:
+    """Options of every command that asks a saved model about texts."""
 
+    texts: Annotated[
+        tuple[str, ...],
+        tyro.conf.Positional,
+        tyro.conf.arg(metavar="TEXT [TEXT ...]", help_behavior_hint=""),
+    ] = ()
+    """What to read."""
     activation: str | None = None
     """Whose model; by default the best on the validation."""
     out: Path | None = None
@@ -86,6 +99,22 @@ def prepare(options: StudyOptions, runs: Path) -> None:
         )
     check_writable(options.out or runs)
     choose_backend(options.backend)
+
+
+def quick(options: Any) -> Any:
+    """Cuts a study down to a try-out.
+
+    Args:
+        options: `StudyOptions` with a `training` that has `epochs`.
+
+    Returns:
+        The same with one epoch and the first 2 seeds at most.
+    """
+    return replace(
+        options,
+        training=replace(options.training, epochs=1),
+        seeds=options.seeds[:QUICK_SEEDS],
+    )
 
 
 def check_numbers(
@@ -211,9 +240,9 @@ def run_study(
 
 
 def best_model(
-    options: ModelOptions, runs: Path, objective: str, command: str
+    options: TextOptions, runs: Path, objective: str, command: str
 ) -> tuple[Path, "Result"]:
-    """Finds the saved model to ask.
+    """Finds the saved model to ask, and starts Keras.
 
     Args:
         options: The command line.
@@ -225,11 +254,15 @@ def best_model(
         The `.keras` file, in the folder of its study, and its trial.
 
     Raises:
-        UserError: There is no study or no such model.
+        UserError: There is no text, no study or no such model.
     """
     from demos.study import best
     from demos.study import gather
 
+    if not options.texts:
+        raise UserError(
+            f'Expected at least one text: {command} predict "a text" ...'
+        )
     folder = options.out or latest_study(runs, command)
     results = [
         result
@@ -242,6 +275,8 @@ def best_model(
             f"{folder} holds no finished trial{whose}; train with: {command}"
         )
     chosen = best(results, objective)
+    choose_backend(options.backend)
+    start_keras()
     return folder / f"{chosen.label}.keras", chosen
 
 
@@ -287,6 +322,28 @@ def load_model(path: Path, command: str) -> Any:
 
     return read(
         path, lambda file: keras.saving.load_model(file, compile=False), command
+    )
+
+
+def load_tokenizer(path: Path, command: str) -> "Tokenizer":
+    """Loads a tokenizer that a task has saved beside its models.
+
+    Args:
+        path: The `.json` file.
+        command: That trains, for errors.
+
+    Returns:
+        The tokenizer.
+
+    Raises:
+        UserError: It cannot be read.
+    """
+    from tokenizers import Tokenizer
+
+    return read(
+        path,
+        lambda file: Tokenizer.from_str(file.read_text(encoding="utf-8")),
+        command,
     )
 
 

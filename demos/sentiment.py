@@ -13,14 +13,11 @@ from dataclasses import field
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from typing import Annotated
 from typing import Any
 
-import tyro
-
 from demos import command
-from demos.command import ModelOptions
 from demos.command import StudyOptions
+from demos.command import TextOptions
 from demos.command import say
 from demos.errors import UserError
 from demos.options import parse
@@ -43,7 +40,6 @@ SHORTEST = 2  # Tokens: in fewer, attention has nothing to choose from.
 PADDING, UNKNOWN = 0, 1
 # Of a --quick run: texts to train on, and in each of the other splits.
 QUICK_TRAIN, QUICK_OTHER = 640, 160
-QUICK_SEEDS = 2
 # Options that are from 0 to below 1; all other numbers are above 0.
 FRACTIONS = (
     "label_smoothing",
@@ -124,15 +120,8 @@ class SentimentOptions(StudyOptions):
 
 
 @dataclass(frozen=True)
-class PredictOptions(ModelOptions):
+class PredictOptions(TextOptions):
     """Prints label, probability and text for each text given."""
-
-    texts: Annotated[
-        tuple[str, ...],
-        tyro.conf.Positional,
-        tyro.conf.arg(metavar="TEXT [TEXT ...]", help_behavior_hint=""),
-    ] = ()
-    """What to read."""
 
 
 @dataclass(frozen=True)
@@ -618,11 +607,7 @@ def compare(options: SentimentOptions) -> int:
     command.start_training(options)
     if options.quick:
         dataset = quick_part(dataset)
-        options = replace(
-            options,
-            training=replace(options.training, epochs=1),
-            seeds=options.seeds[:QUICK_SEEDS],
-        )
+        options = command.quick(options)
     task = SentimentTask(dataset, options.model, options.training)
     return command.run_study(
         task,
@@ -647,23 +632,12 @@ def predict(options: PredictOptions) -> int:
         UserError: There is no text, no study or no such model, or it cannot
             be read.
     """
-    if not options.texts:
-        raise UserError(
-            f'Expected at least one text: {COMMAND} predict "a text" ...'
-        )
     path, chosen = command.best_model(
         options, RUNS, SentimentTask.objective, COMMAND
     )
-    command.choose_backend(options.backend)
-    command.start_keras()
-
-    from tokenizers import Tokenizer
-
     model = command.load_model(path, COMMAND)
-    tokenizer = command.read(
-        path.with_name("tokenizer.json"),
-        lambda file: Tokenizer.from_str(file.read_text(encoding="utf-8")),
-        COMMAND,
+    tokenizer = command.load_tokenizer(
+        path.with_name("tokenizer.json"), COMMAND
     )
     label_names = command.read(
         path.with_name("labels.json"),

@@ -16,16 +16,13 @@ from dataclasses import field
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from typing import Annotated
 from typing import Any
 from typing import Literal
 
-import tyro
-
 from demos import command
 from demos import subwords
-from demos.command import ModelOptions
 from demos.command import StudyOptions
+from demos.command import TextOptions
 from demos.command import say
 from demos.errors import UserError
 from demos.options import parse
@@ -46,7 +43,6 @@ RUNS = Path("runs", "translation")
 SAMPLES = 10
 # Of a --quick run: pairs to train on, and in each of the other splits.
 QUICK_TRAIN, QUICK_OTHER = 320, 80
-QUICK_SEEDS = 2
 # Sentences that are decoded together, and how many are worth a shape of their
 # own, which is to be compiled.
 DECODING_BATCH, DECODING_BUCKET = 100, 500
@@ -174,15 +170,9 @@ class TranslationOptions(StudyOptions):
 
 
 @dataclass(frozen=True)
-class PredictOptions(ModelOptions):
+class PredictOptions(TextOptions):
     """Prints the translation of each text given."""
 
-    texts: Annotated[
-        tuple[str, ...],
-        tyro.conf.Positional,
-        tyro.conf.arg(metavar="TEXT [TEXT ...]", help_behavior_hint=""),
-    ] = ()
-    """What to translate."""
     beam_width: int | None = None
     """Translations that are kept of each text; by default as in the study."""
     length_penalty: float | None = None
@@ -303,11 +293,12 @@ class TranslationTask:
             "decoding": asdict(self.decoding),
         }
 
-    def build(self, activation: str) -> Any:
+    def build(self, activation: str, steps: int) -> Any:
         """Builds the model, its weights drawn by Keras' global seed.
 
         Args:
             activation: Of the feed-forward layers.
+            steps: Batches of an epoch, for the schedule of the learning rate.
 
         Returns:
             What `transformer.build` returns, compiled to train.
@@ -330,7 +321,6 @@ class TranslationTask:
             ),
             precision=self.training.precision,
         )
-        steps = len(self.batches(seed=0))
         warmup = round(self.training.warmup_epochs * steps)
         peak = self.training.learning_rate
         model.compile(
@@ -396,9 +386,10 @@ class TranslationTask:
 
         from demos.study import Outcome
 
-        model, scorer, translator = self._start(trial)
+        served = self.batches(seed=trial.seed)
+        model, scorer, translator = self._start(trial, len(served))
         history = model.fit(
-            self.batches(seed=trial.seed),
+            served,
             epochs=self.epochs,
             validation_data=self.batches(self.dataset.validation),
             shuffle=False,  # The batches do; Keras would draw on its own seed.
@@ -434,8 +425,8 @@ class TranslationTask:
             # Not compiled: it loads without this package, for whoever wants it.
             keras.Model(model.input, model.output, name=model.name).save,
             {
-                f"{test}.txt": lines(texts)
-                for test, texts in translations.items()
+                f"{name}.txt": lines(texts)
+                for name, texts in translations.items()
             },
             {"decoding": seconds},
         )
@@ -500,7 +491,9 @@ class TranslationTask:
             subwords.encode(self.target_tokenizer, part.targets),
         )
 
-    def _start(self, trial: "Trial") -> tuple[Any, Any, "Translator"]:
+    def _start(
+        self, trial: "Trial", steps: int
+    ) -> tuple[Any, Any, "Translator"]:
         """Returns a new model, its scorer and its translator.
 
         What an earlier trial with the same activation has compiled is used
@@ -510,10 +503,9 @@ class TranslationTask:
         import keras
 
         keras.utils.set_random_seed(trial.seed)
-        fresh = self.build(trial.settings["activation"])
-        kept = self._compiled.pop(
-            trial.label, None
-        )  # Kept anew if all is well.
+        fresh = self.build(trial.settings["activation"], steps)
+        # It is kept anew once the trial has ended well.
+        kept = self._compiled.pop(trial.label, None)
         if kept is not None and keras.backend.backend() != "torch":
             command.copy_state(fresh, kept[0])
             return kept
@@ -843,12 +835,7 @@ def parse_options(arguments: Sequence[str]) -> TranslationOptions:
     """
     notes = f'Afterwards: {COMMAND} predict "a text" ... (see its --help)'
 
-    def parsed(size: str) -> TranslationOptions:
-        model, training = SIZES[size]
-        default = TranslationOptions(model=model, training=training)
-        return parse(TranslationOptions, arguments, COMMAND, notes, default)
-
-    wanted = [
+    size = [
         *option_values(arguments, "--size"),
         *(
             "tiny" if name == "emoji" else "small"
@@ -856,7 +843,10 @@ def parse_options(arguments: Sequence[str]) -> TranslationOptions:
         ),
         "tiny",
     ][0]
-    return parsed(wanted if wanted in SIZES else "small")
+    # An unknown size is for the parser to refuse.
+    model, training = SIZES.get(size, SIZES["small"])
+    default = TranslationOptions(model=model, training=training)
+    return parse(TranslationOptions, arguments, COMMAND, notes, default)
 
 
 def option_values(arguments: Sequence[str], name: str) -> list[str]:
@@ -896,22 +886,19 @@ def compare(options: TranslationOptions) -> int:
     command.start_training(options)
     if options.quick:
         dataset = quick_part(dataset)
-        options = replace(
-            options,
-            training=replace(options.training, epochs=1),
-            seeds=options.seeds[:QUICK_SEEDS],
-        )
+        options = command.quick(options)
     task = TranslationTask(
         dataset, options.model, options.training, options.decoding
     )
+    description = describe(task)
     return command.run_study(
         task,
         options,
         RUNS / f"{dataset.name}-{dataset.source}-{dataset.target}",
-        describe(task),
+        description,
         task.baselines,
         lambda folder, results: presentation(
-            task, options.quick, folder, results
+            task, description, options.quick, folder, results
         ),
     )
 
@@ -931,23 +918,13 @@ def predict(options: PredictOptions) -> int:
     """
     import json
 
-    if not options.texts:
-        raise UserError(
-            f'Expected at least one text: {COMMAND} predict "a text" ...'
-        )
     path, trial = command.best_model(
         options, RUNS, TranslationTask.objective, COMMAND
     )
-    command.choose_backend(options.backend)
-    command.start_keras()
 
-    from tokenizers import Tokenizer
-
-    def tokenizer(side: str) -> Tokenizer:
-        return command.read(
-            path.with_name(f"{side}_tokenizer.json"),
-            lambda file: Tokenizer.from_str(file.read_text(encoding="utf-8")),
-            COMMAND,
+    def tokenizer(side: str) -> "Tokenizer":
+        return command.load_tokenizer(
+            path.with_name(f"{side}_tokenizer.json"), COMMAND
         )
 
     def settings(file: Path) -> tuple[str, int, DecodingConfig]:
@@ -1042,6 +1019,7 @@ def describe(task: TranslationTask) -> str:
 
 def presentation(
     task: TranslationTask,
+    description: str,
     quick: bool,
     folder: Path,
     results: Sequence["Result"],
@@ -1050,6 +1028,7 @@ def presentation(
 
     Args:
         task: Where the results come from.
+        description: Of its data, in a line.
         quick: Whether the run was a mere try-out.
         folder: Of the study.
         results: Of all trials; at least one finished.
@@ -1060,7 +1039,7 @@ def presentation(
     from demos import report
 
     dataset = task.dataset
-    notes = [describe(task), signatures(dataset.target)]
+    notes = [description, signatures(dataset.target)]
     if quick:
         notes.insert(
             0, "QUICK RUN: few pairs, 1 epoch; the scores mean nothing"
@@ -1108,7 +1087,11 @@ def samples(
     finished = report.by_label([r for r in results if not r.reason])
     label = report.reference_of(finished)
     chosen = best(finished[label], task.objective)
-    found = text_path(folder, chosen, "test.txt").read_text(encoding="utf-8")
+    found = command.read(
+        text_path(folder, chosen, "test.txt"),
+        lambda file: file.read_text(encoding="utf-8"),
+        COMMAND,
+    )
     test = task.dataset.test
     rows = list(
         zip(test.sources, test.targets, found.splitlines(), strict=True)

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import asdict
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -72,21 +73,12 @@ def study(same, tmp_path_factory):
 
 
 def run(out, *arguments):
-    flags = {
-        "embedding-dim": 64,
-        "feedforward-dim": 64,
-        "heads": 2,
-        "vocabulary-size": 400,
-        "epochs": TRAINING.epochs,
-        "patience": TRAINING.patience,
-        "batch-tokens": TRAINING.batch_tokens,
-        "buckets": 1,
-        "learning-rate": TRAINING.learning_rate,
-        "warmup-epochs": TRAINING.warmup_epochs,
-        "dropout": 0,
-        "label-smoothing": 0,
-    }
-    given = [text for k, v in flags.items() for text in (f"--{k}", str(v))]
+    flags = {**asdict(MODEL), **asdict(TRAINING)}
+    given = [
+        text
+        for name, value in flags.items()
+        for text in (f"--{name.replace('_', '-')}", str(value))
+    ]
     return main(
         [
             *("translation", "--out", str(out), "--size", "tiny"),
@@ -255,7 +247,7 @@ def test_same_seed_same_start_for_every_activation(same):
 
     def weights(activation):
         keras.utils.set_random_seed(3)
-        return task.build(activation).get_weights()
+        return task.build(activation, 1).get_weights()
 
     for ours, theirs in zip(weights("serf"), weights("relu"), strict=True):
         assert (ours == theirs).all()
@@ -336,7 +328,7 @@ def test_the_transformer_has_to_beat_baselines_that_do_not_move():
     assert words["chrf"] == pytest.approx(63.7, abs=3)
 
 
-def test_quick_is_small_and_marked(same):
+def test_quick_is_small_and_marked():
     dataset = load_translation("emoji")
     part = translation.quick_part(dataset)
     assert part.name == "emoji-quick"
@@ -345,7 +337,7 @@ def test_quick_is_small_and_marked(same):
     assert set(part.test.sources) <= set(dataset.test.sources)
 
 
-def test_sizes_decide_the_defaults_and_flags_win(tmp_path):
+def test_sizes_decide_the_defaults_and_flags_win():
     def model(*arguments):
         return translation.parse_options(arguments).model
 
