@@ -14,6 +14,7 @@ from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
@@ -24,6 +25,7 @@ from demos import subwords
 from demos.command import StudyOptions
 from demos.command import TextOptions
 from demos.command import say
+from demos.datasets import UNSPACED
 from demos.errors import UserError
 from demos.options import parse
 
@@ -49,8 +51,8 @@ DECODING_BATCH, DECODING_BUCKET = 100, 500
 # Options that are from 0 to below 1; all other numbers are above 0.
 FRACTIONS = ("label_smoothing", "dropout")
 MAY_BE_ZERO = ("weight_decay", "warmup_epochs", "length_penalty")
-# Written without spaces, and how sacreBLEU is to take them apart.
-UNSPACED = {"ja": "char", "zh": "zh"}
+# How sacreBLEU is to take apart what is written without spaces.
+TOKENIZERS = {"ja": "char", "zh": "zh"}
 
 Size = Literal["tiny", "small", "paper"]
 
@@ -462,7 +464,9 @@ class TranslationTask:
             By name: the source as it stands, and its words translated one by
             one (see `Lexicon`).
         """
-        lexicon = Lexicon(self.dataset.train, self.dataset.target)
+        lexicon = Lexicon(
+            self.dataset.train, self.dataset.source, self.dataset.target
+        )
         translators: dict[str, Callable[[Sequence[str]], list[str]]] = {
             "copy of the source": list,
             "word-by-word lexicon": lambda texts: [lexicon(t) for t in texts],
@@ -634,23 +638,25 @@ class Lexicon:
 
     Args:
         train: The training pairs.
+        source: Language of the sources.
         target: Language of the targets.
     """
 
-    def __init__(self, train: "Pairs", target: str) -> None:
+    def __init__(self, train: "Pairs", source: str, target: str) -> None:
         import numpy as np
         from sklearn.feature_extraction.text import CountVectorizer
 
-        def counted(texts: Sequence[str], unspaced: bool):
+        def counted(texts: Sequence[str], language: str):
             vectorizer = CountVectorizer(
-                analyzer=list if unspaced else words, binary=True
+                analyzer=partial(words, language=language), binary=True
             )
             matrix = vectorizer.fit_transform(texts).astype("float64")
             return matrix, vectorizer.get_feature_names_out()
 
+        self._source = source
         self._separator = "" if target in UNSPACED else " "
-        sources, source_words = counted(train.sources, False)
-        targets, target_words = counted(train.targets, target in UNSPACED)
+        sources, source_words = counted(train.sources, source)
+        targets, target_words = counted(train.targets, target)
         both = (sources.T @ targets).tocoo()
         source_counts = np.asarray(sources.sum(axis=0)).ravel()
         target_counts = np.asarray(targets.sum(axis=0)).ravel()
@@ -675,24 +681,31 @@ class Lexicon:
         Returns:
             Its words' translations, in their order.
         """
-        found = [self._lexicon.get(word, word) for word in words(source)]
+        found = [
+            self._lexicon.get(word, word)
+            for word in words(source, self._source)
+        ]
         return re.sub(r"\s+(?=[^\w\s(])", "", self._separator.join(found))
 
 
-def words(text: str) -> list[str]:
+def words(text: str, language: str) -> list[str]:
     """Takes a text apart into words and marks.
 
     Args:
         text: The text.
+        language: Its language; of one written without spaces each character is
+            a word.
 
     Returns:
         The words; each mark is one of its own.
 
     Example:
 
-    >>> words("A dog's life, in short.")
+    >>> words("A dog's life, in short.", "en")
     ['A', 'dog', "'", 's', 'life', ',', 'in', 'short', '.']
     """
+    if language in UNSPACED:
+        return list(text)
     return re.findall(r"\w+|[^\w\s]", text)
 
 
@@ -740,7 +753,7 @@ def measures(target: str) -> tuple[Any, Any, Any]:
     from sacrebleu.metrics.bleu import BLEU
     from sacrebleu.metrics.chrf import CHRF
 
-    tokenize = UNSPACED.get(target, "13a")
+    tokenize = TOKENIZERS.get(target, "13a")
     return (
         BLEU(tokenize=tokenize),
         CHRF(),

@@ -12,6 +12,9 @@ from pathlib import Path
 
 from demos.errors import UserError
 
+# Languages written without spaces: a character takes the place of a word.
+UNSPACED = ("ja", "zh")
+
 
 @dataclass(frozen=True)
 class Split:

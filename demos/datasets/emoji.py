@@ -9,6 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 
+from demos.datasets import UNSPACED
 from demos.datasets import Translation
 from demos.datasets import check_languages
 from demos.datasets import gather
@@ -20,8 +21,6 @@ LANGUAGES = (
     *("ar", "de", "en", "es", "fa", "fr", "id"),
     *("it", "ja", "ko", "pt", "ru", "tr", "zh"),
 )
-# Written without spaces: a character takes the place of a word.
-UNSPACED = ("ja", "zh")
 # Release 2.16 of the package has 3,963; each year's Unicode adds some.
 FEWEST = 3_000
 _FOLDER = "unicode_codes"
