@@ -59,11 +59,26 @@ def start_keras() -> None:
                 "Expected KERAS_BACKEND to be one of "
                 f"{', '.join(TRAINING + INFERENCE)}. Received: {backend!r}"
             ) from None
-        package = f'-e ".[{backend},demos]"' if backend in TRAINING else backend
         raise UserError(
             f"Keras cannot start on {backend} ({error}); install it with: "
-            f"pip install {package}"
+            f"{remedy(backend)}"
         ) from None
+
+
+def remedy(backend: str) -> str:
+    """Says how to install what a backend of Keras needs.
+
+    Args:
+        backend: Its name.
+
+    Returns:
+        The command.
+    """
+    if backend in TRAINING:
+        return f'pip install -e ".[{backend},demos]"'
+    # Keras' NumPy backend takes its Fourier transforms from JAX.
+    packages = "numpy jax" if backend == "numpy" else backend
+    return f"pip install {packages}"
 
 
 def check_trains() -> None:

@@ -73,11 +73,22 @@ def run_python(tmp_path_factory):
 @pytest.fixture(params=BACKENDS)
 def each_backend(request):
     """Each backend's name; skipped where that backend is not installed."""
-    if importlib.util.find_spec(request.param) is None:
-        if request.config.getoption("--all-backends"):
-            pytest.fail(f"{request.param} is not installed")
-        pytest.skip(f"{request.param} is not installed")
+    _require(request, request.param)
     return request.param
+
+
+@pytest.fixture
+def numpy_backend(request):
+    """The name of Keras' NumPy backend, which imports JAX; skipped without."""
+    _require(request, "jax")
+    return "numpy"
+
+
+def _require(request, package):
+    if importlib.util.find_spec(package) is None:
+        if request.config.getoption("--all-backends"):
+            pytest.fail(f"{package} is not installed")
+        pytest.skip(f"{package} is not installed")
 
 
 @pytest.fixture(scope="session")

@@ -100,7 +100,7 @@ def test_sigma_must_be_positive(sigma):
         theory.second_moment(sigma)
 
 
-def test_without_scipy(run_python):
+def test_without_scipy(run_python, numpy_backend):
     out = run_python(
         """
         import sys
@@ -108,7 +108,7 @@ def test_without_scipy(run_python):
         from keras_serf import theory
         print(*theory.serf([-1.0, 1.0]), theory.serf([]).size)
         """,
-        backend="numpy",
+        backend=numpy_backend,
     )
     below, above, size = map(float, out.split())
     assert [below, above] == pytest.approx(theory.serf([-1.0, 1.0]), rel=4e-16)

@@ -139,9 +139,9 @@ def test_predict_answers_in_a_fresh_process_on_any_backend(study):
         assert float(line[1]) == pytest.approx(float(ours[1]), abs=2e-3)
 
 
-def test_predict_answers_on_a_backend_that_cannot_train(study):
+def test_predict_answers_on_a_backend_that_cannot_train(study, numpy_backend):
     ours = predict(study, keras.backend.backend())
-    assert [line[0] for line in predict(study, "numpy")] == [
+    assert [line[0] for line in predict(study, numpy_backend)] == [
         line[0] for line in ours
     ]
 
