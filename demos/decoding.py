@@ -76,6 +76,7 @@ class GreedySearch(keras.Model):
         super().__init__()
         self.stepper = stepper
         self.model = stepper.model  # So that Keras finds the weights.
+        self.built = True  # Or Keras runs a batch eagerly.
         self.length = length
 
     def call(self, source):
@@ -142,6 +143,7 @@ class BeamSearch(keras.Model):
         super().__init__()
         self.stepper = stepper
         self.model = stepper.model  # So that Keras finds the weights.
+        self.built = True  # Or Keras runs a batch eagerly.
         self.length = length
         self.width = width
         self.length_penalty = length_penalty

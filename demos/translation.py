@@ -597,17 +597,19 @@ class Translator:
         widths = batches.bucket_widths(lengths, buckets)
         found = [""] * len(texts)
         for bucket in batches.into_buckets(lengths, widths):
-            rows = batches.predict(
+            # A batch is searched until its last sentence is done.
+            rows = sorted(bucket.rows, key=lengths.__getitem__)
+            answers = batches.predict(
                 self._search(bucket.width),
                 batches.source_array(
-                    [tokens[row] for row in bucket.rows], bucket.width
+                    [tokens[row] for row in rows], bucket.width
                 ),
                 DECODING_BATCH,
             )
             translations = subwords.decode(
-                self._target_tokenizer, rows.tolist()
+                self._target_tokenizer, answers.tolist()
             )
-            for row, text in zip(bucket.rows, translations, strict=True):
+            for row, text in zip(rows, translations, strict=True):
                 found[row] = text
         return found
 
