@@ -46,28 +46,27 @@ def bucket_widths(lengths: Sequence[int], buckets: int) -> tuple[int, ...]:
     """
     widths, counts = np.unique(lengths, return_counts=True)
     below = np.concatenate([[0], np.cumsum(counts)])
-    # By dynamic programming: best[n] is the least number of tokens in which
-    # the n shortest lengths fit, and the widths that they take.
-    best: list[tuple[float, tuple[int, ...]]]
-    best = [(0, ()), *[(np.inf, ())] * len(widths)]
-    for _ in range(buckets):
-        best = [
-            min(
-                best[n],
-                *(
-                    (
-                        best[m][0] + (below[n] - below[m]) * widths[n - 1],
-                        (*best[m][1], int(widths[n - 1])),
-                    )
-                    for m in range(n)
-                ),
-                key=lambda found: found[0],
-            )
-            if n
-            else best[0]
-            for n in range(len(widths) + 1)
-        ]
-    return best[-1][1]
+    # By dynamic programming: best[n] is the least number of tokens that the n
+    # shortest lengths fit in. Let a bucket hold those from m to n:
+    tokens = (below - below[:, None]) * np.concatenate([[0], widths])
+    tokens = np.where(np.triu(np.ones_like(tokens), 1), tokens, np.inf)
+    best = np.full(len(below), np.inf)
+    best[0] = 0
+    firsts = []  # Of the last bucket, in each round: m by n; n for no bucket.
+    for _ in range(min(buckets, len(widths))):
+        total = best[:, None] + tokens
+        first = np.where(
+            total.min(axis=0) < best, total.argmin(axis=0), range(len(below))
+        )
+        best = np.minimum(best, total.min(axis=0))
+        firsts.append(first)
+    chosen = []
+    n = len(widths)
+    for first in reversed(firsts):
+        if first[n] < n:
+            chosen.append(int(widths[n - 1]))
+            n = first[n]
+    return tuple(reversed(chosen))
 
 
 def pair_lengths(sources: Tokens, targets: Tokens) -> list[int]:
@@ -224,6 +223,15 @@ class PairBatches(keras.utils.PyDataset):
         """Draws the order of the next epoch."""
         self._epoch += 1
         self._order = self._draw()
+
+    def served(self) -> float:
+        """Returns the fraction of the pairs that an epoch serves.
+
+        Returns:
+            From 0 to 1; below 1 where a bucket leaves some over.
+        """
+        rows = sum(len(labels) for *_, labels in self._arrays)
+        return sum(len(rows) for _, rows in self._order) / rows
 
     def padding(self) -> float:
         """Returns the fraction of all tokens served that is padding.

@@ -269,10 +269,16 @@ def best_model(
         for result in gather(folder)
         if options.activation in (None, result.label)
     ]
+    if any(objective not in result.metrics for result in results):
+        raise UserError(
+            f"{folder} holds a study of another task; train with: {command}"
+        )
+    # A model may have been deleted to save space.
+    results = [r for r in results if (folder / f"{r.label}.keras").is_file()]
     if not results:
         whose = f" with {options.activation}" if options.activation else ""
         raise UserError(
-            f"{folder} holds no finished trial{whose}; train with: {command}"
+            f"{folder} holds no trained model{whose}; train with: {command}"
         )
     chosen = best(results, objective)
     choose_backend(options.backend)
@@ -365,10 +371,12 @@ def read(
     """
     try:
         return reader(path)
+    except MemoryError:  # Not the file's fault.
+        raise
     except Exception as error:  # tokenizers raises a bare Exception.
         raise UserError(
-            f"{path} cannot be read: {error}; delete {path.parent} and train "
-            f"again with: {command}"
+            f"{path} cannot be read: {error}; train again, into another --out, "
+            f"with: {command}"
         ) from None
 
 

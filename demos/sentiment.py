@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 from demos import command
+from demos import words
 from demos.command import StudyOptions
 from demos.command import TextOptions
 from demos.command import say
 from demos.errors import UserError
 from demos.options import parse
+from demos.scores import classification_scores
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,9 +37,6 @@ if TYPE_CHECKING:
 
 COMMAND = "python -m demos sentiment"
 RUNS = Path("runs", "sentiment")
-LONGEST = 256  # Tokens: attention costs the square of this.
-SHORTEST = 2  # Tokens: in fewer, attention has nothing to choose from.
-PADDING, UNKNOWN = 0, 1
 # Of a --quick run: texts to train on, and in each of the other splits.
 QUICK_TRAIN, QUICK_OTHER = 640, 160
 # Options that are from 0 to below 1; all other numbers are above 0.
@@ -143,10 +142,10 @@ class SentimentTask:
     objective = "validation_accuracy"
 
     def __post_init__(self) -> None:
-        tokenizer = learn_tokenizer(
+        tokenizer = words.learn(
             self.dataset.train.texts, self.model.vocabulary_size
         )
-        length = self.model.sequence_length or length_for(
+        length = self.model.sequence_length or words.length_for(
             tokenizer, self.dataset.train.texts
         )
         object.__setattr__(self, "tokenizer", tokenizer)
@@ -256,7 +255,7 @@ class SentimentTask:
                 ("", self.dataset.test),
                 ("validation_", self.dataset.validation),
             )
-            for name, value in score(
+            for name, value in classification_scores(
                 split.labels,
                 batches.predict(
                     model,
@@ -304,7 +303,7 @@ class SentimentTask:
                 vectorizer, LogisticRegression(max_iter=1000)
             )
         return {
-            name: score(
+            name: classification_scores(
                 test.labels,
                 model.fit(train.texts, train.labels).predict_proba(test.texts),
             )
@@ -314,86 +313,9 @@ class SentimentTask:
     def _arrays(self, split: "Split") -> tuple["np.ndarray", "np.ndarray"]:
         import numpy as np
 
-        inputs = encode(self.tokenizer, split.texts, self.sequence_length)
+        inputs = words.encode(self.tokenizer, split.texts, self.sequence_length)
         one_hot = np.eye(len(self.dataset.label_names), dtype="float32")
         return inputs, one_hot[list(split.labels)]
-
-
-def learn_tokenizer(texts: Sequence[str], vocabulary_size: int) -> "Tokenizer":
-    """Learns which words there are.
-
-    Args:
-        texts: The training texts.
-        vocabulary_size: How many words to know at most. A word that occurs
-            once is not known.
-
-    Returns:
-        A tokenizer of words in lower case without accents; 0 pads, 1 stands
-        for any unknown word.
-    """
-    from tokenizers import Tokenizer
-    from tokenizers import models
-    from tokenizers import normalizers
-    from tokenizers import pre_tokenizers
-    from tokenizers import trainers
-
-    tokenizer = Tokenizer(models.WordLevel(unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer()  # pyright: ignore
-    tokenizer.pre_tokenizer = (  # pyright: ignore
-        pre_tokenizers.BertPreTokenizer()
-    )
-    tokenizer.train_from_iterator(
-        texts,
-        trainers.WordLevelTrainer(
-            vocab_size=vocabulary_size,
-            min_frequency=2,
-            special_tokens=["[PAD]", "[UNK]"],
-            show_progress=False,
-        ),
-    )
-    return tokenizer
-
-
-def length_for(tokenizer: "Tokenizer", texts: Sequence[str]) -> int:
-    """Returns the tokens that 95% of the texts fit in, from 2 to 256.
-
-    Args:
-        tokenizer: Counts the tokens.
-        texts: The training texts.
-
-    Returns:
-        The length.
-    """
-    import numpy as np
-
-    lengths = [len(encoding.ids) for encoding in tokenizer.encode_batch(texts)]
-    return int(np.clip(np.quantile(lengths, 0.95), SHORTEST, LONGEST))
-
-
-def encode(
-    tokenizer: "Tokenizer", texts: Sequence[str], sequence_length: int
-) -> "np.ndarray":
-    """Turns texts into what the model reads.
-
-    Args:
-        tokenizer: The tokenizer.
-        texts: The texts.
-        sequence_length: Longer texts are cut there, shorter ones padded.
-
-    Returns:
-        int32, shape `(len(texts), sequence_length)`. The first is never
-        padding, not even of an empty text, so that there is something to pool.
-    """
-    import numpy as np
-
-    inputs = np.full((len(texts), sequence_length), PADDING, "int32")
-    inputs[:, 0] = UNKNOWN
-    for row, encoding in zip(
-        inputs, tokenizer.encode_batch(texts), strict=True
-    ):
-        ids = encoding.ids[:sequence_length]
-        row[: len(ids)] = ids
-    return inputs
 
 
 def build(
@@ -422,7 +344,7 @@ def build(
     import keras_hub
 
     inputs = keras.Input((sequence_length,), dtype="int32", name="tokens")
-    mask = keras.ops.not_equal(inputs, PADDING)
+    mask = keras.ops.not_equal(inputs, words.PADDING)
     # KerasHub's defaults mislead the type checker: hence `layers: Any`.
     layers: Any = keras_hub.layers
     x = layers.TokenAndPositionEmbedding(
@@ -490,54 +412,15 @@ def shuffled_batches(
             order = np.random.default_rng([seed, self._epoch])
             rows = order.permutation(len(inputs))
             rows = rows[index * batch_size : (index + 1) * batch_size]
-            words = np.random.default_rng([seed, self._epoch, index])
-            hidden = words.random(inputs[rows].shape) < word_dropout
-            hidden &= inputs[rows] != PADDING
-            return np.where(hidden, UNKNOWN, inputs[rows]), targets[rows]
+            draw = np.random.default_rng([seed, self._epoch, index])
+            hidden = draw.random(inputs[rows].shape) < word_dropout
+            hidden &= inputs[rows] != words.PADDING
+            return np.where(hidden, words.UNKNOWN, inputs[rows]), targets[rows]
 
         def on_epoch_end(self) -> None:
             self._epoch += 1
 
     return Batches()
-
-
-def score(labels: Sequence[int], probabilities: Any) -> dict[str, float]:
-    """Scores predictions.
-
-    Args:
-        labels: Index of the true label of each text.
-        probabilities: Shape `(texts, labels)`.
-
-    Returns:
-        `accuracy`, `macro_f1` (mean of the F1 of the labels) and `loss`, the
-        mean cross-entropy in nats.
-    """
-    import numpy as np
-    from sklearn.metrics import accuracy_score
-    from sklearn.metrics import f1_score
-    from sklearn.metrics import log_loss
-
-    from demos.study import DivergedError
-
-    probabilities = np.asarray(probabilities, "float64")
-    if not np.isfinite(probabilities).all():
-        raise DivergedError("the model answers what is not a number")
-    probabilities /= probabilities.sum(axis=1, keepdims=True)
-    every = range(probabilities.shape[1])
-    chosen = probabilities.argmax(axis=1)
-    return {
-        "accuracy": float(accuracy_score(labels, chosen)),
-        "macro_f1": float(
-            f1_score(
-                labels,
-                chosen,
-                labels=every,
-                average="macro",
-                zero_division=0,  # pyright: ignore[reportArgumentType]
-            )
-        ),
-        "loss": float(log_loss(labels, probabilities, labels=every)),
-    }
 
 
 def quick_part(dataset: "TextClassification") -> "TextClassification":
@@ -648,7 +531,7 @@ def predict(options: PredictOptions) -> int:
         f"{path}: seed {chosen.seed}, validation accuracy "
         f"{chosen.metrics[SentimentTask.objective]:.3f}"
     )
-    inputs = encode(tokenizer, options.texts, model.input_shape[1])
+    inputs = words.encode(tokenizer, options.texts, model.input_shape[1])
     width = max(map(len, label_names))
     for text, row in zip(
         options.texts, model.predict(inputs, verbose=0), strict=True
@@ -676,9 +559,9 @@ def check(options: SentimentOptions) -> None:
             f"and a word. Received: {options.model.vocabulary_size}"
         )
     length = options.model.sequence_length
-    if length is not None and length < SHORTEST:
+    if length is not None and length < words.SHORTEST:
         raise UserError(
-            f"Expected --sequence-length to be at least {SHORTEST}. "
+            f"Expected --sequence-length to be at least {words.SHORTEST}. "
             f"Received: {length}"
         )
 

@@ -107,9 +107,10 @@ def build(
             )
         decoded = normalization("decoded")(x)
         logits = target_embedding(decoded, reverse=True)
-    return keras.Model(
-        {"source": source, "target": target}, logits, name="translation"
-    )
+        # Within the policy, so that Keras scales the loss of float16.
+        return keras.Model(
+            {"source": source, "target": target}, logits, name="translation"
+        )
 
 
 class SmoothedCrossEntropy(keras.losses.Loss):

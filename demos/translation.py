@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
 from functools import partial
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
@@ -26,6 +27,7 @@ from demos.command import StudyOptions
 from demos.command import TextOptions
 from demos.command import say
 from demos.datasets import UNSPACED
+from demos.datasets import base_language
 from demos.errors import UserError
 from demos.options import parse
 
@@ -157,15 +159,16 @@ class TranslationOptions(StudyOptions):
     source: str | None = None
     """Language translated from; by default en of emoji, de of multi30k."""
     target: str | None = None
-    """Language translated to; by default de of emoji, en of multi30k."""
+    """Language translated to; by default de of emoji, en of multi30k. In zh
+    and ja, sacreBLEU counts characters for words."""
     data_dir: Path | None = None
     """Folder where you placed the files of Multi30k by hand."""
     size: Size | None = None
     """Preset of the model and its training, below: tiny (of emoji), small (of
     all else) or paper (for a GPU)."""
     quick: bool = False
-    """A try-out in seconds: 320 pairs, 1 epoch, the first 2 seeds at most. Its
-    scores mean nothing."""
+    """A try-out in a minute or two: 320 pairs, 1 epoch, the first 2 seeds at
+    most. Its scores mean nothing."""
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     decoding: DecodingConfig = field(default_factory=DecodingConfig)
@@ -234,7 +237,7 @@ class TranslationTask:
         ]
         if not fitting:
             raise UserError(
-                "Expected --longest to be above the length of the shortest "
+                "Expected --longest to be at least the length of the shortest "
                 f"training pair, {min(lengths)}. Received: {self.longest}"
             )
         keep(
@@ -293,6 +296,11 @@ class TranslationTask:
             "model": asdict(self.model),
             "training": asdict(self.training),
             "decoding": asdict(self.decoding),
+            # They decide scores too.
+            "versions": {
+                package: metadata.version(package)
+                for package in ("sacrebleu", "tokenizers")
+            },
         }
 
     def build(self, activation: str, steps: int) -> Any:
@@ -592,7 +600,9 @@ class Translator:
 
         tokens = subwords.encode(self._source_tokenizer, texts)
         # Two at least: over one token, attention has nothing to choose from.
-        lengths = [max(2, min(1 + len(row), self._longest)) for row in tokens]
+        lengths = [
+            max(2, min(length, self._longest)) for length in self.lengths(texts)
+        ]
         buckets = min(4, 1 + len(texts) // DECODING_BUCKET)
         widths = batches.bucket_widths(lengths, buckets)
         found = [""] * len(texts)
@@ -612,6 +622,18 @@ class Translator:
             for row, text in zip(rows, translations, strict=True):
                 found[row] = text
         return found
+
+    def lengths(self, texts: Sequence[str]) -> list[int]:
+        """Counts sub-words.
+
+        Args:
+            texts: The texts.
+
+        Returns:
+            Those of each, END included.
+        """
+        tokens = subwords.encode(self._source_tokenizer, texts)
+        return [1 + len(row) for row in tokens]
 
     def _search(self, width: int) -> Any:
         """Returns the search for sources of a width, compiled once."""
@@ -656,7 +678,7 @@ class Lexicon:
             return matrix, vectorizer.get_feature_names_out()
 
         self._source = source
-        self._separator = "" if target in UNSPACED else " "
+        self._separator = "" if base_language(target) in UNSPACED else " "
         sources, source_words = counted(train.sources, source)
         targets, target_words = counted(train.targets, target)
         both = (sources.T @ targets).tocoo()
@@ -706,7 +728,7 @@ def words(text: str, language: str) -> list[str]:
     >>> words("A dog's life, in short.", "en")
     ['A', 'dog', "'", 's', 'life', ',', 'in', 'short', '.']
     """
-    if language in UNSPACED:
+    if base_language(language) in UNSPACED:
         return list(text)
     return re.findall(r"\w+|[^\w\s]", text)
 
@@ -755,7 +777,7 @@ def measures(target: str) -> tuple[Any, Any, Any]:
     from sacrebleu.metrics.bleu import BLEU
     from sacrebleu.metrics.chrf import CHRF
 
-    tokenize = TOKENIZERS.get(target, "13a")
+    tokenize = TOKENIZERS.get(base_language(target), "13a")
     return (
         BLEU(tokenize=tokenize),
         CHRF(),
@@ -872,14 +894,16 @@ def option_values(arguments: Sequence[str], name: str) -> list[str]:
         name: Of the option, such as `"--size"`.
 
     Returns:
-        Its value, if it is given.
+        Its value, if it is given; the last one of several, as the parser has
+        it.
     """
+    found: list[str] = []
     for i, argument in enumerate(arguments):
         if argument.startswith(f"{name}="):
-            return [argument.partition("=")[2]]
-        if argument == name:
-            return list(arguments[i + 1 : i + 2])
-    return []
+            found = [argument.partition("=")[2]]
+        elif argument == name:
+            found = list(arguments[i + 1 : i + 2])
+    return found
 
 
 def compare(options: TranslationOptions) -> int:
@@ -959,7 +983,7 @@ def predict(options: PredictOptions) -> int:
             if (value := getattr(options, name)) is not None
         },
     )
-    command.check_numbers([decoding], FRACTIONS, MAY_BE_ZERO)
+    check_decoding(decoding)
     translator = Translator(
         command.load_model(path, COMMAND),
         tokenizer("source"),
@@ -971,6 +995,9 @@ def predict(options: PredictOptions) -> int:
         f"{path}: {languages}, seed {trial.seed}, test BLEU "
         f"{trial.metrics['bleu']:.1f}"
     )
+    for number, count in enumerate(translator.lengths(options.texts), 1):
+        if count > longest:
+            say(f"text {number} was cut after {longest} of {count} sub-words")
     for text in translator(options.texts):
         print(text)
     return 0
@@ -986,10 +1013,9 @@ def check(options: TranslationOptions) -> None:
         UserError: An option has no possible meaning.
     """
     command.check_numbers(
-        [options.model, options.training, options.decoding],
-        FRACTIONS,
-        MAY_BE_ZERO,
+        [options.model, options.training], FRACTIONS, MAY_BE_ZERO
     )
+    check_decoding(options.decoding)
     command.check_heads(options.model.embedding_dim, options.model.heads)
     if options.model.vocabulary_size < subwords.SMALLEST:
         raise UserError(
@@ -1002,10 +1028,22 @@ def check(options: TranslationOptions) -> None:
             "Expected --longest to be at least 2: a sub-word and the end. "
             f"Received: {options.model.longest}"
         )
-    if options.decoding.beam_width > 100:
+
+
+def check_decoding(decoding: DecodingConfig) -> None:
+    """Checks how to translate.
+
+    Args:
+        decoding: The options.
+
+    Raises:
+        UserError: One has no possible meaning.
+    """
+    command.check_numbers([decoding], FRACTIONS, MAY_BE_ZERO)
+    if decoding.beam_width > 100:
         raise UserError(
             "Expected --beam-width to be from 1 to 100. "
-            f"Received: {options.decoding.beam_width}"
+            f"Received: {decoding.beam_width}"
         )
 
 
@@ -1028,8 +1066,10 @@ def describe(task: TranslationTask) -> str:
         f"{len(dataset.train)} pairs to train on, {len(dataset.validation)} to "
         f"validate, {len(dataset.test)} to test{tests}"
     )
-    padding = f"{task.batches(seed=0).padding():.0%} of a batch is padding"
-    return "; ".join([sizes, *dataset.notes, *task.notes, padding])
+    batches = task.batches(seed=0)
+    served = f"{batches.served():.0%} of the pairs served in an epoch"
+    padding = f"{batches.padding():.0%} of a batch is padding"
+    return "; ".join([sizes, *dataset.notes, *task.notes, served, padding])
 
 
 def presentation(
@@ -1093,7 +1133,8 @@ def samples(
 
     Returns:
         A table in Markdown: sources, references, and what the model says that
-        is best on the validation among those of serf, if any.
+        is best on the validation among those of serf, if any. Where its
+        translations cannot be read, a line says so.
     """
     from demos import report
     from demos.study import best
@@ -1102,15 +1143,17 @@ def samples(
     finished = report.by_label([r for r in results if not r.reason])
     label = report.reference_of(finished)
     chosen = best(finished[label], task.objective)
-    found = command.read(
-        text_path(folder, chosen, "test.txt"),
-        lambda file: file.read_text(encoding="utf-8"),
-        COMMAND,
-    )
+    path = text_path(folder, chosen, "test.txt")
     test = task.dataset.test
-    rows = list(
-        zip(test.sources, test.targets, found.splitlines(), strict=True)
-    )[:: max(1, len(test) // SAMPLES)][:SAMPLES]
+    try:
+        found = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        return f"No samples: {path.name} cannot be read ({error})."
+    if len(found) != len(test):
+        return f"No samples: {path.name} does not have {len(test)} lines."
+    rows = list(zip(test.sources, test.targets, found, strict=True))[
+        :: max(1, len(test) // SAMPLES)
+    ][:SAMPLES]
     header = ("source", "reference", f"{label}, seed {chosen.seed}")
     cells = [[text.replace("|", r"\|") for text in row] for row in rows]
     return "\n".join(report.aligned([header, *cells], left=len(header)))

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -9,11 +10,28 @@ from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
+from typing import TYPE_CHECKING
+from typing import Any
 
 from demos.errors import UserError
 
+if TYPE_CHECKING:
+    import numpy as np
+
 # Languages written without spaces: a character takes the place of a word.
 UNSPACED = ("ja", "zh")
+
+
+def base_language(language: str) -> str:
+    """Returns a language without its region or script.
+
+    Args:
+        language: Such as `"zh-TW"` or `"pt_BR"`.
+
+    Returns:
+        Such as `"zh"` or `"pt"`.
+    """
+    return language.replace("_", "-").partition("-")[0].lower()
 
 
 @dataclass(frozen=True)
@@ -100,6 +118,79 @@ class Translation:
         return _digest(self)
 
 
+@dataclass(frozen=True)
+class Post:
+    """A text and a picture, as people post them.
+
+    Attributes:
+        text: "" where there is none.
+        picture: What `Entailment.read` turns into pixels; None where there is
+            none.
+    """
+
+    text: str
+    picture: Any
+
+
+@dataclass(frozen=True)
+class PostPairs:
+    """Pairs of posts and, for each of them, the index of its label."""
+
+    premises: tuple[Post, ...]
+    hypotheses: tuple[Post, ...]
+    labels: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows: Sequence[int]) -> "PostPairs":
+        """Returns some of the pairs.
+
+        Args:
+            rows: Indices of those to take, in the order wanted.
+
+        Returns:
+            The pairs.
+        """
+        return PostPairs(
+            tuple(self.premises[i] for i in rows),
+            tuple(self.hypotheses[i] for i in rows),
+            tuple(self.labels[i] for i in rows),
+        )
+
+
+@dataclass(frozen=True)
+class Entailment:
+    """Labelled pairs of posts in three splits.
+
+    Attributes:
+        name: Name of the dataset; it becomes the name of a folder.
+        label_names: Name of each label, at its index.
+        train: What a model learns from.
+        validation: What chooses between epochs and between models.
+        test: What is scored once, at the end.
+        read: Turns a post's picture, and the pixels wanted of a side, into
+            uint8 `(side, side, 3)`.
+        notes: What a reader should know (rows left out and why), a line each.
+    """
+
+    name: str
+    label_names: tuple[str, ...]
+    train: PostPairs
+    validation: PostPairs
+    test: PostPairs
+    read: Callable[[Any, int], "np.ndarray"] = field(repr=False)
+    notes: tuple[str, ...] = ()
+
+    def digest(self) -> str:
+        """Returns the SHA-256 of labels and splits: it changes with the data.
+
+        Returns:
+            64 hexadecimal digits.
+        """
+        return _digest(self)
+
+
 def load(
     dataset: str,
     text_column: str = "text",
@@ -180,6 +271,37 @@ def load_translation(
     )
 
 
+def load_entailment(dataset: str, data_dir: Path | None = None) -> Entailment:
+    """Loads pairs of posts by the dataset's name, or the user's own file.
+
+    Args:
+        dataset: `"scenes"`, `"tweets"`, or the path of a `.csv` or `.tsv` file.
+        data_dir: Folder where the files of tweets were placed by hand.
+
+    Returns:
+        The dataset, split.
+
+    Raises:
+        UserError: The dataset is unknown, missing, or cannot be used.
+    """
+    if dataset == "scenes":
+        from demos.datasets import scenes
+
+        return scenes.load()
+    if dataset == "tweets":
+        from demos.datasets import tweets
+
+        return tweets.load(data_dir)
+    if Path(dataset).suffix.lower() in (".csv", ".tsv"):
+        from demos.datasets import posts
+
+        return posts.load(Path(dataset))
+    raise UserError(
+        "Expected --dataset to be scenes, tweets or the path of a .csv or .tsv "
+        f"file. Received: {dataset!r}"
+    )
+
+
 def stratified_split(
     name: str,
     texts: Sequence[str],
@@ -204,6 +326,38 @@ def stratified_split(
     Raises:
         UserError: A label has too few texts to stand in every split.
     """
+    return [
+        take(texts, labels, rows)
+        for rows in stratified_rows(
+            name, "texts", labels, label_names, fractions, seed
+        )
+    ]
+
+
+def stratified_rows(
+    name: str,
+    what: str,
+    labels: Sequence[int],
+    label_names: Sequence[str],
+    fractions: Sequence[float],
+    seed: int = 0,
+) -> list[list[int]]:
+    """Splits rows so that each split has the labels' proportions.
+
+    Args:
+        name: Names the data in errors.
+        what: Names the rows in errors, in the plural.
+        labels: Index of the label of each row.
+        label_names: Name of each label, for errors.
+        fractions: Fraction of the rows in each split; they sum to 1.
+        seed: Seed of the draw; fixed, so that the split is the same always.
+
+    Returns:
+        The indices of the rows of each split.
+
+    Raises:
+        UserError: A label has too few rows to stand in every split.
+    """
     from sklearn.model_selection import train_test_split
 
     fewest = min(range(len(label_names)), key=list(labels).count)
@@ -211,24 +365,25 @@ def stratified_split(
     needed = round(1 / min(fractions))
     if count < needed:
         raise UserError(
-            f"Expected at least {needed} different texts of each label in "
+            f"Expected at least {needed} different {what} of each label in "
             f"{name}. Received: {count} of {label_names[fewest]!r}"
         )
-    rest = list(range(len(texts)))
+    rest = list(range(len(labels)))
     left = 1.0
     splits = []
     for fraction in fractions[:-1]:
-        parts = train_test_split(
-            rest,
-            train_size=round(len(rest) * fraction / left),
-            stratify=[labels[i] for i in rest],
-            random_state=seed,
+        chosen, rest = (
+            list(part)
+            for part in train_test_split(
+                rest,
+                train_size=round(len(rest) * fraction / left),
+                stratify=[labels[i] for i in rest],
+                random_state=seed,
+            )
         )
-        chosen, rest = (list(part) for part in parts)
-        splits.append(take(texts, labels, chosen))
+        splits.append(chosen)
         left -= fraction
-    splits.append(take(texts, labels, rest))
-    return splits
+    return [*splits, rest]
 
 
 def take(
@@ -305,7 +460,8 @@ def position(text: str) -> float:
     return int.from_bytes(digest[:4], "big") / 2**32
 
 
-def _digest(dataset: TextClassification | Translation) -> str:
+def _digest(dataset: TextClassification | Translation | Entailment) -> str:
     content = asdict(dataset)
     del content["notes"]
+    content.pop("read", None)
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()

@@ -1,11 +1,10 @@
 """The user's own texts and labels in a CSV or TSV file."""
 
-import functools
-import warnings
 from pathlib import Path
 
 from demos.datasets import TextClassification
 from demos.datasets import stratified_split
+from demos.datasets.table import read_table
 from demos.errors import UserError
 
 FRACTIONS = (0.8, 0.1, 0.1)
@@ -30,7 +29,7 @@ def load(path: Path, text_column: str, label_column: str) -> TextClassification:
         UserError: The file is missing, empty, not UTF-8, not a table, lacks a
             column or has it twice, or has fewer than two labels.
     """
-    rows = _read(path)
+    rows = read_table(path)
     for flag, column in (("text", text_column), ("label", label_column)):
         if column not in rows.columns:
             raise UserError(
@@ -85,43 +84,3 @@ def load(path: Path, text_column: str, label_column: str) -> TextClassification:
             if count
         ),
     )
-
-
-def _read(path: Path):
-    import pandas as pd
-
-    if not path.is_file():
-        raise UserError(f"Expected --dataset to be a file. Received: {path}")
-    try:
-        with warnings.catch_warnings():
-            # Rows longer than the header: columns would be lost silently.
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            read = functools.partial(
-                pd.read_csv,
-                path,
-                sep="\t" if path.suffix.lower() == ".tsv" else ",",
-                dtype=str,
-                keep_default_na=False,
-                encoding="utf-8-sig",
-                index_col=False,
-            )
-            rows = read()
-            # As they are written: pandas renames those that repeat.
-            rows.columns = read(header=None, nrows=1).iloc[0].tolist()
-    except pd.errors.EmptyDataError:
-        raise UserError(f"{path} is empty") from None
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8"
-        ) from None
-    except (
-        pd.errors.ParserError,
-        pd.errors.ParserWarning,
-        ValueError,
-    ) as error:
-        raise UserError(f"{path} is not a table: {error}") from None
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}") from None
-    if rows.empty:
-        raise UserError(f"{path} is empty: it has a header and no rows")
-    return rows.fillna("")

@@ -8,14 +8,19 @@ from demos.errors import UserError
 
 
 def fetch(
-    name: str, url: str, digest: str, algorithm: str, folder: str = "datasets"
+    name: str,
+    url: str,
+    digest: str | None,
+    algorithm: str = "sha256",
+    folder: str = "datasets",
 ) -> Path:
     """Downloads a file, once, to Keras' own cache.
 
     Args:
         name: Name of the file in the cache.
         url: Where it is published.
-        digest: Digest that it must have, in hexadecimal digits.
+        digest: Digest that it must have, in hexadecimal digits; None where
+            none is published.
         algorithm: `"md5"` or `"sha256"`.
         folder: Folder of the cache.
 

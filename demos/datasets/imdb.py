@@ -5,12 +5,12 @@ https://ai.stanford.edu/~amaas/data/sentiment/. The archive's MD5 digest is the
 one that torchtext publishes.
 """
 
-import tarfile
 from pathlib import Path
 
 from demos.datasets import Split
 from demos.datasets import TextClassification
 from demos.datasets import stratified_split
+from demos.datasets.archive import unpack
 from demos.datasets.download import check_digest
 from demos.datasets.download import fetch
 from demos.errors import UserError
@@ -70,42 +70,9 @@ def _folder(data_dir: Path | None, md5: str) -> Path:
             )
     folder = archive.parent / FOLDER
     if not folder.is_dir():
-        _extract(archive, md5)
+        check_digest(archive, md5, "md5", URL)
+        unpack(archive, FOLDER, URL)
     return folder
-
-
-def _extract(archive: Path, md5: str) -> None:
-    """Unpacks beside the archive; the folder appears only when complete."""
-    import os
-    import tempfile
-
-    check_digest(archive, md5, "md5", URL)
-    try:
-        with (
-            tempfile.TemporaryDirectory(dir=archive.parent) as scratch,
-            tarfile.open(archive) as tar,
-        ):
-            tar.extractall(scratch, filter=_plain)
-            unpacked = Path(scratch, FOLDER)
-            if not unpacked.is_dir():
-                raise UserError(
-                    f"Expected {archive} to hold the folder {FOLDER}. "
-                    f"Received: none; download it again from {URL}"
-                )
-            os.replace(unpacked, archive.parent / FOLDER)
-    except (tarfile.TarError, EOFError) as error:
-        raise UserError(f"{archive} cannot be unpacked: {error}") from None
-    except OSError as error:
-        raise UserError(
-            f"{archive} cannot be unpacked to {archive.parent}: {error}"
-        ) from None
-
-
-def _plain(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo:
-    """Lets files and folders inside `path` through, and no link of any kind."""
-    if not (member.isfile() or member.isdir()):
-        raise tarfile.SpecialFileError(member)
-    return tarfile.data_filter(member, path)
 
 
 def _read(folder: Path) -> dict[str, int]:

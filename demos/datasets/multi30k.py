@@ -7,6 +7,7 @@ The SHA-256 digests are of the files in that repository.
 """
 
 import gzip
+import unicodedata
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -218,6 +219,7 @@ def _read_lines(path: Path) -> list[str]:
             f"from {URL}"
         ) from None
     # Not splitlines(), which also splits at characters inside a caption.
+    text = unicodedata.normalize("NFC", text)  # As the sub-words are.
     return [line.strip() for line in text.removesuffix("\n").split("\n")]
 
 

@@ -1,6 +1,8 @@
 """The user's own sentence pairs in a TSV file."""
 
 import codecs
+import re
+import unicodedata
 from collections import Counter
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from demos.errors import UserError
 
 FEWEST = 20
 LONGEST = 1_000
-_NO_TEXT = "that are not UTF-8 text"
+_NO_TEXT, _NO_TAB = "that are not UTF-8 text", "without a tab"
 
 
 def load(path: Path, source: str, target: str) -> Translation:
@@ -34,9 +36,16 @@ def load(path: Path, source: str, target: str) -> Translation:
         that repeat, or that are longer than 1,000 characters a side.
 
     Raises:
-        UserError: The file is missing, empty, not UTF-8, cannot be read, or
-            has fewer than 20 different sentences with a translation.
+        UserError: The file is missing, empty, not UTF-8, cannot be read, has
+            no tab, or has fewer than 20 different sentences with a translation;
+            or a language is no name for a folder.
     """
+    for flag, language in (("source", source), ("target", target)):
+        if not re.fullmatch(r"[\w-]+", language):
+            raise UserError(
+                f"Expected --{flag} to be letters, digits, - and _. "
+                f"Received: {language!r}"
+            )
     pairs, lines, left_out = _read(path)
     sentences = sorted(
         {sentence for sentence, _ in pairs},
@@ -44,6 +53,11 @@ def load(path: Path, source: str, target: str) -> Translation:
     )
     if not pairs and left_out[_NO_TEXT]:
         raise UserError(f"{path} is not UTF-8 text; save it as UTF-8")
+    if left_out[_NO_TAB] == lines:
+        raise UserError(
+            f"No line of {path} has a tab between a sentence and its "
+            f"translation ({lines} lines read)"
+        )
     if len(sentences) < FEWEST:
         raise UserError(
             f"Expected at least {FEWEST} different sentences with a "
@@ -105,11 +119,14 @@ def _parse(line: bytes) -> tuple[str, str] | str:
     except UnicodeDecodeError:
         return _NO_TEXT
     # Each second byte of plain English in UTF-16 is a zero, valid in UTF-8.
-    if "\0" in columns[0]:
+    if "\0" in "".join(columns[:2]):
         return _NO_TEXT
     if len(columns) < 2:
-        return "without a tab"
-    sentence, translation = (column.strip() for column in columns[:2])
+        return _NO_TAB
+    # NFC, as the sub-words are: some systems write letters and accents apart.
+    sentence, translation = (
+        unicodedata.normalize("NFC", column.strip()) for column in columns[:2]
+    )
     if not sentence or not translation:
         return "with an empty side"
     if max(len(sentence), len(translation)) > LONGEST:

@@ -360,7 +360,8 @@ def test_a_small_run_writes_the_files_and_is_not_repeated(tmp_path, capsys):
     ]
     code = main(command)
     shown = capsys.readouterr()
-    assert shown.err == f"{backend}-0: done\n"
+    # Above it, on a slow machine, how far it was.
+    assert shown.err.endswith(f"{backend}-0: done\n")
     text = (tmp_path / "table.md").read_text("utf-8")
     assert shown.out.startswith(text)
     assert code == ("Serf keeps its promises" not in text)

@@ -105,6 +105,17 @@ def test_fewer_lengths_than_buckets():
     assert batches.bucket_widths([5, 5, 7], 9) == (5, 7)
 
 
+def test_more_buckets_than_lengths_cost_no_time():
+    lengths = list(range(1, 200))
+    assert batches.bucket_widths(lengths, 10**9) == tuple(lengths)
+
+
+def test_what_an_epoch_leaves_over_is_counted(pairs):
+    served = batches.PairBatches([[9]] * 5, [[9]] * 5, (2,), 4, seed=0)
+    assert served.served() == pytest.approx(4 / 5)
+    assert batches.PairBatches([[9]] * 5, [[9]] * 5, (2,), 4).served() == 1
+
+
 def test_padding_is_counted():
     sources, targets = [[9, 9], [9]], [[9], [9]]
     served = batches.PairBatches(sources, targets, (3,), 100)

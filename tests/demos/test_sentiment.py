@@ -16,10 +16,12 @@ from tokenizers import Tokenizer
 from demos import batches
 from demos import command
 from demos import sentiment
+from demos import words
 from demos.__main__ import main
 from demos.datasets import Split
 from demos.datasets import TextClassification
 from demos.datasets import load
+from demos.scores import classification_scores
 from demos.study import Trial
 from demos.study import gather
 
@@ -150,7 +152,6 @@ def test_predict_answers_on_a_backend_that_cannot_train(study, numpy_backend):
     ("name", "content"),
     [
         ("serf.keras", "{}"),
-        ("serf.keras", None),
         ("tokenizer.json", "{}"),
         ("tokenizer.json", None),
         ("labels.json", "{"),
@@ -210,10 +211,8 @@ def test_saved_model_is_the_best_trial(study, reviews):
         (result.metrics for result in trials),
         key=lambda metrics: metrics["validation_accuracy"],
     )
-    inputs = sentiment.encode(
-        tokenizer, dataset.test.texts, model.input_shape[1]
-    )
-    scores = sentiment.score(
+    inputs = words.encode(tokenizer, dataset.test.texts, model.input_shape[1])
+    scores = classification_scores(
         dataset.test.labels, batches.predict(model, inputs, 32)
     )
     for name, value in scores.items():
@@ -222,9 +221,9 @@ def test_saved_model_is_the_best_trial(study, reviews):
 
 
 def test_vocabulary_is_that_of_the_training_texts(study, reviews):
-    words = set(Tokenizer.from_file(str(study / "tokenizer.json")).get_vocab())
+    known = set(Tokenizer.from_file(str(study / "tokenizer.json")).get_vocab())
     train = set(" ".join(load(str(reviews)).train.texts).split())
-    assert words - train == {"[PAD]", "[UNK]"}
+    assert known - train == {"[PAD]", "[UNK]"}
 
 
 def test_same_seed_same_result_and_same_start(task):
@@ -248,7 +247,7 @@ def test_padding_does_not_change_the_answer(task):
     model = sentiment.build("serf", 2, 50, 12, task.model, task.training)
     tokens = np.zeros((2, 12), "int32")
     tokens[0, :4] = 5, 6, 7, 8
-    tokens[1, 0] = sentiment.UNKNOWN
+    tokens[1, 0] = words.UNKNOWN
     short = sentiment.build("serf", 2, 50, 4, task.model, task.training)
     weights = model.get_weights()
     place = next(i for i, w in enumerate(weights) if w.shape == (12, 8))
@@ -313,7 +312,7 @@ def test_order_and_hidden_words_depend_on_the_seed_alone():
     assert not np.array_equal(first, second)
     assert not np.array_equal(epochs(1)[0], first)
     assert first.shape == (3, 3, 4)
-    assert 0.2 < np.mean(first == sentiment.UNKNOWN) < 0.8
+    assert 0.2 < np.mean(first == words.UNKNOWN) < 0.8
 
 
 def test_divergence_is_reported_with_its_reason(tmp_path, reviews, capsys):

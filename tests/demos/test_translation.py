@@ -202,6 +202,42 @@ def test_predict_names_what_it_cannot_read(tmp_path, study, capsys, name):
     assert captured.err.count("\n") == 1
 
 
+def test_predict_says_what_it_cuts(study, capsys):
+    text = " ".join(["dog"] * 300)
+    assert (
+        main(["translation", "predict", "dog", text, "--out", str(study)]) == 0
+    )
+    said = capsys.readouterr().err
+    assert "text 2 was cut after 100 of 301 sub-words" in said
+    assert "text 1" not in said
+
+
+def test_predict_refuses_the_study_of_another_task(study, capsys):
+    assert main(["sentiment", "predict", "a text", "--out", str(study)]) == 2
+    assert "holds a study of another task" in capsys.readouterr().err
+
+
+def test_predict_asks_a_model_that_is_still_there(tmp_path, study, capsys):
+    folder = shutil.copytree(study, tmp_path / "study")
+    (folder / "serf.keras").unlink()
+    assert main(["translation", "predict", "one", "--out", str(folder)]) == 2
+    captured = capsys.readouterr()
+    assert f"{folder} holds no trained model" in captured.err
+    assert captured.err.count("\n") == 1
+
+
+def test_a_report_without_its_samples(
+    tmp_path, study, same, monkeypatch, capsys
+):
+    folder = shutil.copytree(study, tmp_path / "study")
+    (folder / "trials/serf-seed0.test.txt").unlink()
+    monkeypatch.setattr(demos.datasets, "load_translation", lambda *_: same)
+    assert run(folder) == 0
+    printed = capsys.readouterr().out
+    assert "No samples: serf-seed0.test.txt cannot be read" in printed
+    assert "**Verdict.**" in printed
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -209,6 +245,7 @@ def test_predict_names_what_it_cannot_read(tmp_path, study, capsys, name):
         ["a text", "--out", "nowhere"],
         ["a text", "--activation", "swerf", "--out", "STUDY"],
         ["a text", "--beam-width", "0", "--out", "STUDY"],
+        ["a text", "--beam-width", "101", "--out", "STUDY"],
     ],
 )
 def test_predict_without_text_or_model(
@@ -291,13 +328,12 @@ def test_bleu_of_the_reference_is_100():
     assert found["exact_match"] == 0
 
 
-@pytest.mark.parametrize("target", ["zh", "ja"])
+@pytest.mark.parametrize("target", ["zh", "ja", "zh-TW"])
 def test_characters_are_the_words_of_what_has_no_spaces(target):
     found = translation.scores(["一个大红苹果"], ["一个大红苹果"], target)
     assert found["bleu"] == pytest.approx(100)
-    assert f"tok:{translation.TOKENIZERS[target]}" in translation.signatures(
-        target
-    )
+    tokenizer = translation.TOKENIZERS[target[:2]]
+    assert f"tok:{tokenizer}" in translation.signatures(target)
 
 
 def test_further_tests_are_scored_beside_the_test(same):
@@ -356,6 +392,8 @@ def test_sizes_decide_the_defaults_and_flags_win():
         model("--dataset", "multi30k", "--size", "paper")
         == (translation.SIZES["paper"][0])
     )
+    # As the parser has it, the last one counts.
+    assert model("--size", "tiny", "--size=small").vocabulary_size == 2000
     assert model("--size", "paper", "--layers", "1").layers == 1
     assert model("--size", "paper", "--layers", "1").heads == 8
 

@@ -1,5 +1,7 @@
 """The user's own sentence pairs: what is read, left out and refused."""
 
+import unicodedata
+
 import pytest
 
 from demos.datasets import load_translation
@@ -114,8 +116,9 @@ def test_a_byte_order_mark_is_no_part_of_a_sentence(tmp_path):
     ("content", "says"),
     [
         (b"", "is empty"),
-        (b"\n\n", "Received: 0 in 2 lines"),
-        (b"a sentence\n" * 40, "Received: 0 in 40 lines"),
+        (b"\n\n", "No line of .* has a tab"),
+        (b"\t\n" * 40, "Received: 0 in 40 lines"),
+        (b"a sentence\n" * 40, r"No line of .* \(40 lines read\)"),
         ("\n".join(lines_of(19)).encode(), "Received: 19 in 19 lines"),
         (b"".join(b"same\tSatz %d\n" % i for i in range(40)), "Received: 1 in"),
         ("\n".join(lines_of(40)).encode("utf-16"), "not UTF-8"),
@@ -131,6 +134,28 @@ def test_unusable_files(tmp_path, content, says):
         pairs.load(path, "en", "de")
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_letters_and_accents_written_apart_are_put_together(tmp_path):
+    path = tmp_path / "mine.tsv"
+    apart = [unicodedata.normalize("NFD", line) for line in lines_of(40)]
+    path.write_text("\n".join([*apart, "größer\tgrößer"]), encoding="utf-8")
+    read = pairs.load(path, "en", "de")
+    every = [
+        text
+        for part in (read.train, read.validation, read.test)
+        for text in (*part.sources, *part.targets)
+    ]
+    assert "größer" in every
+    assert all(unicodedata.is_normalized("NFC", text) for text in every)
+
+
+@pytest.mark.parametrize("language", ["en/us", "../..", "", "a b"])
+def test_a_language_is_a_good_name_of_a_folder(tmp_path, language):
+    path = tmp_path / "mine.tsv"
+    path.write_text("\n".join(lines_of(40)), encoding="utf-8")
+    with pytest.raises(UserError, match="Expected --target to be letters"):
+        pairs.load(path, "en", language)
 
 
 @pytest.mark.parametrize("name", ["missing.tsv", "folder.tsv"])

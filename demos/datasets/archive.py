@@ -1,0 +1,49 @@
+"""Archives from the network, unpacked so that they can do no harm."""
+
+import os
+import tarfile
+import tempfile
+from pathlib import Path
+
+from demos.errors import UserError
+
+
+def unpack(archive: Path, folder: str, url: str) -> None:
+    """Unpacks one folder beside the archive; it appears only when complete.
+
+    Args:
+        archive: A tar archive, compressed or not. No link in it is followed,
+            and no path that leaves its folder.
+        folder: Name of the folder in the archive.
+        url: Where it is published, for the error.
+
+    Raises:
+        UserError: The archive is damaged, holds something else, or there is no
+            room for it.
+    """
+    try:
+        with (
+            tempfile.TemporaryDirectory(dir=archive.parent) as scratch,
+            tarfile.open(archive) as tar,
+        ):
+            tar.extractall(scratch, filter=_plain)
+            unpacked = Path(scratch, folder)
+            if not unpacked.is_dir():
+                raise UserError(
+                    f"Expected {archive} to hold the folder {folder}. "
+                    f"Received: none; download it again from {url}"
+                )
+            os.replace(unpacked, archive.parent / folder)
+    except (tarfile.TarError, EOFError) as error:
+        raise UserError(f"{archive} cannot be unpacked: {error}") from None
+    except OSError as error:
+        raise UserError(
+            f"{archive} cannot be unpacked to {archive.parent}: {error}"
+        ) from None
+
+
+def _plain(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo:
+    """Lets files and folders inside `path` through, and no link of any kind."""
+    if not (member.isfile() or member.isdir()):
+        raise tarfile.SpecialFileError(member)
+    return tarfile.data_filter(member, path)
