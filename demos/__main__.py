@@ -19,6 +19,10 @@ COMMANDS = {
         "demos.translation",
         "From one language to another: a small Transformer scored by BLEU",
     ),
+    "entailment": (
+        "demos.entailment",
+        "Does one post imply another? A small model of texts and pictures",
+    ),
     "functions": (
         "demos.functions",
         "Draw Serf and its derivative beside ReLU, GELU, SiLU and Mish",

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from demos.report import Presentation
     from demos.study import Result
     from demos.study import Task
+    from demos.study import Trial
 
 Backend = Literal["tensorflow", "jax", "torch"]
 Content = TypeVar("Content")
@@ -55,7 +56,20 @@ class StudyOptions:
 
 
 @dataclass(frozen=True)
-class TextOptions:
+class ModelOptions:
+    """Options of every command that asks a saved model."""
+
+    activation: str | None = None
+    """Whose model; by default the best on the validation."""
+    out: Path | None = None
+    """Folder of the study; by default the latest in runs/, of this task, that
+    has a model."""
+    backend: Backend | None = None
+    """What Keras runs on; any one reads what another has trained."""
+
+
+@dataclass(frozen=True)
+class TextOptions(ModelOptions):
     """Options of every command that asks a saved model about texts."""
 
     texts: Annotated[
@@ -64,13 +78,6 @@ class TextOptions:
         tyro.conf.arg(metavar="TEXT [TEXT ...]", help_behavior_hint=""),
     ] = ()
     """What to read."""
-    activation: str | None = None
-    """Whose model; by default the best on the validation."""
-    out: Path | None = None
-    """Folder of the study; by default the latest in runs/, of this task, that
-    has a model."""
-    backend: Backend | None = None
-    """What Keras runs on; any one reads what another has trained."""
 
 
 def prepare(options: StudyOptions, runs: Path) -> None:
@@ -125,7 +132,8 @@ def check_numbers(
     """Checks the numbers among options.
 
     Args:
-        configs: Dataclasses; fields that are None or text are passed over.
+        configs: Dataclasses; fields that are None, text or a flag are passed
+            over.
         fractions: Names of the fields that are from 0 to below 1.
         may_be_zero: Names of the fields that are 0 or above; all other numbers
             are above 0.
@@ -143,11 +151,12 @@ def check_numbers(
                         f"Expected {flag} to be from 0 to below 1. "
                         f"Received: {value}"
                     )
-            elif not isinstance(value, int | float) or (
-                value == 0 and item.name in may_be_zero
+            elif (
+                isinstance(value, int | float)
+                and not isinstance(value, bool)
+                and not (value == 0 and item.name in may_be_zero)
+                and not 0 < value < float("inf")
             ):
-                continue
-            elif not 0 < value < float("inf"):
                 raise UserError(
                     f"Expected {flag} to be above 0. Received: {value}"
                 )
@@ -192,6 +201,7 @@ def run_study(
     description: str,
     baselines: Callable[[], Mapping[str, Mapping[str, float]]],
     presentation: Callable[[Path, Sequence["Result"]], "Presentation"],
+    probes: Mapping[str, "Trial"] | None = None,
 ) -> int:
     """Trains with every activation and seed, and reports on stdout.
 
@@ -203,6 +213,7 @@ def run_study(
         baselines: Scores what needs no seeds.
         presentation: Says, of the study's folder and the results, how the
             report is to call things.
+        probes: Further trials, by the name of the baseline that they make.
 
     Returns:
         The exit code: 0, or 1 when no trial was finished.
@@ -217,15 +228,20 @@ def run_study(
 
     study = Study.open(task, options.out, usual)
     trials = grid({"activation": options.activations}, options.seeds)
-    pending = study.pending(trials)
+    every = [*trials, *(probes or {}).values()]
+    pending = study.pending(every)
     say(description)
     say(
-        f"{study.folder}: {len(trials) - len(pending)} of {len(trials)} trials "
+        f"{study.folder}: {len(every) - len(pending)} of {len(every)} trials "
         f"finished before, {len(pending)} to run"
     )
-    scores = baselines()  # First: a failure here is to come early.
+    scores = dict(baselines())  # First: a failure here is to come early.
     with Progress(len(pending), task.epochs) as progress:
-        results = study.run(trials, progress)
+        found = study.run(every, progress)
+    results, probed = found[: len(trials)], found[len(trials) :]
+    for name, result in zip(probes or {}, probed, strict=True):
+        if not result.reason:  # Progress has said why.
+            scores[name] = result.metrics
     if all(result.reason for result in results):
         say("error: no trial was finished")
         return 1
@@ -240,7 +256,7 @@ def run_study(
 
 
 def best_model(
-    options: TextOptions, runs: Path, objective: str, command: str
+    options: ModelOptions, runs: Path, objective: str, command: str
 ) -> tuple[Path, "Result"]:
     """Finds the saved model to ask, and starts Keras.
 
@@ -259,7 +275,7 @@ def best_model(
     from demos.study import best
     from demos.study import gather
 
-    if not options.texts:
+    if isinstance(options, TextOptions) and not options.texts:
         raise UserError(
             f'Expected at least one text: {command} predict "a text" ...'
         )
@@ -268,6 +284,7 @@ def best_model(
         result
         for result in gather(folder)
         if options.activation in (None, result.label)
+        and result.settings.keys() == {"activation"}  # No probe.
     ]
     if any(objective not in result.metrics for result in results):
         raise UserError(

