@@ -76,7 +76,7 @@ class ModelConfig:
     """Of the first convolution; each further one has twice as many, up to
     --embedding-dim."""
     image_size: int = 32
-    """Pixels of a side that pictures are resized to; without --image-preset 8,
+    """Pixels of a side that pictures are resized to; without --image-preset
     16, 32, 64, ..."""
     vocabulary_size: int = 10000
     """Words known at most: the most frequent of the training texts."""
@@ -919,9 +919,9 @@ def check(options: EntailmentOptions) -> None:
             f"Received: {sizes.sequence_length}"
         )
     power = sizes.image_size.bit_length() - 1
-    if not sizes.image_preset and (power < 3 or sizes.image_size != 2**power):
+    if not sizes.image_preset and (power < 4 or sizes.image_size != 2**power):
         raise UserError(
-            "Expected --image-size to be 8, 16, 32, 64, ... "
+            "Expected --image-size to be 16, 32, 64, ... "
             f"Received: {sizes.image_size}"
         )
     if options.training.modality_dropout > 0.5:

@@ -1,0 +1,371 @@
+"""The entailment demo, from the command line: trained, resumed, asked."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import demos.datasets
+import keras_serf  # noqa: F401 - teaches Keras the word
+from demos import entailment
+from demos.__main__ import main
+from demos.datasets import Entailment
+from demos.datasets import Post
+from demos.datasets import PostPairs
+from demos.scores import classification_scores
+from demos.study import Trial
+from demos.study import gather
+
+COLOURS = {"red": (255, 0, 0), "green": (0, 128, 0), "blue": (0, 0, 255)}
+SIZES = entailment.ModelConfig(
+    embedding_dim=16, hidden_dim=32, heads=2, image_size=16
+)
+TRAINING = entailment.TrainingConfig(
+    epochs=6, batch_size=32, learning_rate=0.02
+)
+
+
+def paint(colour, side):
+    """Draws the picture of a post: one colour."""
+    return np.full((side, side, 3), COLOURS[colour], "uint8")
+
+
+def pairs_of(count, seed):
+    """Draws easy pairs: does the hypothesis name the premise's colour?"""
+    draw = np.random.default_rng(seed)
+    names = list(COLOURS)
+    shown, told = draw.integers(3, size=(2, count))
+    # Half of them agree.
+    told = np.where(draw.random(count) < 0.5, shown, told)
+    return PostPairs(
+        tuple(Post("a picture", names[i]) for i in shown),
+        tuple(Post(f"it is {names[i]}", "red") for i in told),
+        tuple((shown == told).astype(int).tolist()),
+    )
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    return Entailment(
+        "colours",
+        ("No", "Yes"),
+        *(pairs_of(n, seed) for seed, n in enumerate([320, 96, 96])),
+        read=paint,
+    )
+
+
+@pytest.fixture(scope="module")
+def study(dataset, tmp_path_factory):
+    """The folder of a whole run of the command on these pairs."""
+    out = tmp_path_factory.mktemp("runs") / "study"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            demos.datasets, "load_entailment", lambda *_, **__: dataset
+        )
+        assert run(out) == 0
+    return out
+
+
+def run(out, *arguments):
+    sizes = ["--embedding-dim", "16", "--hidden-dim", "32", "--heads", "2"]
+    return main(
+        [
+            *("entailment", "--out", str(out), "--image-size", "16", *sizes),
+            *("--activations", "serf", "--seeds", "0", "--epochs", "6"),
+            *("--batch-size", "32", "--learning-rate", "0.02", *arguments),
+        ]
+    )
+
+
+def test_both_modalities_are_needed_and_used(study):
+    table = pd.read_csv(study / "table.csv").set_index("model")
+    assert list(table.index) == [
+        "serf",
+        "majority class",
+        "texts only (serf)",
+        "pictures only (serf)",
+        "hypothesis only (serf)",
+    ]
+    assert table.loc["serf", "accuracy"] > 0.9
+    probes = table.iloc[1:]["accuracy"]
+    assert (probes < 0.8).all()
+
+
+def test_a_run_writes_all_that_it_promises(study):
+    names = {str(p.relative_to(study)) for p in study.rglob("*.*")}
+    assert {
+        "study.json",
+        "trials/serf-seed0.json",
+        "trials/serf-seed0.test.txt",
+        "table.csv",
+        "table.md",
+        "figure.png",
+        "confusion.png",
+        "examples.png",
+        "serf.keras",
+        "tokenizer.json",
+        "entailment.json",
+    } <= names
+    report = (study / "table.md").read_text(encoding="utf-8")
+    assert "of the training was spent waiting for data" in report
+    assert "pictures read at" in report
+    with Image.open(study / "examples.png") as sheet:
+        assert sheet.width > 1000
+
+
+def test_finished_trials_are_not_run_again(study, dataset, monkeypatch, capsys):
+    monkeypatch.setattr(
+        demos.datasets, "load_entailment", lambda *_, **__: dataset
+    )
+    before = [p.stat().st_mtime_ns for p in (study / "trials").iterdir()]
+    assert run(study) == 0
+    assert "4 of 4 trials finished before" in capsys.readouterr().err
+    assert before == [
+        p.stat().st_mtime_ns for p in (study / "trials").iterdir()
+    ]
+
+
+def test_the_saved_model_scores_the_same(study, dataset):
+    task = entailment.EntailmentTask(dataset, SIZES, TRAINING)
+    model: Any = keras.saving.load_model(study / "serf.keras")
+    scores = classification_scores(
+        dataset.test.labels, model.predict(task.inputs("test"), verbose=0)
+    )
+    (result,) = (r for r in gather(study) if r.label == "serf")
+    for name, value in scores.items():
+        assert result.metrics[name] == pytest.approx(value, rel=1e-4)
+
+
+def test_another_second_picture_is_another_answer(study, dataset):
+    # The public example fed the first one twice.
+    task = entailment.EntailmentTask(dataset, SIZES, TRAINING)
+    model: Any = keras.saving.load_model(study / "serf.keras")
+    inputs = task.inputs("test")
+    before = model.predict(inputs, verbose=0)
+    inputs["hypothesis_pixels"] = inputs["hypothesis_pixels"][:, :, :, ::-1]
+    assert np.abs(model.predict(inputs, verbose=0) - before).max() > 1e-4
+
+
+def test_swapping_the_pictures_changes_what_is_true(study, dataset):
+    task = entailment.EntailmentTask(dataset, SIZES, TRAINING)
+    model: Any = keras.saving.load_model(study / "serf.keras")
+    inputs = task.inputs("test")
+    one, other = "premise_pixels", "hypothesis_pixels"
+    before = model.predict(inputs, verbose=0).argmax(axis=1)
+    inputs[one], inputs[other] = inputs[other], inputs[one]
+    assert (model.predict(inputs, verbose=0).argmax(axis=1) != before).any()
+
+
+def test_probes_see_no_more_than_their_names_say(dataset):
+    task = entailment.EntailmentTask(dataset, SIZES, TRAINING)
+
+    def differing(sees, one="test"):
+        """Names of the inputs that still differ from pair to pair."""
+        arrays = task.inputs(
+            one, Trial({"activation": "relu", "sees": sees}, 0)
+        )
+        return {
+            name
+            for name, array in arrays.items()
+            if not name.endswith("pixels") and not (array == array[:1]).all()
+        } | {
+            name
+            for name, array in arrays.items()
+            if name.endswith("pixels")
+            and arrays[name.replace("pixels", "shown")].any()
+            and not (array == array[:1]).all()
+        }
+
+    assert differing(None) == {"premise_pixels", "hypothesis_tokens"}
+    assert differing("texts only") == {"hypothesis_tokens"}
+    assert differing("pictures only") == {"premise_pixels"}
+    assert differing("hypothesis only") == {"hypothesis_tokens"}
+
+
+def test_a_hidden_picture_does_not_count(dataset):
+    task = entailment.EntailmentTask(dataset, SIZES, TRAINING)
+    model = task.build("serf")
+    inputs = task.inputs("test", Trial({"sees": "texts only"}, 0))
+    before = model.predict(inputs, verbose=0)
+    inputs["premise_pixels"] = 255 - inputs["premise_pixels"]
+    np.testing.assert_array_equal(model.predict(inputs, verbose=0), before)
+
+
+def test_batches_depend_on_the_seed_alone(dataset):
+    task = entailment.EntailmentTask(dataset, SIZES, TRAINING)
+    inputs, targets = (
+        task.inputs("train"),
+        np.eye(2)[list(dataset.train.labels)],
+    )
+    empty = task._reader.empty
+
+    def epoch(seed, modality_dropout=0.4):
+        served = entailment.pair_batches(
+            inputs, targets, 100, modality_dropout, empty, seed
+        )
+        return [served[i] for i in range(len(served))]
+
+    for (one, _), (same, _), (other, _) in zip(
+        epoch(0), epoch(0), epoch(1), strict=True
+    ):
+        for name in one:
+            np.testing.assert_array_equal(one[name], same[name])
+        assert (one["premise_pixels"] != other["premise_pixels"]).any()
+    batches = epoch(0)
+    assert sum(len(labels) for _, labels in batches) == 300
+    hidden = np.concatenate(
+        [
+            np.stack(
+                [
+                    (batch["premise_tokens"] == empty["tokens"]).all(axis=1),
+                    batch["premise_shown"][:, 0] == 0,
+                ]
+            )
+            for batch, _ in batches
+        ],
+        axis=1,
+    )
+    assert not hidden.all(axis=0).any()  # Each post keeps one of the two.
+    assert ((hidden.mean(axis=1) > 0.3) & (hidden.mean(axis=1) < 0.5)).all()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"class_weights": True},
+        {"focal_gamma": 2.0},
+        {"modality_dropout": 0.3},
+    ],
+)
+def test_every_way_of_training_runs(dataset, options):
+    training = replace(TRAINING, epochs=1, **options)
+    task = entailment.EntailmentTask(dataset, SIZES, training)
+    found = task.run(Trial({"activation": "serf"}, 0), lambda *_: None)
+    assert np.isfinite(found.metrics["loss"])
+    assert found.timings["waiting_for_data"] < found.timings["training"]
+
+
+@pytest.mark.parametrize(
+    "sizes", [{"fusion": "concatenation"}, {"encoders": 1, "image_size": 32}]
+)
+def test_every_shape_of_the_model_answers(dataset, sizes):
+    task = entailment.EntailmentTask(dataset, replace(SIZES, **sizes), TRAINING)
+    answers = task.build("serf").predict(task.inputs("test"), verbose=0)
+    assert answers.shape == (96, 2)
+    np.testing.assert_allclose(answers.sum(axis=1), 1, rtol=1e-5)
+
+
+def predict(study, tmp_path, backend=None):
+    Image.fromarray(paint("blue", 20)).save(tmp_path / "blue.png")
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "demos", "entailment", "predict"),
+            *("--text-1", "a picture", "--image-1", str(tmp_path / "blue.png")),
+            *("--text-2", "it is blue", "--out", str(study)),
+        ],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **({"KERAS_BACKEND": backend} if backend else {})},
+    )
+    assert done.returncode == 0, done.stderr
+    return [line.split() for line in done.stdout.splitlines()]
+
+
+def test_predict_answers_in_a_fresh_process_on_any_backend(
+    study, tmp_path, each_backend
+):
+    answers = predict(study, tmp_path, each_backend)
+    assert {label for _, label in answers} == {"Yes", "No"}
+    assert sum(float(p) for p, _ in answers) == pytest.approx(1, abs=0.01)
+    assert float(answers[0][0]) >= float(answers[1][0])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "Expected --text-1 or --image-1"),
+        (["--text-1", "a"], "Expected --text-2 or --image-2"),
+        (
+            ["--image-1", "nowhere.png", "--text-2", "b"],
+            "nowhere.png cannot be read as a picture",
+        ),
+    ],
+)
+def test_predict_refuses_what_is_no_post(study, capsys, arguments, says):
+    out = ["--out", str(study)]
+    assert main(["entailment", "predict", *arguments, *out]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert says in captured.err
+    assert captured.err.splitlines()[-1].startswith("error: ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--image-size", "20"],
+        ["--image-size", "8"],
+        ["--heads", "3"],
+        ["--modality-dropout", "0.6"],
+        ["--dataset", "nothing"],
+        ["--dataset", "nothing.csv"],
+        ["--dropout", "1"],
+        ["--fusion", "sum"],
+    ],
+)
+def test_bad_input_is_one_line_and_writes_nothing(
+    tmp_path, monkeypatch, capsys, arguments
+):
+    monkeypatch.chdir(tmp_path)
+    assert main(["entailment", *arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("error: ")
+    assert captured.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_study_without_probes(dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        demos.datasets, "load_entailment", lambda *_, **__: dataset
+    )
+    assert run(tmp_path / "study", "--no-probes", "--quick") == 0
+    folder = tmp_path / "study" / "trials"
+    assert {p.suffix for p in folder.iterdir()} == {".json", ".txt"}
+    assert len(list(folder.glob("*.json"))) == 1
+    record = json.loads((folder / "serf-seed0.json").read_text())
+    assert record["config"]["pairs"]["train"] <= entailment.QUICK_TRAIN
+
+
+def test_pretrained_encoders_from_folders(dataset, tmp_path):
+    hub = pytest.importorskip("keras_hub")
+    backbone = hub.models.ResNetBackbone(
+        input_conv_filters=[64],
+        input_conv_kernel_sizes=[3],
+        stackwise_num_filters=[64],
+        stackwise_num_blocks=[1],
+        stackwise_num_strides=[1],
+        block_type="basic_block",
+        image_shape=(32, 32, 3),
+    )
+    backbone.save_to_preset(str(tmp_path / "resnet"))
+    hub.layers.ResNetImageConverter(
+        image_size=(32, 32), scale=1 / 255
+    ).save_to_preset(str(tmp_path / "resnet"))
+    sizes = replace(SIZES, image_preset=str(tmp_path / "resnet"), image_size=32)
+    task = entailment.EntailmentTask(dataset, sizes, TRAINING)
+    model = task.build("serf")
+    frozen = model.count_params() - sum(
+        np.prod(w.shape) for w in model.trainable_weights
+    )
+    assert frozen == pytest.approx(backbone.count_params())
+    answers = model.predict(task.inputs("test"), verbose=0)
+    assert answers.shape == (96, 2)
