@@ -21,6 +21,7 @@ from typing import TypeVar
 
 import tyro
 
+from demos import words
 from demos.backend import check_activations
 from demos.backend import check_trains
 from demos.backend import choose_backend
@@ -122,6 +123,46 @@ def quick(options: Any) -> Any:
         training=replace(options.training, epochs=1),
         seeds=options.seeds[:QUICK_SEEDS],
     )
+
+
+def check_words(sizes: Any) -> None:
+    """Checks how many words are to be known, and how many of a text read.
+
+    Args:
+        sizes: Has `vocabulary_size`, and `sequence_length` or None.
+
+    Raises:
+        UserError: They are too few.
+    """
+    if sizes.vocabulary_size < 3:
+        raise UserError(
+            "Expected --vocabulary-size to be at least 3: padding, unknown "
+            f"and a word. Received: {sizes.vocabulary_size}"
+        )
+    length = sizes.sequence_length
+    if length is not None and length < words.SHORTEST:
+        raise UserError(
+            f"Expected --sequence-length to be at least {words.SHORTEST}. "
+            f"Received: {length}"
+        )
+
+
+def evenly(count: int, most: int) -> range:
+    """Chooses rows, evenly spaced.
+
+    Args:
+        count: Rows there are.
+        most: How many to take at most.
+
+    Returns:
+        Their indices.
+
+    Example:
+
+    >>> list(evenly(7, 3))
+    [0, 3, 6]
+    """
+    return range(0, count, max(1, -(-count // most)))
 
 
 def check_numbers(

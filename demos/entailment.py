@@ -755,7 +755,7 @@ def quick_part(dataset: "Entailment") -> "Entailment":
     """
 
     def part(pairs: "PostPairs", count: int) -> "PostPairs":
-        return pairs.take(range(0, len(pairs), max(1, -(-len(pairs) // count))))
+        return pairs.take(command.evenly(len(pairs), count))
 
     return replace(
         dataset,
@@ -908,16 +908,7 @@ def check(options: EntailmentOptions) -> None:
     sizes = options.model
     command.check_numbers([sizes, options.training], FRACTIONS, MAY_BE_ZERO)
     command.check_heads(sizes.embedding_dim, sizes.heads)
-    if sizes.vocabulary_size < 3:
-        raise UserError(
-            "Expected --vocabulary-size to be at least 3: padding, unknown "
-            f"and a word. Received: {sizes.vocabulary_size}"
-        )
-    if sizes.sequence_length is not None and sizes.sequence_length < 2:
-        raise UserError(
-            "Expected --sequence-length to be at least 2. "
-            f"Received: {sizes.sequence_length}"
-        )
+    command.check_words(sizes)
     power = sizes.image_size.bit_length() - 1
     if not sizes.image_preset and (power < 4 or sizes.image_size != 2**power):
         raise UserError(

@@ -20,7 +20,6 @@ from demos import words
 from demos.command import StudyOptions
 from demos.command import TextOptions
 from demos.command import say
-from demos.errors import UserError
 from demos.options import parse
 from demos.scores import classification_scores
 
@@ -435,7 +434,7 @@ def quick_part(dataset: "TextClassification") -> "TextClassification":
     """
 
     def part(split: "Split", count: int) -> "Split":
-        rows = range(0, len(split), max(1, -(-len(split) // count)))
+        rows = command.evenly(len(split), count)
         return take(split.texts, split.labels, rows)
 
     from demos.datasets import take
@@ -553,17 +552,7 @@ def check(options: SentimentOptions) -> None:
         [options.model, options.training], FRACTIONS, MAY_BE_ZERO
     )
     command.check_heads(options.model.embedding_dim, options.model.heads)
-    if options.model.vocabulary_size < 3:
-        raise UserError(
-            "Expected --vocabulary-size to be at least 3: padding, unknown "
-            f"and a word. Received: {options.model.vocabulary_size}"
-        )
-    length = options.model.sequence_length
-    if length is not None and length < words.SHORTEST:
-        raise UserError(
-            f"Expected --sequence-length to be at least {words.SHORTEST}. "
-            f"Received: {length}"
-        )
+    command.check_words(options.model)
 
 
 def describe(dataset: "TextClassification") -> str:

@@ -827,7 +827,7 @@ def quick_part(dataset: "Translation") -> "Translation":
     from demos.datasets import Pairs
 
     def part(pairs: "Pairs", count: int) -> "Pairs":
-        step = max(1, -(-len(pairs) // count))
+        step = command.evenly(len(pairs), count).step
         return Pairs(pairs.sources[::step], pairs.targets[::step])
 
     return replace(
