@@ -24,6 +24,7 @@ from demos import words
 from demos.command import ModelOptions
 from demos.command import StudyOptions
 from demos.command import say
+from demos.datasets import SLOTS
 from demos.errors import UserError
 from demos.options import parse
 from demos.scores import classification_scores
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
     from demos import report
     from demos.datasets import Entailment
-    from demos.datasets import Post
     from demos.datasets import PostPairs
     from demos.study import OnEpoch
     from demos.study import Outcome
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
 COMMAND = "python -m demos entailment"
 RUNS = Path("runs", "entailment")
-SLOTS = ("premise", "hypothesis")
 EXAMPLES = 12  # On the contact sheet.
 # Of a --quick run: pairs to train on, and in each of the other splits.
 QUICK_TRAIN, QUICK_OTHER = 640, 160
@@ -192,7 +191,7 @@ class EntailmentTask:
             part: PostPairs = getattr(self.dataset, name)
             arrays[name] = {}
             for slot in SLOTS:
-                posts: tuple[Post, ...] = getattr(part, PLURAL[slot])
+                posts = part.posts(slot)
                 pictures = read_all(
                     [post.picture for post in posts],
                     self.dataset.read,
@@ -481,9 +480,6 @@ class EntailmentTask:
 
         one_hot = np.eye(len(self.dataset.label_names), dtype="float32")
         return one_hot[list(part.labels)]
-
-
-PLURAL = {"premise": "premises", "hypothesis": "hypotheses"}
 
 
 class TextReader:

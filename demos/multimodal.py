@@ -15,11 +15,11 @@ import keras
 import keras_hub
 from keras import ops
 
+from demos.datasets import SLOTS
 from demos.words import PADDING
 
 GRID = 4  # The small image encoder ends with 4 x 4 places.
 STEM = 4  # Pixels of a side that its first layer makes one place of.
-SLOTS = ("premise", "hypothesis")
 
 
 @dataclass(frozen=True)

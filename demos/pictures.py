@@ -50,7 +50,6 @@ def read_all(
     began = time.perf_counter()
     pixels = np.zeros((len(pictures), side, side, 3), "uint8")
     there = [i for i, picture in enumerate(pictures) if picture is not None]
-
     damaged: set[int] = set()
 
     def place(i: int) -> None:

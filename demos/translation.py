@@ -600,9 +600,7 @@ class Translator:
 
         tokens = subwords.encode(self._source_tokenizer, texts)
         # Two at least: over one token, attention has nothing to choose from.
-        lengths = [
-            max(2, min(length, self._longest)) for length in self.lengths(texts)
-        ]
+        lengths = [max(2, min(1 + len(row), self._longest)) for row in tokens]
         buckets = min(4, 1 + len(texts) // DECODING_BUCKET)
         widths = batches.bucket_widths(lengths, buckets)
         found = [""] * len(texts)

@@ -118,6 +118,10 @@ class Translation:
         return _digest(self)
 
 
+# What the first and the second post of a pair are called.
+SLOTS = ("premise", "hypothesis")
+
+
 @dataclass(frozen=True)
 class Post:
     """A text and a picture, as people post them.
@@ -142,6 +146,19 @@ class PostPairs:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def posts(self, slot: str) -> tuple[Post, ...]:
+        """Returns one side of the pairs.
+
+        Args:
+            slot: `"premise"` or `"hypothesis"`.
+
+        Returns:
+            The posts, in their order.
+        """
+        return dict(zip(SLOTS, (self.premises, self.hypotheses), strict=True))[
+            slot
+        ]
 
     def take(self, rows: Sequence[int]) -> "PostPairs":
         """Returns some of the pairs.

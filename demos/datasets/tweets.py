@@ -1,9 +1,10 @@
 """1,400 pairs of tweets with pictures: does the first imply the second?
 
 Source: Google Research' recognizing multimodal entailment dataset, as published
-at https://github.com/sayakpaul/Multimodal-Entailment-Baseline, release v1.0.0.
-The digest of the table was taken from there; none is published for the
-pictures, so theirs is kept at the first use, and another one refused later.
+at https://github.com/sayakpaul/Multimodal-Entailment-Baseline; Keras' example,
+https://keras.io/examples/nlp/multimodal_entailment/, takes it from there too.
+The table is checked against its known digest; none is known for the pictures,
+so theirs is kept at the first use, and another one refused later.
 """
 
 import hashlib
@@ -19,7 +20,7 @@ from demos.errors import UserError
 
 HOME = "https://github.com/sayakpaul/Multimodal-Entailment-Baseline"
 TABLE, ARCHIVE, FOLDER = "tweets.csv", "tweet_images.tar.gz", "tweet_images"
-TABLE_URL = f"{HOME}/raw/v1.0.0/csvs/{TABLE}"
+TABLE_URL = f"{HOME}/raw/main/csvs/{TABLE}"
 ARCHIVE_URL = f"{HOME}/releases/download/v1.0.0/{ARCHIVE}"
 SHA256 = "9b545c03122d56dd8400877de4eef2c4a7e053ecfc29d1e32045feb6c3073ef9"
 
