@@ -26,6 +26,7 @@ from demos.command import StudyOptions
 from demos.command import say
 from demos.datasets import SLOTS
 from demos.errors import UserError
+from demos.options import option_values
 from demos.options import parse
 from demos.scores import classification_scores
 
@@ -59,9 +60,9 @@ PROBES: Mapping[str, tuple[bool, bool, tuple[str, ...]]] = {
 class ModelConfig:
     """The sizes of the model."""
 
-    embedding_dim: int = 64
+    embedding_dim: int = 32
     """Width of embeddings, of the last convolution and of the projections."""
-    feedforward_dim: int = 128
+    feedforward_dim: int = 64
     """Width of the dense layer inside a text encoder, under the activation."""
     hidden_dim: int = 128
     """Width of the classifier's first dense layer, under the activation; the
@@ -71,7 +72,7 @@ class ModelConfig:
     words."""
     heads: int = 4
     """Heads of each attention; they divide --embedding-dim."""
-    channels: int = 32
+    channels: int = 16
     """Of the first convolution; each further one has twice as many, up to
     --embedding-dim."""
     image_size: int = 32
@@ -97,10 +98,10 @@ class ModelConfig:
 class TrainingConfig:
     """How the model is trained: the same for every activation."""
 
-    epochs: int = 6
+    epochs: int = 4
     """Passes over the training pairs; the one with the highest macro-F1 on the
     validation is kept."""
-    batch_size: int = 64
+    batch_size: int = 32
     """Pairs a step."""
     learning_rate: float = 0.002
     """Of AdamW, at its highest: it rises to this and falls to 0 by a cosine."""
@@ -108,7 +109,7 @@ class TrainingConfig:
     """Epochs in which the learning rate rises."""
     weight_decay: float = 0.001
     """Of AdamW."""
-    dropout: float = 0.1
+    dropout: float = 0.0
     """Fraction dropped in encoders, heads and classifier."""
     modality_dropout: float = 0.0
     """Fraction of the texts, and of the pictures, hidden in training, so that
@@ -117,6 +118,15 @@ class TrainingConfig:
     """Weighs each label by how rare it is in training."""
     focal_gamma: float = 0.0
     """Above 0, focal loss: well classified pairs count less."""
+
+
+# Of data other than scenes: fewer pairs, and pictures of more than three things.
+OTHER_DATA = (
+    ModelConfig(image_size=64, channels=32, embedding_dim=64),
+    TrainingConfig(
+        epochs=20, learning_rate=0.001, dropout=0.3, modality_dropout=0.1
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -174,6 +184,9 @@ class EntailmentTask:
     notes: tuple[str, ...] = field(init=False)
     _reader: "TextReader" = field(init=False, repr=False)
     _arrays: dict[str, dict[str, "np.ndarray"]] = field(init=False, repr=False)
+    _compiled: dict[str, Any] = field(
+        init=False, repr=False, default_factory=dict
+    )
 
     objective = "validation_macro_f1"
 
@@ -312,9 +325,6 @@ class EntailmentTask:
 
         from demos.study import Outcome
 
-        keras.backend.clear_session()
-        keras.utils.set_random_seed(trial.seed)
-        model = self.build(trial.settings["activation"])
         parts = {name: self.inputs(name, trial) for name in self._arrays}
         served = pair_batches(
             parts["train"],
@@ -324,7 +334,7 @@ class EntailmentTask:
             self._reader.empty,
             trial.seed,
         )
-        self._compile(model, len(served))
+        model = self._start(trial, len(served))
         counts = np.bincount(
             self.dataset.train.labels, minlength=len(self.dataset.label_names)
         )
@@ -370,6 +380,7 @@ class EntailmentTask:
             ).items()
         }
         said = probabilities["test"].argmax(axis=1).tolist()
+        self._compiled[trial.settings["activation"]] = model
         return Outcome(
             metrics,
             history,
@@ -449,6 +460,25 @@ class EntailmentTask:
                 test.labels, model.predict_proba(test.labels)
             )
         }
+
+    def _start(self, trial: "Trial", steps: int) -> Any:
+        """Returns a new model, compiled.
+
+        What an earlier trial with the same activation has compiled is used
+        again, with the state of a new model. (PyTorch compiles nothing.)
+        """
+        import keras
+
+        keras.utils.set_random_seed(trial.seed)
+        activation = trial.settings["activation"]
+        fresh = self.build(activation)
+        self._compile(fresh, steps)
+        # It is kept anew once the trial has ended well.
+        kept = self._compiled.pop(activation, None)
+        if kept is None or keras.backend.backend() == "torch":
+            return fresh
+        command.copy_state(fresh, kept)
+        return kept
 
     def _compile(self, model: Any, steps: int) -> None:
         import keras
@@ -652,16 +682,14 @@ def pair_batches(
         def __init__(self) -> None:
             super().__init__()
             self.seconds = 0.0
-            self._epoch = 0
+            self._start(0)
 
         def __len__(self) -> int:
             return len(targets) // batch_size
 
         def __getitem__(self, index: int):
             began = time.perf_counter()
-            order = np.random.default_rng([seed, self._epoch])
-            rows = order.permutation(len(targets))
-            rows = rows[index * batch_size : (index + 1) * batch_size]
+            rows = self._order[index * batch_size : (index + 1) * batch_size]
             served = {name: array[rows] for name, array in inputs.items()}
             if modality_dropout:
                 draw = np.random.default_rng([seed, self._epoch, index])
@@ -674,7 +702,12 @@ def pair_batches(
             return served, targets[rows]
 
         def on_epoch_end(self) -> None:
-            self._epoch += 1
+            self._start(self._epoch + 1)
+
+        def _start(self, epoch: int) -> None:
+            self._epoch = epoch
+            draw = np.random.default_rng([seed, epoch])
+            self._order = draw.permutation(len(targets))
 
     return Batches()
 
@@ -777,11 +810,32 @@ def main(arguments: Sequence[str]) -> int:
     if arguments and arguments[0] == "predict":
         name = f"{COMMAND} predict"
         return predict(parse(PredictOptions, arguments[1:], name))
+    return compare(parse_options(arguments))
+
+
+def parse_options(arguments: Sequence[str]) -> EntailmentOptions:
+    """Parses the command line, with the defaults of its `--dataset`.
+
+    Args:
+        arguments: What follows `entailment`.
+
+    Returns:
+        The options.
+
+    Raises:
+        UserError: They do not fit.
+    """
     notes = (
+        "The defaults of the numbers are those of scenes; other data have "
+        "their own, which --help shows too if --dataset stands before it.\n\n"
         f"Afterwards: {COMMAND} predict --text-1 TEXT --image-1 FILE ... (see "
         "its --help)"
     )
-    return compare(parse(EntailmentOptions, arguments, COMMAND, notes))
+    default = None
+    if set(option_values(arguments, "--dataset")) - {"scenes"}:
+        model, training = OTHER_DATA
+        default = EntailmentOptions(model=model, training=training)
+    return parse(EntailmentOptions, arguments, COMMAND, notes, default)
 
 
 def compare(options: EntailmentOptions) -> int:

@@ -59,6 +59,26 @@ def parse(
         ) from None
 
 
+def option_values(arguments: Sequence[str], name: str) -> list[str]:
+    """Looks for an option in a command line that is not parsed yet.
+
+    Args:
+        arguments: The command line.
+        name: Of the option, such as `"--size"`.
+
+    Returns:
+        Its value, if it is given; the last one of several, as the parser has
+        it.
+    """
+    found: list[str] = []
+    for i, argument in enumerate(arguments):
+        if argument.startswith(f"{name}="):
+            found = [argument.partition("=")[2]]
+        elif argument == name:
+            found = list(arguments[i + 1 : i + 2])
+    return found
+
+
 def _first_message(boxed: str) -> str:
     """Takes what tyro says is wrong out of the box that it draws around."""
     lines: list[str] = []

