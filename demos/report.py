@@ -549,7 +549,7 @@ def _draw_scores(
         axes.axhline(
             level if near else math.nan,
             color="0.35",
-            linestyle=("--", ":", "-.")[number % 3],
+            linestyle=LINES[1 + number % (len(LINES) - 1)],
             linewidth=1.2,
             label=f"{name}: {level:.3f}" + ("" if near else " (off the axis)"),
         )
