@@ -23,7 +23,8 @@ class DeadUnits(keras.callbacks.Callback):
     its output is the same for all examples, to within 1e-6.
 
     Args:
-        inputs: Examples, as `Model.predict` takes them; a few hundred will do.
+        inputs: Examples: an array, or arrays as the model takes them; a few
+            hundred will do.
         batch_size: Examples computed at a time.
 
     Attributes:
@@ -71,7 +72,7 @@ class DeadUnits(keras.callbacks.Callback):
                 f"Received: model={self.model.name}"
             )
         self._probe = keras.Model(
-            self.model.inputs, {layer.name: layer.output for layer in layers}
+            self.model.input, {layer.name: layer.output for layer in layers}
         )
         self.shares = {layer.name: [] for layer in layers}
         self.totals = []
@@ -83,11 +84,32 @@ class DeadUnits(keras.callbacks.Callback):
         """Measures the model after an epoch."""
         self._measure()
 
+    def _count(self) -> int:
+        return len(keras.tree.flatten(self._inputs)[0])
+
     def _measure(self) -> None:
-        outputs = self._probe.predict(
-            self._inputs, batch_size=self._batch_size, verbose=0
-        )
-        found = {name: dead(output) for name, output in outputs.items()}
+        # Not `predict`, which would compile the probe anew in each training.
+        batches = [
+            self._probe(
+                keras.tree.map_structure(
+                    lambda x: x[start : start + self._batch_size],  # noqa: B023
+                    self._inputs,
+                ),
+                training=False,
+            )
+            for start in range(0, self._count(), self._batch_size)
+        ]
+        found = {
+            name: dead(
+                np.concatenate(
+                    [
+                        keras.ops.convert_to_numpy(batch[name])
+                        for batch in batches
+                    ]
+                )
+            )
+            for name in self.shares
+        }
         for name, is_dead in found.items():
             self.shares[name].append(float(is_dead.mean()))
         self.totals.append(float(np.concatenate([*found.values()]).mean()))

@@ -58,7 +58,7 @@ def outputs(
     )
     line = np.linspace(-span, span, side)
     points = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
-    found = network.predict(points, batch_size=len(points), verbose=0)
+    found = ops.convert_to_numpy(network(points.astype("float32")))
     return found.reshape(side, side).astype("float64")
 
 
