@@ -71,8 +71,10 @@ class DeadUnits(keras.callbacks.Callback):
                 "Expected a model with a hidden layer that has an activation. "
                 f"Received: model={self.model.name}"
             )
+        inputs = self.model.inputs  # Sequential has no `input`.
         self._probe = keras.Model(
-            self.model.input, {layer.name: layer.output for layer in layers}
+            inputs[0] if len(inputs) == 1 else self.model.input,
+            {layer.name: layer.output for layer in layers},
         )
         self.shares = {layer.name: [] for layer in layers}
         self.totals = []

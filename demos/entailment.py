@@ -146,7 +146,8 @@ class EntailmentOptions(StudyOptions):
     data_dir: Path | None = None
     """Folder where you placed tweets.csv and tweet_images.tar.gz by hand."""
     probes: bool = True
-    """Trains the models that see a part, too: one trial each."""
+    """Models that see a part are trained too, one trial each; --no-probes
+    leaves them out."""
     quick: bool = False
     """A try-out in a minute or two: 640 pairs, 1 epoch, the first 2 seeds at
     most. Its scores mean nothing."""
@@ -193,6 +194,8 @@ class EntailmentTask:
     objective = "validation_macro_f1"
 
     def __post_init__(self) -> None:
+        import numpy as np
+
         from demos.pictures import read_all
 
         train = self.dataset.train
@@ -202,11 +205,12 @@ class EntailmentTask:
             self.image_encoder("relu")
         arrays: dict[str, dict[str, np.ndarray]] = {}
         seconds = 0.0
-        count = 0
+        count = silent = 0
         damaged: set[Any] = set()
         for name in ("train", "validation", "test"):
             part: PostPairs = getattr(self.dataset, name)
             arrays[name] = {}
+            speaks = np.ones(len(part), bool)
             for slot in SLOTS:
                 posts = part.posts(slot)
                 pictures = read_all(
@@ -216,14 +220,29 @@ class EntailmentTask:
                     f"{name} pictures",
                 )
                 seconds += pictures.seconds
-                count += len(posts)
+                count += sum(post.picture is not None for post in posts)
                 damaged |= pictures.damaged
+                told = np.array([bool(post.text) for post in posts])
+                speaks &= told | (pictures.shown[:, 0] > 0)
                 arrays[name] |= post_arrays(
                     slot, reader, [post.text for post in posts], pictures
                 )
-        notes = [f"{count} pictures read at {count / seconds:,.0f} a second"]
+            if not speaks.all():  # A damaged picture was all that it had.
+                rows = np.flatnonzero(speaks)
+                silent += len(part) - len(rows)
+                arrays[name] = {k: v[rows] for k, v in arrays[name].items()}
+                kept: Any = {name: part.take(rows.tolist())}
+                kept = replace(self.dataset, **kept)
+                object.__setattr__(self, "dataset", kept)
+        notes = []
+        if count:
+            speed = f"{count / seconds:,.0f} a second"
+            notes.append(f"{count} pictures read at {speed}")
         if damaged:
-            notes.append(f"{len(damaged)} damaged pictures passed over")
+            such = min(str(getattr(p, "path", p)) for p in damaged)
+            notes.append(f"{len(damaged)} damaged pictures, such as {such}")
+        if silent:
+            notes.append(f"{silent} pairs left out whose post had no more")
         object.__setattr__(self, "_reader", reader)
         object.__setattr__(self, "_arrays", arrays)
         object.__setattr__(self, "notes", tuple(notes))
@@ -375,6 +394,7 @@ class EntailmentTask:
             class_weight={
                 label: counts.sum() / (len(counts) * count)
                 for label, count in enumerate(counts.tolist())
+                if count
             }
             if self.training.class_weights
             else None,
@@ -474,15 +494,15 @@ class EntailmentTask:
             Of the most frequent label of the training pairs, with their
             frequencies as probabilities.
         """
-        from sklearn.dummy import DummyClassifier
+        import numpy as np
 
         train, test = self.dataset.train, self.dataset.test
-        model = DummyClassifier(strategy="prior")
-        model.fit(train.labels, train.labels)
+        counts = np.bincount(
+            train.labels, minlength=len(self.dataset.label_names)
+        )
+        frequencies = np.tile(counts / len(train), (len(test), 1))
         return {
-            "majority class": classification_scores(
-                test.labels, model.predict_proba(test.labels)
-            )
+            "majority class": classification_scores(test.labels, frequencies)
         }
 
     def _start(self, trial: "Trial", steps: int) -> Any:
@@ -572,10 +592,15 @@ class TextReader:
         Returns:
             The reader.
         """
-        tokenizer = words.learn(texts, sizes.vocabulary_size)
-        length = sizes.sequence_length or words.length_for(tokenizer, texts)
+        length = sizes.sequence_length
         if sizes.text_preset:
+            if length is None:  # In its own tokens, marks of ends included.
+                whole = cls.of_preset(sizes.text_preset, words.LONGEST)
+                masks = whole.read(list(texts))["padding_mask"]
+                length = words.covering(masks.sum(axis=1).tolist())
             return cls.of_preset(sizes.text_preset, length)
+        tokenizer = words.learn(texts, sizes.vocabulary_size)
+        length = length or words.length_for(tokenizer, texts)
         return cls.of_words(tokenizer, length)
 
     @classmethod
@@ -776,7 +801,8 @@ def draw_examples(path: Path, dataset: "Entailment") -> None:
     for panel, row in zip(panels, rows, strict=False):
         posts = train.premises[row], train.hypotheses[row]
         shown = read_all([post.picture for post in posts], dataset.read, 160)
-        panel.suptitle(dataset.label_names[train.labels[row]], weight="bold")
+        label = wrapped(dataset.label_names[train.labels[row]], lines=1)
+        panel.suptitle(label, weight="bold")
         for axes, post, pixels, there in zip(
             panel.subplots(1, 2), posts, shown.pixels, shown.shown, strict=True
         ):
@@ -807,7 +833,7 @@ def wrapped(text: str, width: int = 30, lines: int = 4) -> str:
 
 
 def quick_part(dataset: "Entailment") -> "Entailment":
-    """Takes a few pairs of a dataset, evenly spaced.
+    """Takes a few pairs of a dataset, evenly spaced among those of a label.
 
     Args:
         dataset: The dataset.
@@ -818,7 +844,12 @@ def quick_part(dataset: "Entailment") -> "Entailment":
     """
 
     def part(pairs: "PostPairs", count: int) -> "PostPairs":
-        return pairs.take(command.evenly(len(pairs), count))
+        rows: list[int] = []
+        for label in sorted(set(pairs.labels)):
+            own = [i for i, known in enumerate(pairs.labels) if known == label]
+            share = max(1, count * len(own) // len(pairs))
+            rows += [own[i] for i in command.evenly(len(own), share)]
+        return pairs.take(sorted(rows))
 
     return replace(
         dataset,
@@ -931,7 +962,7 @@ def predict(options: PredictOptions) -> int:
     from demos.pictures import read_all
 
     for side in (1, 2):
-        if not (getattr(options, f"text_{side}") or _image(options, side)):
+        if not (_text(options, side) or _image(options, side)):
             raise UserError(
                 f"Expected --text-{side} or --image-{side}, or both: {COMMAND} "
                 'predict --text-1 "a text" --image-1 a.png --text-2 ...'
@@ -956,6 +987,8 @@ def predict(options: PredictOptions) -> int:
     inputs: dict[str, np.ndarray] = {}
     for side, slot in enumerate(SLOTS, 1):
         file = _image(options, side)
+        if file and not file.is_file():
+            raise UserError(f"{file} is not found")
         picture = posts.ImageFile(str(file), "") if file else None
         pictures = read_all(
             [picture],
@@ -964,8 +997,7 @@ def predict(options: PredictOptions) -> int:
         )
         if pictures.damaged:
             raise UserError(f"{file} cannot be read as a picture")
-        text = getattr(options, f"text_{side}")
-        inputs |= post_arrays(slot, reader, [text], pictures)
+        inputs |= post_arrays(slot, reader, [_text(options, side)], pictures)
     say(
         f"{path}: seed {chosen.seed}, validation macro-F1 "
         f"{chosen.metrics[EntailmentTask.objective]:.3f}"
@@ -976,8 +1008,13 @@ def predict(options: PredictOptions) -> int:
     return 0
 
 
+def _text(options: PredictOptions, side: int) -> str:
+    return getattr(options, f"text_{side}").strip()
+
+
 def _image(options: PredictOptions, side: int) -> Path | None:
-    return getattr(options, f"image_{side}")
+    path = getattr(options, f"image_{side}")
+    return None if path == Path() else path  # Of --image-1 "".
 
 
 def check(options: EntailmentOptions) -> None:
@@ -1021,7 +1058,7 @@ def describe(task: EntailmentTask) -> str:
         f"{len(dataset.validation)} to validate, {len(dataset.test)} to test"
     )
     labels = f"labels {', '.join(dataset.label_names)}"
-    return "; ".join([sizes, labels, *dataset.notes])
+    return "; ".join([sizes, labels, *dataset.notes, *task.notes])
 
 
 def presentation(
@@ -1050,8 +1087,8 @@ def presentation(
     waiting = sum(result.timings["waiting_for_data"] for result in finished)
     notes = [
         description,
-        f"{'; '.join(task.notes)}; {waiting / training:.1%} of the training "
-        "was spent waiting for data.",
+        f"At most {waiting / training:.1%} of the training was spent waiting "
+        "for data.",
     ]
     if quick:
         notes.insert(
@@ -1110,15 +1147,16 @@ def draw_confusion(
     every = figure.subplots(1, len(matrices), squeeze=False)[0]
     for axes, (label, matrix) in zip(every, matrices.items(), strict=True):
         shares = matrix / np.maximum(1, matrix.sum(axis=1, keepdims=True))
-        ConfusionMatrixDisplay(shares, display_labels=names).plot(
+        shown = [wrapped(name, 20, 1) for name in names]
+        ConfusionMatrixDisplay(shares, display_labels=shown).plot(
             ax=axes,
+            xticks_rotation=30,
             cmap="Blues",
             colorbar=False,
             values_format=".2f",
             im_kw={"vmin": 0, "vmax": 1},
         )
         axes.set_title(label)
-        axes.set_xticks(range(len(names)), names, rotation=30, ha="right")
     figure.suptitle("Share of each true label, on the test, all seeds")
     with atomic(folder / "confusion.png") as scratch:
         figure.savefig(scratch, format="png", dpi=130)

@@ -267,7 +267,7 @@ def preset_text_encoder(preset: str, finetune: bool) -> Encoder:
     """
     models: Any = keras_hub.models
     backbone = _load(models.Backbone, "--text-preset", preset)
-    backbone.trainable = finetune
+    _freeze(backbone, finetune)
 
     def encode(inputs: dict[str, Any]) -> tuple[Any, Any]:
         found = backbone(inputs)
@@ -332,7 +332,7 @@ def preset_image_encoder(
     size = (image_size, image_size, 3)
     option = "--image-preset"
     backbone = _load(hub.models.Backbone, option, preset, image_shape=size)
-    backbone.trainable = finetune
+    _freeze(backbone, finetune)
     converter = _load(hub.layers.ImageConverter, option, preset)
     scale, offset = (
         value if value is not None else neutral
@@ -348,6 +348,15 @@ def preset_image_encoder(
     return Encoder({"pixels": (size, "uint8")}, encode)
 
 
+def _freeze(backbone: Any, finetune: bool) -> None:
+    """Lets a backbone be trained; or makes it a fixed function, dropout off."""
+    backbone.trainable = finetune
+    if not finetune:
+        for layer in backbone._flatten_layers():
+            if isinstance(layer, keras.layers.Dropout):
+                layer.rate = 0
+
+
 def _load(kind: Any, option: str, preset: str, **options: Any) -> Any:
     """Loads a part of a preset, or says in a line why it cannot be."""
     try:
@@ -355,7 +364,7 @@ def _load(kind: Any, option: str, preset: str, **options: Any) -> Any:
     except MemoryError:  # Not the preset's fault.
         raise
     except Exception as error:  # Downloads and readers raise anything.
-        reason = str(error).strip().partition("\n")[0]
+        reason = " ".join(str(error).split())[:200]
         raise UserError(
             f"Expected {option} to be a KerasHub preset or the folder of one. "
             f"Received: {preset} ({type(error).__name__}: {reason})"

@@ -57,9 +57,22 @@ def length_for(tokenizer: "Tokenizer", texts: Sequence[str]) -> int:
     Returns:
         The length.
     """
+    return covering(
+        [len(encoding.ids) for encoding in tokenizer.encode_batch(texts)]
+    )
+
+
+def covering(lengths: Sequence[int]) -> int:
+    """Returns the length that 95% of the texts fit in, from 2 to 256.
+
+    Args:
+        lengths: Tokens of each training text.
+
+    Returns:
+        The length.
+    """
     import numpy as np
 
-    lengths = [len(encoding.ids) for encoding in tokenizer.encode_batch(texts)]
     return int(np.clip(np.quantile(lengths, 0.95), SHORTEST, LONGEST))
 
 

@@ -1,8 +1,11 @@
 """Archives from the network, unpacked so that they can do no harm."""
 
+import gzip
+import lzma
 import os
 import tarfile
 import tempfile
+import zlib
 from pathlib import Path
 
 from demos.errors import UserError
@@ -27,15 +30,29 @@ def unpack(archive: Path, folder: str, url: str) -> None:
             tarfile.open(archive) as tar,
         ):
             tar.extractall(scratch, filter=_plain)
+            # tarfile takes a damaged header for the end, and leaves the
+            # checksum behind it unread.
+            while tar.fileobj and tar.fileobj.read(1 << 20):
+                pass
             unpacked = Path(scratch, folder)
             if not unpacked.is_dir():
                 raise UserError(
                     f"Expected {archive} to hold the folder {folder}. "
-                    f"Received: none; download it again from {url}"
+                    "Received: none; delete it, and download it again from "
+                    f"{url}"
                 )
             os.replace(unpacked, archive.parent / folder)
-    except (tarfile.TarError, EOFError) as error:
-        raise UserError(f"{archive} cannot be unpacked: {error}") from None
+    except (
+        tarfile.TarError,
+        EOFError,
+        gzip.BadGzipFile,
+        lzma.LZMAError,
+        zlib.error,
+    ) as error:
+        raise UserError(
+            f"{archive} cannot be unpacked: {error}; delete it, and download "
+            f"it again from {url}"
+        ) from None
     except OSError as error:
         raise UserError(
             f"{archive} cannot be unpacked to {archive.parent}: {error}"

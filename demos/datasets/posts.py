@@ -81,13 +81,17 @@ def from_table(
         UserError: As `load`.
     """
     table = read_table(path)
+    table.columns = [column.strip() for column in table.columns]
     missing = [column for column in COLUMNS if column not in table.columns]
     if missing:
         raise UserError(
             f"Expected {path} to have the columns {', '.join(COLUMNS)}. "
             f"Received: {', '.join(table.columns)}"
         )
-    pairs, counts = _pairs(table, folder, picture)
+    twice = [c for c in COLUMNS if list(table.columns).count(c) > 1]
+    if twice:
+        raise UserError(f"{path} has the column {twice[0]} more than once")
+    pairs, notes = _pairs(table, folder, picture)
     label_names = sorted(set(pairs.values()))
     if len(label_names) < 2:
         raise UserError(
@@ -102,6 +106,11 @@ def from_table(
     test, validation, train = stratified_rows(
         str(path), "pairs", every.labels, label_names, FRACTIONS
     )
+    both = list(pairs)
+    known = {post for i in train for post in both[i]}
+    shared = sum(not known.isdisjoint(both[i]) for i in test)
+    if shared:
+        notes.append(f"{shared} of the test pairs share a post with training")
     return Entailment(
         name,
         tuple(label_names),
@@ -109,7 +118,7 @@ def from_table(
         validation=every.take(validation),
         test=every.take(test),
         read=partial(read_file, folder),
-        notes=tuple(f"{n} {what}" for what, n in counts.items() if n),
+        notes=tuple(notes),
     )
 
 
@@ -117,34 +126,41 @@ def _pairs(
     table: "pd.DataFrame",
     folder: Path,
     picture: Callable[[Mapping[str, str], int], str],
-) -> tuple[dict[tuple[Post, Post], str], dict[str, int]]:
+) -> tuple[dict[tuple[Post, Post], str], list[str]]:
     """Returns the label of each pair, and how many of what were not used."""
     counts = dict.fromkeys(
         (
             "pictures not found",
             "rows left out with an empty post or label",
             "rows left out that repeat a pair",
+            "rows left out that give a pair another label",
         ),
         0,
     )
-    absent, empty, repeated = counts
+    absent, empty, repeated, contrary = counts
+    example = ""
     pairs: dict[tuple[Post, Post], str] = {}
     for row in table.to_dict("records"):
         posts = []
         for side in (1, 2):
             path = picture(row, side).strip()
             file = _image_file(folder, path) if path else None
-            counts[absent] += bool(path) and file is None
+            if path and file is None:
+                counts[absent] += 1
+                example = example or path
             posts.append(Post(row[f"text_{side}"].strip(), file))
-        label = row["label"].strip()
+        label = " ".join(row["label"].split())
         pair = posts[0], posts[1]
         if not label or any(p == Post("", None) for p in pair):
             counts[empty] += 1
         elif pair in pairs:
-            counts[repeated] += 1
+            counts[repeated if label == pairs[pair] else contrary] += 1
         else:
             pairs[pair] = label
-    return pairs, counts
+    notes = [f"{n} {what}" for what, n in counts.items() if n]
+    if example:
+        notes[0] += f", such as {example}"
+    return pairs, notes
 
 
 def _image_file(folder: Path, path: str) -> ImageFile | None:
@@ -172,9 +188,18 @@ def read_file(folder: Path, file: ImageFile, side: int) -> np.ndarray:
         OSError: The file is damaged, or no picture.
     """
     from PIL import Image
+    from PIL import ImageOps
 
-    with Image.open(folder / file.path) as picture:
-        picture.draft("RGB", (side, side))  # JPEG: decodes no more than needed.
+    with Image.open(folder / file.path) as opened:
+        opened.draft("RGB", (side, side))  # JPEG: decodes no more than needed.
+        picture = ImageOps.exif_transpose(opened)
+        if picture.mode.startswith("I"):  # 16 bits a pixel, which Pillow cuts.
+            high = np.asarray(picture) / 256
+            picture = Image.fromarray(high.clip(0, 255).astype("uint8"))
+        if picture.has_transparency_data:
+            picture = picture.convert("RGBA")
+            paper = Image.new("RGBA", picture.size, "white")
+            picture = Image.alpha_composite(paper, picture)
         return np.asarray(
             picture.convert("RGB").resize(
                 (side, side), Image.Resampling.BILINEAR

@@ -80,17 +80,24 @@ def _files(data_dir: Path | None, sha256: str) -> tuple[Path, Path]:
             )
         _check_first_digest(archive)
         unpack(archive, FOLDER, ARCHIVE_URL)
+        _keep_first_digest(archive)
     return table, folder
 
 
 def _check_first_digest(archive: Path) -> None:
-    """Keeps the archive's digest beside it, or compares with the one kept."""
-    kept = archive.with_name(f"{archive.name}.sha256")
-    if kept.is_file():
-        check_digest(
-            archive, kept.read_text().split()[0], "sha256", ARCHIVE_URL
-        )
-        return
+    """Refuses another archive than the first that could be unpacked."""
+    kept = _digest_path(archive)
+    words = kept.read_text().split() if kept.is_file() else []
+    if words:
+        check_digest(archive, words[0], "sha256", ARCHIVE_URL)
+
+
+def _keep_first_digest(archive: Path) -> None:
+    """Keeps the digest beside an archive that could be unpacked."""
     with archive.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    kept.write_text(f"{digest}  {archive.name}\n")
+    _digest_path(archive).write_text(f"{digest}  {archive.name}\n")
+
+
+def _digest_path(archive: Path) -> Path:
+    return archive.with_name(f"{archive.name}.sha256")

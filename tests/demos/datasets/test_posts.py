@@ -80,6 +80,7 @@ def test_each_post_has_its_own_picture(folder):
 def test_what_cannot_be_used_is_counted(folder):
     rows = rows_of(60)
     rows += [rows[0], ["", "", "text", "", "y"], ["a", "", "b", "", ""]]
+    rows += [[*rows[0][:-1], "n"]]
     rows += [
         ["a", "nowhere.png", "b", "", "y"],
         ["c\0", "\0.png", "d", "", "n"],
@@ -87,9 +88,10 @@ def test_what_cannot_be_used_is_counted(folder):
     rows[1] = ["text alone", "", "", "red.png", "n"]
     dataset = load_entailment(str(write(folder, rows)))
     assert dataset.notes == (
-        "2 pictures not found",
+        "2 pictures not found, such as nowhere.png",
         "2 rows left out with an empty post or label",
         "1 rows left out that repeat a pair",
+        "1 rows left out that give a pair another label",
     )
     found = every_pair(dataset)
     assert len(found) == 62
@@ -132,6 +134,11 @@ def test_damaged_pictures_are_none(folder):
         (HEADER, [["", "", "", "", ""]] * 60, "no pair that can be used"),
         (HEADER, rows_of(20), "at least 22 different pairs of each label"),
         (HEADER, [], "is empty"),
+        (
+            [*HEADER, "label"],
+            [["a", "", "b", "", "y", "n"]] * 60,
+            "column label",
+        ),
     ],
 )
 def test_unusable_files(folder, header, rows, says):
@@ -143,3 +150,40 @@ def test_unusable_files(folder, header, rows, says):
 def test_unknown_dataset_lists_the_known():
     with pytest.raises(UserError, match=r"scenes, tweets.*'tweet'"):
         load_entailment("tweet")
+
+
+def test_posts_in_training_and_test_are_counted(folder):
+    rows = rows_of(200)
+    for row in rows:
+        row[0] = "the same"
+    dataset = posts.load(write(folder, rows))
+    assert dataset.notes == ("20 of the test pairs share a post with training",)
+
+
+def read(folder, name):
+    return posts.read_file(folder, posts.ImageFile(name, ""), 8)
+
+
+def test_a_photograph_is_turned_as_its_camera_was(folder):
+    picture = Image.new("RGB", (16, 16), "white")
+    picture.paste("red", (0, 0, 16, 8))  # Above; shown at the right.
+    exif = Image.Exif()
+    exif[0x0112] = 6  # Orientation: to be turned by a quarter, clockwise.
+    picture.save(folder / "turned.jpg", exif=exif, quality=95)
+    found = read(folder, "turned.jpg").astype(int)
+    assert (found[:, 6:, 1] < 60).all()
+    assert (found[:, :2, 1] > 200).all()
+
+
+@pytest.mark.parametrize("under", ["black", "red"])
+def test_what_is_transparent_is_paper(folder, under):
+    picture = Image.new("RGBA", (16, 16), under)
+    picture.putalpha(0)
+    picture.save(folder / "clear.png")
+    assert (read(folder, "clear.png") == 255).all()
+
+
+def test_16_bits_a_pixel_are_scaled(folder):
+    grey = np.full((16, 16), 0x8000, "uint16")
+    Image.fromarray(grey).save(folder / "grey.png")
+    assert (read(folder, "grey.png") == 0x80).all()
