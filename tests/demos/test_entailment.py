@@ -31,7 +31,7 @@ SIZES = entailment.ModelConfig(
     embedding_dim=16, hidden_dim=32, heads=2, image_size=16
 )
 TRAINING = entailment.TrainingConfig(
-    epochs=6, batch_size=32, learning_rate=0.02
+    epochs=12, batch_size=32, learning_rate=0.02
 )
 
 
@@ -81,7 +81,7 @@ def run(out, *arguments):
     return main(
         [
             *("entailment", "--out", str(out), "--image-size", "16", *sizes),
-            *("--activations", "serf", "--seeds", "0", "--epochs", "6"),
+            *("--activations", "serf", "--seeds", "0", "--epochs", "12"),
             *("--batch-size", "32", "--learning-rate", "0.02", *arguments),
         ]
     )
