@@ -5,6 +5,7 @@ never learn again: it is dead (Lu et al., "Dying ReLU and Initialization", 2019,
 https://arxiv.org/abs/1903.06733). Smooth activations keep a gradient below 0.
 """
 
+import operator
 from collections.abc import Iterator
 from typing import Any
 
@@ -86,31 +87,21 @@ class DeadUnits(keras.callbacks.Callback):
         """Measures the model after an epoch."""
         self._measure()
 
-    def _count(self) -> int:
-        return len(keras.tree.flatten(self._inputs)[0])
-
     def _measure(self) -> None:
-        # Not `predict`, which would compile the probe anew in each training.
-        batches = [
-            self._probe(
-                keras.tree.map_structure(
-                    lambda x: x[start : start + self._batch_size],  # noqa: B023
-                    self._inputs,
-                ),
-                training=False,
+        count = len(keras.tree.flatten(self._inputs)[0])
+        outputs: dict[str, list[np.ndarray]] = {
+            name: [] for name in self.shares
+        }
+        for start in range(0, count, self._batch_size):
+            rows = slice(start, start + self._batch_size)
+            examples = keras.tree.map_structure(
+                operator.itemgetter(rows), self._inputs
             )
-            for start in range(0, self._count(), self._batch_size)
-        ]
+            # Not `predict`, which would compile the probe in each training.
+            for name, output in self._probe(examples, training=False).items():
+                outputs[name].append(keras.ops.convert_to_numpy(output))
         found = {
-            name: dead(
-                np.concatenate(
-                    [
-                        keras.ops.convert_to_numpy(batch[name])
-                        for batch in batches
-                    ]
-                )
-            )
-            for name in self.shares
+            name: dead(np.concatenate(parts)) for name, parts in outputs.items()
         }
         for name, is_dead in found.items():
             self.shares[name].append(float(is_dead.mean()))
@@ -125,6 +116,15 @@ def hidden_layers(model: keras.Model) -> Iterator[keras.Layer]:
 
     Yields:
         Its layers with an activation other than linear, but for the outputs.
+
+    Example:
+
+    >>> dense = keras.layers.Dense
+    >>> model = keras.Sequential(
+    ...     [keras.Input((3,)), dense(4, "relu", name="a"), dense(2, "softmax")]
+    ... )
+    >>> [layer.name for layer in hidden_layers(model)]
+    ['a']
     """
     outputs = {id(output) for output in model.outputs}
     for layer in model.layers:

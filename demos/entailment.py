@@ -1150,13 +1150,13 @@ def draw_confusion(
         shown = [wrapped(name, 20, 1) for name in names]
         ConfusionMatrixDisplay(shares, display_labels=shown).plot(
             ax=axes,
-            xticks_rotation=30,
             cmap="Blues",
             colorbar=False,
             values_format=".2f",
             im_kw={"vmin": 0, "vmax": 1},
         )
         axes.set_title(label)
+        axes.set_xticks(range(len(names)), shown, rotation=30, ha="right")
     figure.suptitle("Share of each true label, on the test, all seeds")
     with atomic(folder / "confusion.png") as scratch:
         figure.savefig(scratch, format="png", dpi=130)

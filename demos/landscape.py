@@ -38,6 +38,11 @@ def outputs(
 
     Returns:
         float64, shape `(side, side)`.
+
+    Example:
+
+    >>> outputs("relu", side=5).shape
+    (5, 5)
     """
     initializer = keras.initializers.HeNormal
     network = keras.Sequential(
@@ -91,6 +96,13 @@ def losses(
 
     Raises:
         ValueError: `side` is even.
+
+    Example:
+
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> losses(model, np.ones((4, 2)), np.ones((4, 1)), side=3).shape
+    (3, 3)
     """
     if side % 2 == 0:
         raise ValueError(f"Expected side to be odd. Received: side={side}")
