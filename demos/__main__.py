@@ -73,7 +73,7 @@ def _run(name: str, rest: Sequence[str]) -> int:
         return command.main(rest) or 0
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+        return error.exit_code
     except KeyboardInterrupt as stop:  # A command may say what is kept.
         print(": ".join(["interrupted", *map(str, stop.args)]), file=sys.stderr)
         return 130

@@ -4,7 +4,6 @@ Keras is imported inside the functions that need it, so that `--help` is quick
 and `--backend` is heard before Keras is.
 """
 
-import sys
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Mapping
@@ -26,12 +25,15 @@ from demos.backend import check_activations
 from demos.backend import check_trains
 from demos.backend import choose_backend
 from demos.backend import start_keras
+from demos.errors import UnfinishedError
 from demos.errors import UserError
+from demos.progress import say
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
     from demos.report import Presentation
+    from demos.report import Report
     from demos.study import Result
     from demos.study import Task
     from demos.study import Trial
@@ -243,8 +245,8 @@ def run_study(
     baselines: Callable[[], Mapping[str, Mapping[str, float]]],
     presentation: Callable[[Path, Sequence["Result"]], "Presentation"],
     probes: Mapping[str, "Trial"] | None = None,
-) -> int:
-    """Trains with every activation and seed, and reports on stdout.
+) -> "Report":
+    """Trains with every activation and seed, and reports.
 
     Args:
         task: What a trial trains and scores.
@@ -257,10 +259,10 @@ def run_study(
         probes: Further trials, by the name of the baseline that they make.
 
     Returns:
-        The exit code: 0, or 1 when no trial was finished.
+        The report, of which the files are written.
 
     Raises:
-        UserError: The folder cannot be written.
+        UserError: The folder cannot be written, or no trial was finished.
     """
     from demos import report
     from demos.progress import Progress
@@ -284,16 +286,13 @@ def run_study(
         if not result.reason:  # Progress has said why.
             scores[name] = result.metrics
     if all(result.reason for result in results):
-        say("error: no trial was finished")
-        return 1
+        raise UnfinishedError("no trial was finished")
     try:
-        text = report.write(
+        return report.write(
             study.folder, results, scores, presentation(study.folder, results)
         )
     except OSError as error:
         raise UserError(f"{study.folder} cannot be written: {error}") from None
-    print(text)
-    return 0
 
 
 def best_model(
@@ -481,12 +480,3 @@ def copy_state(source: Any, target: Any) -> None:
 
     for new, old in zip(state(source), state(target), strict=True):
         old.assign(new)
-
-
-def say(line: str) -> None:
-    """Prints a line for whoever watches; results alone go to stdout.
-
-    Args:
-        line: The line.
-    """
-    print(line, file=sys.stderr)

@@ -24,11 +24,11 @@ from demos import command
 from demos import words
 from demos.command import ModelOptions
 from demos.command import StudyOptions
-from demos.command import say
 from demos.datasets import SLOTS
 from demos.errors import UserError
 from demos.options import option_values
 from demos.options import parse
+from demos.progress import say
 from demos.scores import classification_scores
 
 if TYPE_CHECKING:
@@ -867,15 +867,16 @@ def main(arguments: Sequence[str]) -> int:
         arguments: What follows `entailment`.
 
     Returns:
-        The exit code: 0, or 1 when no trial was finished.
+        The exit code, 0.
 
     Raises:
-        UserError: The input is at fault; nothing was written.
+        UserError: The input is at fault, or no trial was finished.
     """
     if arguments and arguments[0] == "predict":
         name = f"{COMMAND} predict"
         return predict(parse(PredictOptions, arguments[1:], name))
-    return compare(parse_options(arguments))
+    print(compare(parse_options(arguments)).text)
+    return 0
 
 
 def parse_options(arguments: Sequence[str]) -> EntailmentOptions:
@@ -903,14 +904,17 @@ def parse_options(arguments: Sequence[str]) -> EntailmentOptions:
     return parse(EntailmentOptions, arguments, COMMAND, notes, default)
 
 
-def compare(options: EntailmentOptions) -> int:
+def compare(options: EntailmentOptions) -> "report.Report":
     """Trains with every activation and seed, and reports.
 
     Args:
         options: The command line.
 
     Returns:
-        The exit code.
+        The report, of which the files are written.
+
+    Raises:
+        UserError: The input is at fault, or no trial was finished.
     """
     from demos.datasets import load_entailment
     from demos.study import Trial

@@ -1,8 +1,13 @@
-"""Shows how far a study is: a bar on a terminal, else a line a trial."""
+"""Shows how far a study is: a bar on a terminal, a line in a notebook.
+
+Elsewhere there is a line a trial, on stderr.
+"""
 
 import sys
+import time
 from collections.abc import Mapping
 from types import TracebackType
+from typing import Any
 from typing import Self
 
 from tqdm import tqdm
@@ -11,8 +16,27 @@ from demos.study import Result
 from demos.study import Trial
 
 
+def in_notebook() -> bool:
+    """Returns whether a Jupyter kernel runs this process."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return hasattr(shell, "kernel")
+
+
+def say(line: str) -> None:
+    """Prints a line for whoever watches; results alone go to stdout.
+
+    A notebook, which parts nothing and shows stderr as a fault, has it on
+    stdout too.
+
+    Args:
+        line: The line.
+    """
+    print(line, file=sys.stdout if in_notebook() else sys.stderr)
+
+
 class Progress:
-    """The observer of a study that prints, on stderr.
+    """The observer of a study that shows how far it is.
 
     Args:
         trials: How many trials are to run.
@@ -23,10 +47,12 @@ class Progress:
         self._trials = trials
         self._epochs = epochs
         self._trial = 0
+        self._name = ""
+        self._line = _NotebookLine() if in_notebook() and trials else None
         self._bar = tqdm(
             total=trials * epochs,
             unit="epoch",
-            disable=not sys.stderr.isatty() or trials == 0,
+            disable=bool(self._line or not sys.stderr.isatty() or trials == 0),
             dynamic_ncols=True,
             leave=False,
             bar_format=(
@@ -45,28 +71,35 @@ class Progress:
         trace: TracebackType | None,
     ) -> None:
         self._bar.close()
+        if self._line:
+            self._line.write(f"{self._trial} of {self._trials} trials run")
 
     def trial_started(self, trial: Trial) -> None:
-        """Names the trial on the bar."""
+        """Names the trial."""
         self._trial += 1
-        self._bar.set_description_str(
+        self._name = (
             f"trial {self._trial}/{self._trials} {trial.label} "
             f"seed {trial.seed}"
         )
+        self._bar.set_description_str(self._name)
+        if self._line:
+            self._line.write(self._name)
 
     def epoch_ended(self, epoch: int, logs: Mapping[str, float]) -> None:
         """Moves the bar on by an epoch."""
         shown = {k: f"{v:.3f}" for k, v in logs.items() if "val" in k}
-        self._bar.set_postfix(
-            {"epoch": f"{epoch}/{self._epochs}", **shown}, refresh=False
-        )
+        shown = {"epoch": f"{epoch}/{self._epochs}", **shown}
+        self._bar.set_postfix(shown, refresh=False)
         self._bar.update(1)
+        if self._line:
+            told = ", ".join(f"{k} {v}" for k, v in shown.items())
+            self._line.write(f"{self._name}, {told}")
 
     def trial_ended(self, result: Result) -> None:
         """Writes a line where there is no bar, or where the trial failed."""
         done = self._trial * self._epochs
         self._bar.update(max(0, done - self._bar.n))
-        if not self._bar.disable and not result.reason:
+        if (self._line or not self._bar.disable) and not result.reason:
             return
         if result.reason:
             outcome = f"failed: {result.reason}"
@@ -74,8 +107,28 @@ class Progress:
             outcome = ", ".join(
                 f"{name} {value:.4f}" for name, value in result.metrics.items()
             )
-        self._bar.write(
+        text = (
             f"trial {self._trial}/{self._trials} {result.label} "
-            f"seed {result.seed}: {outcome} ({result.seconds:.0f} s)",
-            file=sys.stderr,
+            f"seed {result.seed}: {outcome} ({result.seconds:.0f} s)"
         )
+        if self._line:
+            say(text)
+        else:
+            self._bar.write(text, file=sys.stderr)
+
+
+class _NotebookLine:
+    """A line of a notebook that is written anew in its place."""
+
+    def __init__(self) -> None:
+        from IPython.display import display
+
+        self._began = time.monotonic()
+        self._handle: Any = display(self._text(""), raw=True, display_id=True)
+
+    def write(self, text: str) -> None:
+        self._handle.update(self._text(text), raw=True)
+
+    def _text(self, text: str) -> dict[str, str]:
+        minutes, seconds = divmod(round(time.monotonic() - self._began), 60)
+        return {"text/plain": f"{minutes}:{seconds:02d} {text}"}

@@ -75,6 +75,22 @@ class Presentation:
 
 
 @dataclass(frozen=True)
+class Report:
+    """What a study has found; a notebook shows its text.
+
+    Attributes:
+        text: Markdown: title, notes, table, failures, appendix, verdict.
+        folder: Of the study: `figure.png`, `table.csv`, models and trials.
+    """
+
+    text: str
+    folder: Path
+
+    def _repr_markdown_(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
 class Comparison:
     """The reference against another, on the seeds that both finished.
 
@@ -104,7 +120,7 @@ def write(
     results: Sequence[Result],
     baselines: Mapping[str, Mapping[str, float]],
     presentation: Presentation,
-) -> str:
+) -> Report:
     """Writes table.csv, table.md and figure.png.
 
     Args:
@@ -114,7 +130,7 @@ def write(
         presentation: Names and notes.
 
     Returns:
-        The text of table.md, which ends with the verdict.
+        The report; its text is that of table.md.
     """
     table = summarise(results, presentation.metrics, baselines)
     text = markdown(table, results, presentation)
@@ -123,7 +139,7 @@ def write(
     write_text(folder / "table.md", text)
     with atomic(folder / "figure.png") as scratch:
         draw(scratch, results, baselines, presentation)
-    return text
+    return Report(text, folder)
 
 
 def interval(values: Sequence[float]) -> tuple[float, float]:

@@ -19,8 +19,8 @@ from demos import command
 from demos import words
 from demos.command import StudyOptions
 from demos.command import TextOptions
-from demos.command import say
 from demos.options import parse
+from demos.progress import say
 from demos.scores import classification_scores
 
 if TYPE_CHECKING:
@@ -455,26 +455,45 @@ def main(arguments: Sequence[str]) -> int:
         arguments: What follows `sentiment`.
 
     Returns:
-        The exit code: 0, or 1 when no trial was finished.
+        The exit code, 0.
 
     Raises:
-        UserError: The input is at fault; nothing was written.
+        UserError: The input is at fault, or no trial was finished.
     """
     if arguments and arguments[0] == "predict":
         name = f"{COMMAND} predict"
         return predict(parse(PredictOptions, arguments[1:], name))
+    print(compare(parse_options(arguments)).text)
+    return 0
+
+
+def parse_options(arguments: Sequence[str]) -> SentimentOptions:
+    """Parses the command line.
+
+    Args:
+        arguments: What follows `sentiment`.
+
+    Returns:
+        The options.
+
+    Raises:
+        UserError: They do not fit.
+    """
     notes = f'Afterwards: {COMMAND} predict "a text" ... (see its --help)'
-    return compare(parse(SentimentOptions, arguments, COMMAND, notes))
+    return parse(SentimentOptions, arguments, COMMAND, notes)
 
 
-def compare(options: SentimentOptions) -> int:
+def compare(options: SentimentOptions) -> "report.Report":
     """Trains with every activation and seed, and reports.
 
     Args:
         options: The command line.
 
     Returns:
-        The exit code.
+        The report, of which the files are written.
+
+    Raises:
+        UserError: The input is at fault, or no trial was finished.
     """
     from demos.datasets import load
 

@@ -25,12 +25,12 @@ from demos import command
 from demos import subwords
 from demos.command import StudyOptions
 from demos.command import TextOptions
-from demos.command import say
 from demos.datasets import UNSPACED
 from demos.datasets import base_language
 from demos.errors import UserError
 from demos.options import option_values
 from demos.options import parse
+from demos.progress import say
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -846,15 +846,16 @@ def main(arguments: Sequence[str]) -> int:
         arguments: What follows `translation`.
 
     Returns:
-        The exit code: 0, or 1 when no trial was finished.
+        The exit code, 0.
 
     Raises:
-        UserError: The input is at fault; nothing was written.
+        UserError: The input is at fault, or no trial was finished.
     """
     if arguments and arguments[0] == "predict":
         name = f"{COMMAND} predict"
         return predict(parse(PredictOptions, arguments[1:], name))
-    return compare(parse_options(arguments))
+    print(compare(parse_options(arguments)).text)
+    return 0
 
 
 def parse_options(arguments: Sequence[str]) -> TranslationOptions:
@@ -885,14 +886,17 @@ def parse_options(arguments: Sequence[str]) -> TranslationOptions:
     return parse(TranslationOptions, arguments, COMMAND, notes, default)
 
 
-def compare(options: TranslationOptions) -> int:
+def compare(options: TranslationOptions) -> "report.Report":
     """Trains with every activation and seed, and reports.
 
     Args:
         options: The command line.
 
     Returns:
-        The exit code.
+        The report, of which the files are written.
+
+    Raises:
+        UserError: The input is at fault, or no trial was finished.
     """
     from demos.datasets import load_translation
 

@@ -1,10 +1,12 @@
 """Progress: a line a trial, and a bar where somebody watches."""
 
 import sys
+import types
 
 import pytest
 
 from demos.progress import Progress
+from demos.progress import say
 from demos.study import Result
 from demos.study import Trial
 
@@ -46,3 +48,53 @@ def test_nothing_to_run_shows_nothing(capsys):
     with Progress(trials=0, epochs=3):
         pass
     assert capsys.readouterr().err == ""
+
+
+class Kernel:
+    """A notebook's kernel, as far as the display of a line is concerned."""
+
+    def __init__(self):
+        self.shown = []
+
+    def display(self, data, raw, display_id):
+        assert raw
+        assert display_id
+        self.shown.append(data["text/plain"])
+        return self
+
+    def update(self, data, raw):
+        assert raw
+        self.shown[-1] = data["text/plain"]
+
+
+@pytest.fixture
+def kernel(monkeypatch):
+    found = Kernel()
+    ipython = types.ModuleType("IPython")
+    ipython.get_ipython = lambda: types.SimpleNamespace(kernel=found)
+    display = types.ModuleType("IPython.display")
+    display.display = found.display
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    monkeypatch.setitem(sys.modules, "IPython.display", display)
+    return found
+
+
+def test_in_a_notebook_one_line_is_written_anew(capsys, kernel):
+    with Progress(trials=1, epochs=3) as progress:
+        progress.trial_started(TRIAL)
+        progress.epoch_ended(1, {"loss": 0.7, "val_accuracy": 0.25})
+        assert kernel.shown == [
+            "0:00 trial 1/1 serf seed 7, epoch 1/3, val_accuracy 0.250"
+        ]
+        progress.trial_ended(FINISHED)
+    assert kernel.shown == ["0:00 1 of 1 trials run"]
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_notebook_is_told_on_stdout(capsys, kernel):
+    run(FAILED)
+    say("a line")
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert "failed: ValueError: no" in captured.out
+    assert captured.out.endswith("a line\n")

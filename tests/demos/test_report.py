@@ -120,13 +120,15 @@ def test_alone_there_is_nothing_to_compare():
 def test_table_holds_what_was_measured(tmp_path):
     results = results_of(SCORES)
     failed = Result({"activation": "elu"}, 0, "f", reason="ValueError: no")
-    text = report.write(
+    written = report.write(
         tmp_path,
         [*results, failed],
         {"majority": {"accuracy": 0.5}},
         presentation(),
     )
     table = pd.read_csv(tmp_path / "table.csv").set_index("model")
+    text = written.text
+    assert (written.folder, written._repr_markdown_()) == (tmp_path, text)
     mean, half_width = report.interval(SCORES["serf"])
     assert table.loc["serf", "accuracy"] == pytest.approx(mean)
     assert table.loc["serf", "accuracy_interval"] == pytest.approx(half_width)

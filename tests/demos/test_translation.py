@@ -25,6 +25,7 @@ from demos.datasets import Pairs
 from demos.datasets import Translation
 from demos.datasets import gather
 from demos.datasets import load_translation
+from demos.report import Report
 from demos.study import Trial
 
 NUMBERS = {"one": "eins", "two": "zwei", "three": "drei", "four": "vier"}
@@ -462,7 +463,9 @@ def test_a_file_of_pairs_is_what_is_compared(tmp_path, monkeypatch):
     path.write_text("\n".join([*lines, "a broken line"]), encoding="utf-8")
     asked = []
     monkeypatch.setattr(
-        command, "run_study", lambda *arguments: asked.append(arguments) or 0
+        command,
+        "run_study",
+        lambda *arguments: asked.append(arguments) or Report("", tmp_path),
     )
     options = ("--source", "en", "--vocabulary", "separate")
     assert run(tmp_path / "out", "--dataset", str(path), *options) == 0
