@@ -12,12 +12,13 @@ Example:
 True
 """
 
+from keras_serf import initializers
 from keras_serf.activation import serf
 from keras_serf.layer import Serf
 from keras_serf.registry import register
 from keras_serf.registry import unregister
 
-__all__ = ["Serf", "register", "serf", "unregister"]
+__all__ = ["Serf", "initializers", "register", "serf", "unregister"]
 __version__ = "0.1.0"
 
 register()

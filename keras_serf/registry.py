@@ -1,28 +1,85 @@
-"""`register()` and `unregister()`: teach Keras the word "serf", or unteach it.
+"""`register()` and `unregister()`: teach Keras Serf's names, or unteach them.
 
-Keras looks up the name of an activation in a private table and offers no public
-way to add to it; `keras.saving.register_keras_serializable` covers saved models
-but not the bare string. This file alone touches that table.
+Keras looks up the name of an activation or an initializer in a private table
+and offers no public way to add to it;
+`keras.saving.register_keras_serializable` covers saved models but not the bare
+string. This file alone touches those tables.
 """
 
 import functools
+import importlib
 import warnings
+from collections.abc import Mapping
 from collections.abc import MutableMapping
+from collections.abc import Set
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
 import keras
 
 from keras_serf.activation import serf
+from keras_serf.initializers import SerfNormal
+from keras_serf.initializers import SerfUniform
 
-_NAME = "serf"
+
+@dataclass(frozen=True)
+class _Table:
+    """One of Keras' tables, and what this package adds to it.
+
+    Attributes:
+        kind: What the table is of, as a module of Keras is named.
+        known: A name of Keras' own in it, by which to recognise it.
+        ours: Our names and what they mean.
+        argument: Where a layer takes such a name.
+        instead: What it takes instead.
+    """
+
+    kind: str
+    known: str
+    ours: Mapping[str, Any]
+    argument: str
+    instead: str
+
+    def find(self) -> MutableMapping[str, Any]:
+        """Returns Keras' table; an empty one if it is not where we know it."""
+        try:
+            home = importlib.import_module(f"keras.src.{self.kind}s")
+            names = home.ALL_OBJECTS_DICT
+        except (ImportError, AttributeError):
+            return {}
+        known = getattr(getattr(keras, f"{self.kind}s"), self.known)
+        return names if names.get(self.known) is known else {}
+
+
+_TABLES = (
+    _Table(
+        kind="activation",
+        known="relu",
+        ours={"serf": serf},
+        argument="activation",
+        instead="keras_serf.serf",
+    ),
+    _Table(
+        kind="initializer",
+        known="HeNormal",
+        ours={
+            "serf_normal": SerfNormal,
+            "serf_uniform": SerfUniform,
+            "SerfNormal": SerfNormal,
+            "SerfUniform": SerfUniform,
+        },
+        argument="kernel_initializer",
+        instead="keras_serf.initializers.SerfNormal()",
+    ),
+)
 
 
 class _Registration:
     """What `register()` and `unregister()` return: as a context, undoes it."""
 
-    def __init__(self, was_registered: bool) -> None:
-        self._was_registered = was_registered
+    def __init__(self, names: Set[str]) -> None:
+        self._names = names
 
     def __enter__(self) -> None:
         return None
@@ -33,20 +90,20 @@ class _Registration:
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._was_registered:
-            register()
-        else:
-            unregister()
+        _restore(self._names)
 
 
 def register() -> _Registration:
     """Makes `activation="serf"` work wherever Keras takes a name.
 
+    Likewise `kernel_initializer="serf_normal"` and `"serf_uniform"`, which may
+    also be spelt `"SerfNormal"` and `"SerfUniform"`.
+
     `import keras_serf` has called it already; calling it again changes nothing.
     A "serf" that Keras itself (or somebody else) has put there is never
     replaced: then, and where a release of Keras has no such table any more, it
-    warns in one line and does nothing. `keras_serf.serf`, the layer and saved
-    models work all the same.
+    warns in one line and does nothing. `keras_serf.serf`, the layer, the
+    initializers and saved models work all the same.
 
     Returns:
         A context manager that on exit restores what was before the call.
@@ -57,29 +114,33 @@ def register() -> _Registration:
     ...     keras.activations.get("serf") is keras_serf.serf
     True
     """
-    names = _table()
-    if names is None:
-        _warn(
-            f"Keras {keras.__version__} has moved its table of activation "
-            'names, so activation="serf" does not work; use '
-            "activation=keras_serf.serf."
-        )
-        return _Registration(was_registered=False)
-    was_registered = names.get(_NAME) is serf
-    if names.setdefault(_NAME, serf) is not serf:
-        _warn(
-            'Keras already has an activation named "serf", which was left in '
-            "place; for this package's use activation=keras_serf.serf."
-        )
-    return _Registration(was_registered)
+    before = _registered()
+    for table in _TABLES:
+        names = table.find()
+        name = next(iter(table.ours))
+        instead = f"{table.argument}={table.instead}"
+        if not names:
+            _warn(
+                f"Keras {keras.__version__} has moved its table of "
+                f'{table.kind} names, so {table.argument}="{name}" does not '
+                f"work; use {instead}."
+            )
+            continue
+        for name, ours in table.ours.items():
+            if names.setdefault(name, ours) is not ours:
+                _warn(
+                    f'Keras already has an {table.kind} named "{name}", which '
+                    f"was left in place; for this package's use {instead}."
+                )
+    return _Registration(before)
 
 
 def unregister() -> _Registration:
     """Makes Keras forget the word "serf", as if this were never imported.
 
-    Only the bare string is forgotten: models saved with Serf still load, since
-    their names `keras_serf>serf` and `keras_serf>Serf` stay known. A "serf"
-    that is not this package's is left in place.
+    The names of the initializers too. Only bare strings are forgotten: models
+    saved with Serf still load, since their names, `keras_serf>serf` and the
+    like, stay known. A "serf" that is not this package's is left in place.
 
     Returns:
         A context manager that on exit restores what was before the call.
@@ -92,21 +153,30 @@ def unregister() -> _Registration:
     ...
     ValueError: Could not interpret activation function identifier: serf
     """
-    names = _table()
-    if names is None or names.get(_NAME) is not serf:
-        return _Registration(was_registered=False)
-    del names[_NAME]
-    return _Registration(was_registered=True)
+    before = _registered()
+    _restore(frozenset())
+    return _Registration(before)
 
 
-def _table() -> MutableMapping[str, Any] | None:
-    """Returns Keras' own table of names if it is where we know it to be."""
-    try:
-        from keras.src.activations import ALL_OBJECTS_DICT
-    except ImportError:
-        return None
-    known = ALL_OBJECTS_DICT.get("relu") is keras.activations.relu
-    return ALL_OBJECTS_DICT if known else None
+def _registered() -> Set[str]:
+    """Returns those of our names that Keras knows as ours."""
+    return {
+        name
+        for table in _TABLES
+        for name, ours in table.ours.items()
+        if table.find().get(name) is ours
+    }
+
+
+def _restore(registered: Set[str]) -> None:
+    """Makes Keras know these of our names, and forget the others."""
+    for table in _TABLES:
+        names = table.find()
+        for name, ours in table.ours.items():
+            if name in registered:
+                names.setdefault(name, ours)
+            elif names.get(name) is ours:
+                del names[name]
 
 
 @functools.cache

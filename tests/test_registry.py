@@ -63,8 +63,8 @@ def test_the_name_of_another_is_never_replaced(monkeypatch):
     assert len(caught) == 1
     assert "\n" not in str(caught[0].message)
     assert keras.activations.get("serf") is theirs
-    keras_serf.unregister()
-    assert keras.activations.get("serf") is theirs
+    with keras_serf.unregister():
+        assert keras.activations.get("serf") is theirs
 
 
 # Stands in for a Keras whose table has another name, or another meaning.
