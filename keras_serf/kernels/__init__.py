@@ -1,7 +1,7 @@
-"""The kernel of the active Keras backend: `serf`, and nothing else.
+"""The kernel of the active Keras backend: `serf`, and `form` for bug reports.
 
 This is the room for the differences between frameworks; nobody outside asks
-which backend runs. A kernel is a module with one public function `serf(x)`:
+which backend runs. A kernel is a module with a function `serf(x)`:
 
 - `x` is a tensor of that framework with a floating-point dtype; the result has
   its shape and dtype.
@@ -12,21 +12,25 @@ which backend runs. A kernel is a module with one public function `serf(x)`:
 - Where the framework differentiates, f' and f'' are closed formulas of `x`, and
   `x` is all that is kept for the backward pass.
 
+and a function `form(x)`, which says in a few words how eager `serf(x)` computes
+an `x` of float32 or narrower.
+
 A framework is imported only when it is the active backend.
 """
 
 import importlib
-from collections.abc import Callable
-from typing import Any
+from types import ModuleType
 
 import keras
 
 _MODULES = ("jax", "numpy", "tensorflow", "torch")
 
 
-def _load(backend: str) -> Callable[[Any], Any]:
+def _load(backend: str) -> ModuleType:
     name = backend if backend in _MODULES else "ops"
-    return importlib.import_module(f"{__name__}.{name}").serf
+    return importlib.import_module(f"{__name__}.{name}")
 
 
-serf = _load(keras.backend.backend())
+_kernel = _load(keras.backend.backend())
+serf = _kernel.serf
+form = _kernel.form

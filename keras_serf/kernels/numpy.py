@@ -13,3 +13,8 @@ def serf(x: np.ndarray) -> np.ndarray:
     # NumPy's exp of float32 errs by 2.5 ulp: too much of the 4 promised.
     wide = np.asarray(x, "float64")
     return np.asarray(polynomial.SINGLE.value(wide, theory.NUMPY), x.dtype)
+
+
+def form(x: np.ndarray) -> str:
+    """Returns how `serf(x)` computes."""
+    return "polynomials, by way of float64"

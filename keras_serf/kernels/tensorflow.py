@@ -27,6 +27,11 @@ def serf(x: tf.Tensor):
     return tf.cast(value, x.dtype), gradient
 
 
+def form(x: tf.Tensor) -> str:
+    """Returns how `serf(x)` computes."""
+    return "polynomials, operation by operation unless jit_compile=True"
+
+
 @tf.custom_gradient
 def _slope(x: tf.Tensor):
     # In float32 or wider.

@@ -45,6 +45,11 @@ def serf(x: torch.Tensor) -> torch.Tensor:
     return _Serf.apply(x)
 
 
+def form(x: torch.Tensor) -> str:
+    """Returns how eager `serf(x)` computes."""
+    return _form(x).name
+
+
 def use_compiled(enabled: bool = True) -> None:
     """Runs eager Serf on a CPU through `torch.compile`, or no longer.
 
@@ -62,6 +67,7 @@ def use_compiled(enabled: bool = True) -> None:
     global _on_cpu
     if enabled:
         _on_cpu = _Form(
+            "polynomials, through torch.compile",
             _flat(torch.compile(_value, dynamic=True)),
             _flat(torch.compile(_slope_times, dynamic=True)),
         )
@@ -219,12 +225,17 @@ def _flat(
 class _Form:
     """A way to compute f(x), and f'(x) times the upstream gradient."""
 
+    name: str
     value: Callable[[torch.Tensor], torch.Tensor]
     slope_times: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
-_PLAIN = _Form(_value, _slope_times)
-_IN_PLACE = _Form(_in_place_value, _in_place_slope)
+_PLAIN = _Form("polynomials, operator by operator", _value, _slope_times)
+_IN_PLACE = _Form(
+    "softplus and erf in place; polynomials inside torch.compile",
+    _in_place_value,
+    _in_place_slope,
+)
 _on_cpu = _IN_PLACE
 
 
@@ -261,7 +272,7 @@ def _fused() -> _Form | None:
         module = importlib.import_module("keras_serf.kernels.triton")
     except (ImportError, AttributeError):  # None, or too old a one.
         return None
-    return _Form(module.value, module.slope_times)
+    return _Form("polynomials, in Triton", module.value, module.slope_times)
 
 
 def _formulas(dtype: torch.dtype) -> Formulas:

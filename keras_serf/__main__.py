@@ -1,0 +1,290 @@
+"""The command `python -m keras_serf`: is Serf all right on this machine?
+
+For reports of faults: it prints the versions, then a line for each thing
+checked. A line starts with `ok`, with `FAIL`, or with `note` for what is no
+fault of Serf's and yet may cost a model its accuracy. The exit code is 1 if a
+check failed.
+"""
+
+import argparse
+import importlib
+import platform
+import sys
+import warnings
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+import keras_serf
+from keras_serf import initializers
+from keras_serf import kernels
+from keras_serf import theory
+
+Array = NDArray[np.float64]
+# The level, what was checked, and what was found, in a line.
+Finding = tuple[str, str, str]
+
+OK, NOTE, FAIL = "ok", "note", "FAIL"
+POINTS: NDArray[np.float32] = np.array(
+    (
+        *np.linspace(-20, 10, 121),
+        *(-87.0, -1.1930599, 1e-4, 100.0, 6e4, 3e38),
+        *(-np.inf, np.inf, np.nan),
+    ),
+    "float32",
+)
+# Bits after the leading one, and the exponent of the least normal number.
+FORMATS = {"float32": (23, -126), "float16": (10, -14), "bfloat16": (7, -126)}
+# Allowed errors in ulp. Rounding once to a half type takes half an ulp, and on
+# OpenVINO a whole one.
+ALLOWED = {"float32": 4.0, "float16": 1.01, "bfloat16": 1.01}
+# What a product of matrices may be computed in, and a relative error above
+# that: float32 errs by some 1e-7, TensorFloat-32 by 3e-4, bfloat16 by 2e-3.
+PRECISIONS = {"float32": 1e-5, "TensorFloat-32": 1e-3, "bfloat16": np.inf}
+REMEDIES = {
+    "jax": 'jax.config.update("jax_default_matmul_precision", "highest")',
+    "openvino": "export the model; INFERENCE_PRECISION_HINT=f32",
+    "tensorflow": (
+        "tf.config.experimental.enable_tensor_float_32_execution(False)"
+    ),
+    "torch": 'torch.set_float32_matmul_precision("highest")',
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Checks this installation and prints what was found.
+
+    Args:
+        arguments: Of the command line; there are none but `--help`.
+
+    Returns:
+        The exit code: 0, or 1 if a check failed.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m keras_serf",
+        description="Checks that Serf is all right on this machine, in a "
+        "report to paste where you tell of a fault. The exit code is 1 if "
+        "something is wrong.",
+    )
+    parser.parse_args(arguments)
+    print(versions(), end="\n\n")
+    failed = 0
+    for check in CHECKS:
+        for level, subject, text in findings(check):
+            print(f"{level:4}  {subject:13}  {text}", flush=True)
+            failed += level == FAIL
+    print("\nall right" if not failed else f"\nwrong: {failed} of the above")
+    return 1 if failed else 0
+
+
+def versions() -> str:
+    """Returns what an answer to a report needs to know, in three lines."""
+    backend = keras.backend.backend()
+    framework = importlib.import_module(backend).__version__
+    device = getattr(keras.ops.zeros(1), "device", "a device of its own")
+    return (
+        f"keras_serf {keras_serf.__version__}, keras {keras.__version__}, "
+        f"{backend} {framework} on {device}\n"
+        f"floatx {keras.config.floatx()}, "
+        f"dtype policy {keras.config.dtype_policy().name}\n"
+        f"python {platform.python_version()}, numpy {np.__version__}, "
+        f"{platform.platform()}"
+    )
+
+
+def findings(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    """Yields what a check finds, its own failure included.
+
+    Args:
+        check: One of `CHECKS`.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield from check()
+    except Exception as error:  # Any at all is what the report is for.
+        message = str(error).strip().partition("\n")[0]
+        subject = check.__name__.replace("_", " ")
+        yield FAIL, subject, f"{type(error).__name__}: {message}"
+
+
+def names() -> Iterator[Finding]:
+    """Checks that Keras knows Serf's names, and as this package's."""
+    known = {
+        "serf": (keras.activations.get, keras_serf.serf),
+        "serf_normal": (_initializer, initializers.SerfNormal),
+        "serf_uniform": (_initializer, initializers.SerfUniform),
+    }
+    for name, (get, ours) in known.items():
+        try:
+            found = get(name)
+        except ValueError:
+            remedy = "call keras_serf.register()"
+            yield FAIL, "names", f'Keras does not know "{name}"; {remedy}'
+        else:
+            level, verb = (OK, "is") if found is ours else (FAIL, "is not")
+            yield level, "names", f'"{name}" {verb} this package\'s'
+
+
+def _initializer(name: str) -> type:
+    return type(keras.initializers.get(name))
+
+
+def saved_names() -> Iterator[Finding]:
+    """Checks that what is saved has its name for ever, and loads."""
+    objects = (
+        (keras_serf.serf, keras_serf.serf),
+        (keras_serf.Serf, keras_serf.Serf()),
+        (initializers.SerfNormal, initializers.SerfNormal()),
+        (initializers.SerfUniform, initializers.SerfUniform()),
+    )
+    for ours, saved in objects:
+        right = f"keras_serf>{ours.__name__}"
+        name = keras.saving.get_registered_name(ours)
+        config = keras.saving.serialize_keras_object(saved)
+        loaded = keras.saving.deserialize_keras_object(config)
+        if name != right:
+            yield FAIL, "saved", f'expected the name "{right}"; it is "{name}"'
+        elif loaded is not ours and type(loaded) is not ours:
+            yield FAIL, "saved", f'"{name}" is loaded as {loaded!r}'
+        else:
+            yield OK, "saved", f'"{name}" is saved and loaded'
+
+
+def kernel() -> Iterator[Finding]:
+    """Tells which form of the kernel is in use."""
+    yield OK, "kernel", kernels.form(keras.ops.zeros(2, "float32"))
+
+
+def value() -> Iterator[Finding]:
+    """Checks f in each dtype."""
+    for dtype, allowed in ALLOWED.items():
+        x = keras.ops.cast(POINTS, dtype)
+        y = keras_serf.serf(x)
+        truth = theory.serf(_numbers(x))
+        error = errors(_numbers(y), truth, ulp(truth, dtype))
+        yield judged(f"f, {dtype}", error, allowed, x)
+
+
+def derivative() -> Iterator[Finding]:
+    """Checks f' as a model's training sees it, in float32."""
+    shift = _Shift(dtype="float32")
+    model = keras.Sequential([keras.Input(POINTS.shape), shift])
+    model.compile(
+        keras.optimizers.SGD(1.0),
+        lambda _, y: keras.ops.sum(y),
+        run_eagerly=True,
+    )
+    try:
+        model.train_on_batch(POINTS[None], POINTS[None])
+    except NotImplementedError:
+        yield NOTE, "f', float32", "this backend does not differentiate"
+        return
+    x, y = _numbers(POINTS), -_numbers(shift.get_weights()[0])
+    # The unit is an ulp of |G| + |x D|, where f' = G + x D.
+    truth, xd = theory.derivative(x), theory.preconditioner(x) * theory.swish(x)
+    unit = (np.abs(truth - xd) + np.abs(xd)) * 2.0**-23
+    error = errors(y, truth, unit)
+    yield judged("f', float32", error, ALLOWED["float32"], x)
+
+
+class _Shift(keras.layers.Layer):
+    """Serf of inputs and weights, which are 0: their gradients are f'."""
+
+    def build(self, input_shape: Any) -> None:
+        self.shift = self.add_weight(
+            shape=input_shape[1:], initializer="zeros", name="shift"
+        )
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        return keras_serf.serf(inputs + self.shift)
+
+
+def model() -> Iterator[Finding]:
+    """Checks what a model computes in, which may be coarser than its dtype."""
+    x, weights = np.random.default_rng(0).normal(size=(2, 64, 64))
+    inputs = keras.Input((64,), dtype="float32")
+    dense = keras.layers.Dense(64, use_bias=False, dtype="float32")
+    serf = keras_serf.Serf(dtype="float32")
+    outputs = keras.Model(inputs, [dense(inputs), serf(inputs)])
+    dense.set_weights([weights])
+    product, y = map(_numbers, outputs.predict_on_batch(np.float32(x)))
+    truth = x @ weights
+    size = np.linalg.norm(product - truth) / np.linalg.norm(truth)
+    precision = next(name for name, most in PRECISIONS.items() if size < most)
+    text = f"a model's float32 matrix products err by {size:.1g}"
+    if precision == "float32":
+        yield OK, "precision", text
+    else:
+        remedy = REMEDIES.get(keras.backend.backend(), "none known")
+        yield NOTE, "precision", f"{text}, as in {precision}; remedy: {remedy}"
+    dtype = "bfloat16" if precision == "bfloat16" else "float32"
+    truth = theory.serf(np.float32(x))
+    error = errors(y, truth, ulp(truth, dtype))
+    yield judged("f in a model", error, ALLOWED["float32"], x)
+
+
+def settings() -> Iterator[Finding]:
+    """Tells of what is computed in another dtype than one may think."""
+    policy = keras.config.dtype_policy()
+    if policy.compute_dtype != "float32":
+        text = f"layers compute in {policy.compute_dtype} by default"
+        yield NOTE, "dtype policy", text
+    x = keras.ops.convert_to_tensor(np.float64(0.1), "float64")
+    y = _numbers(keras_serf.serf(x))
+    if abs(y / theory.serf(0.1) - 1) > 1e-12:
+        remedy = ""
+        if keras.backend.backend() == "jax":
+            remedy = '; remedy: jax.config.update("jax_enable_x64", True)'
+        yield NOTE, "float64", f"is computed in float32 here{remedy}"
+    else:
+        yield OK, "float64", "is computed in float64"
+
+
+def errors(y: Array, truth: Array, unit: Array) -> Array:
+    """Returns the errors of `y` in units; infinite where an end is wrong.
+
+    Args:
+        y: What was computed.
+        truth: What is right, of the same shape: perhaps NaN or infinite.
+        unit: Of the error, of the same shape.
+    """
+    with np.errstate(all="ignore"):
+        error = np.abs(y - truth) / unit
+    same = (y == truth) | (np.isnan(y) & np.isnan(truth))
+    return np.where(same, 0, np.where(np.isfinite(error), error, np.inf))
+
+
+def ulp(truth: Array, dtype: str) -> Array:
+    """Returns the distance of the numbers of a dtype about `truth`."""
+    bits, least = FORMATS[dtype]
+    exponent = np.frexp(truth)[1] - 1
+    return 2.0 ** (np.maximum(exponent, least) - bits)
+
+
+def judged(subject: str, error: Array, allowed: float, x: Any) -> Finding:
+    """Returns a finding about the largest of errors at `x`."""
+    worst = int(np.argmax(error))
+    at = _numbers(x).reshape(-1)[worst]
+    text = f"errs by {error.flat[worst]:.2g} ulp at most, at x = {at:.6g}"
+    if error.flat[worst] <= allowed:
+        return OK, subject, text
+    return FAIL, subject, f"{text}; expected {allowed:g} or less"
+
+
+def _numbers(x: Any) -> Array:
+    if not isinstance(x, np.ndarray):
+        x = keras.ops.convert_to_numpy(x)
+    return x.astype("float64")
+
+
+CHECKS = (names, saved_names, kernel, value, derivative, model, settings)
+
+if __name__ == "__main__":
+    sys.exit(main())
