@@ -32,7 +32,7 @@ class _Table:
         known: A name of Keras' own in it, by which to recognise it.
         ours: Our names and what they mean.
         argument: Where a layer takes such a name.
-        instead: What it takes instead.
+        instead: What it takes instead, about the object's own name.
     """
 
     kind: str
@@ -58,7 +58,7 @@ _TABLES = (
         known="relu",
         ours={"serf": serf},
         argument="activation",
-        instead="keras_serf.serf",
+        instead="keras_serf.{}",
     ),
     _Table(
         kind="initializer",
@@ -70,7 +70,7 @@ _TABLES = (
             "SerfUniform": SerfUniform,
         },
         argument="kernel_initializer",
-        instead="keras_serf.initializers.SerfNormal()",
+        instead="keras_serf.initializers.{}()",
     ),
 )
 
@@ -117,16 +117,15 @@ def register() -> _Registration:
     before = _registered()
     for table in _TABLES:
         names = table.find()
-        name = next(iter(table.ours))
-        instead = f"{table.argument}={table.instead}"
-        if not names:
-            _warn(
-                f"Keras {keras.__version__} has moved its table of "
-                f'{table.kind} names, so {table.argument}="{name}" does not '
-                f"work; use {instead}."
-            )
-            continue
         for name, ours in table.ours.items():
+            instead = f"{table.argument}={table.instead.format(ours.__name__)}"
+            if not names:
+                _warn(
+                    f"Keras {keras.__version__} has moved its table of "
+                    f'{table.kind} names, so {table.argument}="{name}" does '
+                    f"not work; use {instead}."
+                )
+                break
             if names.setdefault(name, ours) is not ours:
                 _warn(
                     f'Keras already has an {table.kind} named "{name}", which '

@@ -114,7 +114,9 @@ def float64():
         if keras.backend.backend() == "jax":
             import jax
 
-            stack.enter_context(jax.enable_x64(True))
+            # Before JAX 0.8 it is to be found under jax.experimental alone.
+            home = jax if hasattr(jax, "enable_x64") else jax.experimental
+            stack.enter_context(home.enable_x64(True))
         yield
     keras.config.set_floatx(before)
 

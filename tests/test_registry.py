@@ -7,22 +7,25 @@ import keras
 import numpy as np
 import pytest
 from keras.src.activations import ALL_OBJECTS_DICT
+from keras.src.initializers import ALL_OBJECTS_DICT as INITIALIZERS
 
 import keras_serf
 
 SERF = keras_serf.serf
+SERF_NORMAL = keras_serf.initializers.SerfNormal
 
 
 def test_import_teaches_the_word():
     assert keras.activations.get("serf") is SERF
+    assert type(keras.initializers.get("serf_normal")) is SERF_NORMAL
 
 
 def test_registering_again_changes_nothing():
-    before = dict(ALL_OBJECTS_DICT)
+    before = dict(ALL_OBJECTS_DICT), dict(INITIALIZERS)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         keras_serf.register()
-    assert dict(ALL_OBJECTS_DICT) == before
+    assert (dict(ALL_OBJECTS_DICT), dict(INITIALIZERS)) == before
 
 
 def test_unregister_until_register():
@@ -30,18 +33,26 @@ def test_unregister_until_register():
     try:
         with pytest.raises(ValueError, match="serf"):
             keras.activations.get("serf")
+        for name in ("serf_normal", "serf_uniform", "SerfNormal"):
+            with pytest.raises(ValueError, match=name):
+                keras.initializers.get(name)
     finally:
         keras_serf.register()
     assert keras.activations.get("serf") is SERF
+    assert type(keras.initializers.get("serf_normal")) is SERF_NORMAL
 
 
 def test_contexts_restore_what_was():
     with keras_serf.unregister():
         assert "serf" not in ALL_OBJECTS_DICT
+        assert "serf_normal" not in INITIALIZERS
         with keras_serf.register():
             assert ALL_OBJECTS_DICT["serf"] is SERF
+            assert INITIALIZERS["serf_normal"] is SERF_NORMAL
         assert "serf" not in ALL_OBJECTS_DICT
+        assert "serf_normal" not in INITIALIZERS
     assert ALL_OBJECTS_DICT["serf"] is SERF
+    assert INITIALIZERS["serf_normal"] is SERF_NORMAL
     with keras_serf.register():
         pass
     assert ALL_OBJECTS_DICT["serf"] is SERF
@@ -65,6 +76,19 @@ def test_the_name_of_another_is_never_replaced(monkeypatch):
     assert keras.activations.get("serf") is theirs
     with keras_serf.unregister():
         assert keras.activations.get("serf") is theirs
+
+
+def test_the_initializer_of_another_is_never_replaced(monkeypatch):
+    theirs = keras.initializers.HeNormal
+    monkeypatch.setitem(INITIALIZERS, "serf_normal", theirs)
+    with pytest.warns(UserWarning, match='named "serf_normal"') as caught:
+        keras_serf.register()
+    assert len(caught) == 1
+    with keras_serf.unregister():
+        assert INITIALIZERS["serf_normal"] is theirs
+        assert "serf_uniform" not in INITIALIZERS
+    assert INITIALIZERS["serf_normal"] is theirs
+    assert keras.activations.get("serf") is SERF
 
 
 # Stands in for a Keras whose table has another name, or another meaning.
@@ -105,6 +129,26 @@ except ValueError as error:
 def test_a_moved_table_costs_the_string_alone(run_python, renamed):
     message = run_python(MOVED.format(renamed=renamed))
     assert message.startswith("Could not interpret activation function")
+
+
+def test_a_moved_table_of_initializers_costs_their_strings_alone(run_python):
+    message = run_python(
+        """
+        import warnings
+        import keras
+        import keras.src.initializers as home
+        home.ALL_OBJECTS_DICT = {}
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            import keras_serf
+        assert keras.activations.get("serf") is keras_serf.serf
+        keras_serf.initializers.SerfNormal(seed=1)((2, 3))
+        print(*(warning.message for warning in caught), sep="\\n")
+        """
+    )
+    assert message.startswith(f"Keras {keras.__version__} has moved its table")
+    assert message.endswith("keras_serf.initializers.SerfNormal().")
+    assert "\n" not in message
 
 
 def test_import_is_quick_and_brings_no_other_framework(run_python):
