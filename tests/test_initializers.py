@@ -161,6 +161,8 @@ def test_what_is_said_of_other_sizes_and_of_gradients():
     ],
 )
 def test_fifty_layers_grow_less_than_with_he(ours, he):
+    if keras.backend.backend() == "openvino":
+        pytest.skip("OpenVINO compiles each of the networks")
     # How large one network's signals become is luck more than anything: here
     # a standard deviation is a factor of 3. But with the same seeds ours and
     # He's have the same luck, and their ratio is theory's.

@@ -42,12 +42,9 @@ def test_jacobians_and_hessian_are_diagonal():
     np.testing.assert_allclose(jnp.diag(second), difference, atol=2e-4)
 
 
-def test_check_grads_to_third_order():
-    with jax.enable_x64(True):
-        x = jnp.linspace(-4.0, 4.0, 9)
-        check_grads(
-            keras_serf.serf, (x,), order=3, modes=("fwd", "rev"), rtol=1e-4
-        )
+def test_check_grads_to_third_order(float64):
+    x = jnp.linspace(-4.0, 4.0, 9)
+    check_grads(keras_serf.serf, (x,), order=3, modes=("fwd", "rev"), rtol=1e-4)
 
 
 def test_vmap_scan_and_remat():
