@@ -73,6 +73,13 @@ def test_a_changed_saved_name(report, monkeypatch):
     )
 
 
+def test_a_saved_name_that_keras_does_not_know(report, monkeypatch):
+    monkeypatch.setattr(keras.saving, "get_registered_object", lambda _: None)
+    code, lines = report()
+    assert code == 1
+    assert lines["FAIL"][0].endswith('"keras_serf>serf" is loaded as None')
+
+
 def test_a_kernel_that_is_inexact(report, monkeypatch):
     right = kernels.serf
     monkeypatch.setattr(kernels, "serf", lambda x: right(x) * 1.00001)
