@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 from collections.abc import Sequence
 
@@ -122,13 +123,16 @@ def check_activations(names: Sequence[str]) -> None:
 @contextlib.contextmanager
 def _silenced() -> Iterator[None]:
     # TensorFlow's libraries write to the process' stderr on import, whatever
-    # its log level. What goes wrong there is raised, so nothing is lost.
+    # its log level; tqdm warns of what a notebook lacks. What goes wrong is
+    # raised, so nothing is lost.
     sys.stderr.flush()
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as sink:
         os.dup2(sink.fileno(), 2)
         try:
-            yield
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                yield
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)

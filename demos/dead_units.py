@@ -7,10 +7,16 @@ https://arxiv.org/abs/1903.06733). Smooth activations keep a gradient below 0.
 
 import operator
 from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from typing import Any
 
 import keras
 import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # Largest minus smallest output over the examples, below which a unit is dead.
 NEGLIGIBLE = 1e-6
@@ -152,3 +158,62 @@ def dead(outputs: np.ndarray) -> np.ndarray:
     """
     flat = outputs.reshape(-1, outputs.shape[-1])
     return np.ptp(flat, axis=0) < NEGLIGIBLE
+
+
+def draw(
+    panels: Mapping[str, Mapping[str, Sequence[Sequence[float]]]],
+) -> "Figure":
+    """Draws the share of dead units over the epochs.
+
+    Args:
+        panels: By its title, what a panel shows: by activation, the `totals`
+            of `DeadUnits` of each seed.
+
+    Returns:
+        The figure: means of the seeds, with bands from the lowest seed to the
+        highest.
+
+    Example:
+
+    >>> figure = draw({"a net": {"relu": [[0.1, 0.3], [0.1, 0.5]]}})
+    >>> figure.axes[0].lines[0].get_ydata().round(3).tolist()
+    [0.1, 0.4]
+    """
+    from matplotlib.figure import Figure
+
+    from demos.report import COLOURS
+    from demos.report import LINES
+    from demos.report import MARKERS
+
+    figure = Figure(figsize=(10, 3.4), layout="constrained")
+    every = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for axes, (title, groups) in zip(every, panels.items(), strict=True):
+        for number, (name, curves) in enumerate(groups.items()):
+            shares = np.array(curves)
+            epochs = range(shares.shape[1])
+            colour = COLOURS[number]
+            axes.plot(
+                epochs,
+                shares.mean(axis=0),
+                color=colour,
+                linestyle=LINES[number],
+                marker=MARKERS[number],
+                # Later ones do not hide the earlier where both are 0.
+                markersize=11 - 3 * number,
+                fillstyle="none",
+                label=name,
+            )
+            axes.fill_between(
+                epochs,
+                shares.min(axis=0),
+                shares.max(axis=0),
+                color=colour,
+                alpha=0.15,
+                linewidth=0,
+            )
+        axes.set(title=title, xlabel="epoch")
+        axes.grid(alpha=0.3)
+    every[0].set_ylabel("share of dead units")
+    every[0].legend()
+    figure.suptitle("Mean of the seeds; band: lowest to highest seed")
+    return figure

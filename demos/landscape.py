@@ -5,12 +5,17 @@ network of random weights over two inputs, and the loss of a trained one along
 two random directions of its weights.
 """
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Array = NDArray[Any]
 
@@ -125,9 +130,10 @@ def losses(
                 ):
                     weight, a, b = parts
                     variable.assign(weight + one * a + other * b)
-                found[i, j] = model.evaluate(
-                    x, y, batch_size=len(y), verbose=0, return_dict=True
-                )["loss"]
+                model.reset_metrics()  # Its loss is a mean over the calls.
+                found[i, j] = model.test_on_batch(x, y, return_dict=True)[
+                    "loss"
+                ]
     finally:
         for variable, weight in zip(
             model.trainable_variables, weights, strict=True
@@ -165,3 +171,47 @@ def roughness(landscape: Array) -> float:
     """
     bends = [np.abs(np.diff(landscape, 2, axis)).mean() for axis in (0, 1)]
     return float(np.mean(bends) / landscape.std())
+
+
+def draw(
+    landscapes: Mapping[str, Array], span: float, what: str, labels: str
+) -> "Figure":
+    """Draws landscapes side by side, as maps with contours.
+
+    Args:
+        landscapes: Heights at the points of a square grid, by their titles.
+        span: The square goes from -span to span.
+        what: What the heights are. They are drawn in standard deviations from
+            their mean, so that all share a scale.
+        labels: What the axes are: "first" and "second" stand before it.
+
+    Returns:
+        The figure.
+
+    Example:
+
+    >>> plane = np.add.outer(np.arange(5.0), np.arange(5.0))
+    >>> figure = draw({"a": plane, "b": -plane}, 1.0, "height", "input")
+    >>> [axes.get_title() for axes in figure.axes[:2]]
+    ['a', 'b']
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 3.4), layout="constrained")
+    panels = figure.subplots(1, len(landscapes), squeeze=False)[0]
+    place = {"extent": [-span, span] * 2, "origin": "lower"}
+    shade = {"cmap": "cividis", "vmin": -2.5, "vmax": 2.5}
+    for axes, (title, heights) in zip(panels, landscapes.items(), strict=True):
+        scaled = (heights - heights.mean()) / heights.std()
+        image = axes.imshow(scaled, interpolation="bilinear", **shade, **place)
+        axes.contour(
+            scaled,
+            levels=np.linspace(-2.5, 2.5, 11),
+            colors="white",
+            linewidths=0.5,
+            **place,
+        )
+        axes.set(title=title, xlabel=f"first {labels}")
+    panels[0].set_ylabel(f"second {labels}")
+    figure.colorbar(image, ax=panels, label=f"{what}, std. dev.", shrink=0.8)
+    return figure

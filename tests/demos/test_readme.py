@@ -1,0 +1,79 @@
+"""The README: its code runs, its commands exist, its links lead somewhere."""
+
+import importlib
+import re
+import shlex
+
+import pytest
+
+from demos import options
+from demos.__main__ import COMMANDS
+from demos.__main__ import main
+from demos.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def readme(repository):
+    return (repository / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(text, language):
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
+
+
+def commands(text):
+    """Every `python -m demos ...` of the text, without `python -m demos`."""
+    inline = re.findall(r"`python -m demos ([^`]+)`", text)
+    lines = "".join(blocks(text, "shell")).replace("\\\n", " ").splitlines()
+    shell = [
+        part.removeprefix("python -m demos ")
+        for line in lines
+        for part in line.split(" && ")
+        if part.startswith("python -m demos ")
+    ]
+    return [shlex.split(found) for found in [*inline, *shell]]
+
+
+def test_every_command_exists_with_its_options(readme, monkeypatch, capsys):
+    def parse_only(*arguments):
+        options.parse(*arguments)
+        raise UserError("the command line fits")
+
+    found = commands(readme)
+    assert {arguments[0] for arguments in found} == COMMANDS.keys()
+    for arguments in found:
+        if "--help" in arguments:
+            continue
+        module = importlib.import_module(COMMANDS[arguments[0]][0])
+        monkeypatch.setattr(module, "parse", parse_only)
+        main(arguments)
+        assert capsys.readouterr().err == "error: the command line fits\n"
+
+
+def test_its_python_code_runs(readme):
+    found = blocks(readme, "python")
+    assert found
+    for code in found:
+        exec(compile(code, "README.md", "exec"), {})
+
+
+def test_its_links_lead_somewhere(readme, repository):
+    links = re.findall(r"\]\((?!https?:)([^)]+)\)", readme)
+    headings = {
+        re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-")
+        for heading in re.findall(r"^#+ (.*)$", readme, re.M)
+    }
+    for link in links:
+        if link.startswith("#"):
+            assert link[1:] in headings, link
+        else:
+            assert (repository / link).exists(), link
+
+
+def test_every_picture_is_shown_and_every_notebook_named(readme, repository):
+    files = [
+        *repository.glob("demos/figures/*.png"),
+        *repository.glob("demos/*.ipynb"),
+    ]
+    for file in files:
+        assert f"({file.relative_to(repository).as_posix()})" in readme, file
