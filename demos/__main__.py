@@ -35,6 +35,10 @@ COMMANDS = {
         "demos.cost",
         "How dear is Serf? Time and memory beside ReLU, SiLU, GELU and Mish",
     ),
+    "export": (
+        "demos.export",
+        "Does Serf ship? Models exported to every runtime, and run there",
+    ),
 }
 
 

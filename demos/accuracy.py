@@ -763,7 +763,7 @@ def fingerprint(backend: str) -> str:
     sources = [
         *sorted((library / "kernels").glob("*.py")),
         *(library / name for name in ("activation.py", "theory.py")),
-        *(demos / name for name in ("modes.py", "peers.py")),
+        *(demos / name for name in ("modes.py", "peers.py", "runtimes.py")),
     ]
     digest = hashlib.sha256()
     for path in sources:

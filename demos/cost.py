@@ -6,19 +6,15 @@ ratio is the median, over the rounds, of two times of the same round. So what
 else the machine does weighs on both sides alike. Ratios travel from one machine
 to another better than seconds do, and neither is ever tested.
 
-Every backend runs in a process of its own, for Keras has but one backend in a
-process; it writes what it finds, a line of JSON each, to its parent.
+Every backend runs in a process of its own.
 """
 
 import contextlib
 import gc
-import importlib.util
-import itertools
 import json
 import math
 import os
 import random
-import subprocess
 import sys
 import tempfile
 import time
@@ -39,6 +35,14 @@ from demos.backend import choose_backend
 from demos.backend import start_keras
 from demos.errors import UserError
 from demos.options import parse
+from demos.processes import RESULTS
+from demos.processes import Emit
+from demos.processes import EndedEarlyError
+from demos.processes import check_names
+from demos.processes import emitter
+from demos.processes import events
+from demos.processes import free_folder
+from demos.processes import installed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -306,7 +310,7 @@ def main(arguments: Sequence[str]) -> int:
     """
     options = parse(CostOptions, arguments, COMMAND)
     check(options)
-    folder = free_folder(options.out)
+    folder = free_folder(options.out, RUNS)
     plans = [plan(options, name) for name in installed(options.backends)]
     findings = Findings()
     code = 0
@@ -339,11 +343,7 @@ def check(options: CostOptions) -> None:
         ("--parts", options.parts, PARTS),
         ("--dtypes", options.dtypes, DTYPES),
     ):
-        if not names or not set(names) <= set(known):
-            raise UserError(
-                f"Expected {flag} to be of {', '.join(known)}. Received: "
-                f"{' '.join(names) or 'none'}"
-            )
+        check_names(flag, names, known)
     for flag, values in (
         ("--size", (options.size,)),
         ("--sizes", options.sizes),
@@ -363,63 +363,6 @@ def check(options: CostOptions) -> None:
             f"Expected --threads to be from 1 to {len(cores)}. Received: "
             f"{options.threads}"
         )
-
-
-def free_folder(wanted: Path | None) -> Path:
-    """Chooses the folder to write, so that no results are overwritten.
-
-    Args:
-        wanted: The one asked for, if any.
-
-    Returns:
-        That one, or `RUNS`, or `RUNS` with the first free number behind it.
-
-    Raises:
-        UserError: The folder holds results, or cannot be written.
-    """
-    from demos.study import check_writable
-
-    folder = wanted or RUNS
-    check_writable(folder)
-    if wanted is not None and _taken(folder):
-        raise UserError(
-            f"{folder} holds results already; choose another --out, or delete "
-            "that folder"
-        )
-    numbered = (RUNS.with_name(f"{RUNS.name}-{n}") for n in itertools.count(2))
-    candidates = itertools.chain([folder], numbered)
-    return next(each for each in candidates if not _taken(each))
-
-
-def _taken(folder: Path) -> bool:
-    return (folder / "results.json").exists()
-
-
-def installed(backends: Sequence[str]) -> list[str]:
-    """Leaves out the backends that are not installed, a line on stderr each.
-
-    Args:
-        backends: Those asked for.
-
-    Returns:
-        The others.
-
-    Raises:
-        UserError: None is left.
-    """
-    found = []
-    for backend in dict.fromkeys(backends):
-        if importlib.util.find_spec(backend) is not None:
-            found.append(backend)
-        else:
-            print(f"{backend} is not installed: left out", file=sys.stderr)
-    if not found:
-        raise UserError(
-            f"Expected a backend that is installed. Received: --backends "
-            f"{' '.join(backends)}; install one with: "
-            'pip install -e ".[tensorflow,demos]"'
-        )
-    return found
 
 
 def plan(options: CostOptions, backend: str) -> Plan:
@@ -482,9 +425,9 @@ def gather(each: Plan, findings: Findings) -> None:
             bar_format="{desc} {bar} {n_fmt}/{total_fmt} {remaining} left",
         ) as bar,
         open(Path(scratch, "log"), "w+") as log,
-        contextlib.closing(_events(each, scratch, log)) as events,
+        contextlib.closing(_events(each, scratch, log)) as found,
     ):
-        for kind, content in events:
+        for kind, content in found:
             if kind == "plan":
                 bar.reset(total=content)
             elif kind == "begin":
@@ -498,44 +441,20 @@ def gather(each: Plan, findings: Findings) -> None:
 def _events(
     each: Plan, scratch: str, log: Any
 ) -> Generator[tuple[str, Any], None, None]:
-    root = str(Path(__file__).resolve().parent.parent)
-    environment = {
-        **os.environ,
-        "KERAS_BACKEND": each.backend,
-        "TF_CPP_MIN_LOG_LEVEL": "3",
+    variables = {
         # torch.compile finds nothing that an earlier run has compiled.
         "TORCHINDUCTOR_CACHE_DIR": str(Path(scratch, "inductor")),
         # glibc keeps what is freed, up to its limit of 32 MB an array: page
         # faults would weigh on all alike, and blur the ratios.
         "MALLOC_MMAP_THRESHOLD_": str(2**25),
         "MALLOC_TRIM_THRESHOLD_": str(2**40),
-        "PYTHONPATH": os.pathsep.join(
-            filter(None, [root, os.environ.get("PYTHONPATH")])
-        ),
     }
-    code = "import sys; from demos.cost import work; work(sys.argv[1])"
-    with subprocess.Popen(
-        [sys.executable, "-c", code, json.dumps(asdict(each))],
-        stdout=subprocess.PIPE,
-        stderr=log,
-        text=True,
-        env=environment,
-    ) as process:
-        try:
-            for line in process.stdout or ():
-                kind, content = json.loads(line)
-                yield kind, content
-            process.wait()
-        finally:
-            process.kill()
-    if process.returncode:
-        log.seek(0)
-        last = ([""] + log.read().strip().splitlines())[-1]
-        yield (
-            "failure",
-            f"{each.backend}: the process ended early (exit code "
-            f"{process.returncode}): {last}",
+    try:
+        yield from events(
+            "demos.cost", each.backend, asdict(each), log, **variables
         )
+    except EndedEarlyError as error:
+        yield "failure", f"{each.backend}: {error}"
 
 
 def record(findings: Findings, kind: str, content: Any) -> None:
@@ -568,21 +487,12 @@ def work(text: str) -> None:
         text: A `Plan` as JSON.
     """
     each = Plan(**json.loads(text))
-    # Whatever a framework prints goes to the log; stdout is for findings.
-    lines = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-
-    def emit(kind: str, content: Any) -> None:
-        print(json.dumps([kind, content]), file=lines, flush=True)
-
+    emit = emitter()
     if each.threads:
         os.sched_setaffinity(0, _cores()[: each.threads])
     choose_backend(each.backend)
     start_keras()
     measure(each, emit)
-
-
-Emit = Callable[[str, Any], None]
 
 
 def measure(each: Plan, emit: Emit) -> None:
@@ -1469,7 +1379,7 @@ def write(folder: Path, options: CostOptions, findings: Findings) -> str:
         if not table.empty:
             with atomic(folder / "figure.png") as scratch:
                 draw(scratch, table)
-        write_json(folder / "results.json", content)
+        write_json(folder / RESULTS, content)
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {error}") from None
     return text

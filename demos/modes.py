@@ -7,7 +7,6 @@ cannot be had on this backend says why. Import Keras first
 
 import contextlib
 import functools
-import importlib.util
 import tempfile
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -18,23 +17,20 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from demos.runtimes import TARGETS
+from demos.runtimes import deploy
+
 Array = NDArray[Any]
 Function = Callable[[Any], Any]
 # Arrays to arrays: f, f' and f''. None for what cannot be had.
 Evaluation = tuple[Array, Array | None, Array | None]
 Evaluate = Callable[[Array], Evaluation]
 
-# Those in which a backend runs what it is given; the others are runtimes that
-# a model is exported to.
+# Those in which a backend runs what it is given; the others are targets that a
+# model is exported to.
 OWN = ("eager", "graph", "compiled")
 RUNTIMES = ("onnx", "litert", "openvino")
 MODES = (*OWN, *RUNTIMES)
-# Package of each runtime, and the suffix of its files.
-_RUNTIME = {
-    "onnx": ("onnxruntime", "onnxruntime", ".onnx"),
-    "litert": ("ai-edge-litert", "ai_edge_litert", ".tflite"),
-    "openvino": ("openvino", "openvino", ".xml"),
-}
 _MISSING = {
     "graph": "only TensorFlow has graphs that are not compiled",
     "compiled": "the backend compiles nothing",
@@ -67,7 +63,7 @@ def evaluator(
     backend = keras.backend.backend()
     if dtype == "float64" and backend not in _GRADIENT:
         raise UnavailableError("Keras computes float64 in float32 there")
-    if mode in _RUNTIME:
+    if mode in RUNTIMES:
         return _exported(function, mode, dtype, size)
     if mode != "eager" and (backend, mode) not in _COMPILE:
         raise UnavailableError(_MISSING[mode])
@@ -92,11 +88,12 @@ def version(backend: str, mode: str) -> str:
     """
     from importlib import metadata
 
-    package = _RUNTIME[mode][0] if mode in _RUNTIME else backend
+    if mode in RUNTIMES:
+        return TARGETS[mode].version
     try:
-        return f"{package} {metadata.version(package)}"
+        return f"{backend} {metadata.version(backend)}"
     except metadata.PackageNotFoundError:
-        return package
+        return backend
 
 
 def _functions(function: Function, backend: str, mode: str) -> list[Function]:
@@ -201,18 +198,15 @@ def _wide(backend: str, dtype: str) -> Iterator[None]:
 
 
 def _exported(function: Function, mode: str, dtype: str, size: int) -> Evaluate:
-    package, module, suffix = _RUNTIME[mode]
     if dtype != "float32":
         raise UnavailableError("exported models are measured in float32")
-    if importlib.util.find_spec(module) is None:
-        raise UnavailableError(f"{package} is not installed")
+    if not TARGETS[mode].is_installed:
+        raise UnavailableError(f"{TARGETS[mode].package} is not installed")
     inputs = keras.Input((size,), batch_size=1, dtype=dtype)
     model = keras.Model(inputs, _Elementwise(function)(inputs))
     model(np.zeros((1, size), dtype))
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"model{suffix}"
-        model.export(str(path), format=mode, verbose=False)
-        run = _LOAD[mode](path)
+        run = deploy(model, mode, Path(folder))
 
     def evaluate(x: Array) -> Evaluation:
         return np.array(run(x[None])).reshape(x.shape), None, None
@@ -230,48 +224,3 @@ class _Elementwise(keras.layers.Layer):
 
     def compute_output_spec(self, inputs: Any) -> Any:
         return keras.KerasTensor(inputs.shape, inputs.dtype)
-
-
-def _load_onnx(path: Path) -> Callable[[Array], Array]:
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(
-        str(path), providers=["CPUExecutionProvider"]
-    )
-    name = session.get_inputs()[0].name
-    return lambda x: session.run(None, {name: x})[0]
-
-
-def _load_litert(path: Path) -> Callable[[Array], Array]:
-    from ai_edge_litert.interpreter import Interpreter
-
-    # From memory: the file will be gone.
-    interpreter = Interpreter(model_content=path.read_bytes())
-    interpreter.allocate_tensors()
-    source = interpreter.get_input_details()[0]["index"]
-    target = interpreter.get_output_details()[0]["index"]
-
-    def run(x: Array) -> Array:
-        interpreter.set_tensor(source, x)
-        interpreter.invoke()
-        return interpreter.get_tensor(target)
-
-    return run
-
-
-def _load_openvino(path: Path) -> Callable[[Array], Array]:
-    import openvino
-
-    core = openvino.Core()
-    # It may choose bfloat16 of its own accord.
-    model = core.compile_model(
-        core.read_model(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
-    )
-    return lambda x: model([x])[0]
-
-
-_LOAD = {
-    "onnx": _load_onnx,
-    "litert": _load_litert,
-    "openvino": _load_openvino,
-}

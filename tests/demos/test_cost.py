@@ -1,5 +1,6 @@
 """Cost: how times are taken, compared and judged. No test looks at a clock."""
 
+import importlib.util
 import json
 
 import keras
@@ -282,7 +283,7 @@ def synthetic(plan, scratch, log):
 @pytest.fixture
 def no_process(monkeypatch):
     monkeypatch.setattr(cost, "_events", synthetic)
-    monkeypatch.setattr(cost.importlib.util, "find_spec", lambda name: name)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
 
 
 @pytest.mark.usefixtures("no_process")
@@ -328,7 +329,7 @@ def test_what_was_measured_before_an_interrupt_is_written(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cost, "_events", interrupted)
-    monkeypatch.setattr(cost.importlib.util, "find_spec", lambda name: name)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
     out = tmp_path / "report"
     assert main(["cost", "--backends", "jax", "--out", str(out)]) == 130
     assert (out / "results.json").exists()
@@ -339,7 +340,7 @@ def test_what_was_measured_before_an_interrupt_is_written(
 
 def test_missing_backends_are_left_out(monkeypatch, capsys):
     monkeypatch.setattr(
-        cost.importlib.util,
+        importlib.util,
         "find_spec",
         lambda name: None if name == "torch" else name,
     )
