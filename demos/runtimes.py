@@ -7,6 +7,7 @@ Keras, the converter or the runtime raise.
 
 import functools
 import importlib.util
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
@@ -107,28 +108,62 @@ def _export_stablehlo(model: Any, path: Path) -> None:
 
 
 def _export_litert(model: Any, path: Path, weights: str = "") -> None:
-    # `weights` are "float16", "int8", or as they are.
+    # `weights` become "float16", or "int8", or stay as they are.
     import keras
 
-    options: dict[str, Any] = {}
-    if weights:
-        import tensorflow as tf
-
-        options["optimizations"] = [tf.lite.Optimize.DEFAULT]
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        # Keras would allow the operations of TensorFlow too, by way of Flex.
-        options["target_spec"] = {
-            "supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]
-        }
-    if weights == "float16":
-        specification = options.setdefault("target_spec", {})
-        specification["supported_types"] = [tf.float16]
-    _export("litert", model, path, **options)
+    if keras.backend.backend() == "torch":
+        _export("litert", model, path)
+        if weights:
+            _quantize_litert(path, weights)
+    else:
+        _convert_litert(model, path, weights)
     if weights and weights not in litert_dtypes(path):
-        # It leaves tensors of less than 1024 numbers alone.
+        # TensorFlow leaves tensors of less than 1024 numbers alone.
         raise RuntimeError(f"the converter left no weights in {weights}")
+
+
+def _convert_litert(model: Any, path: Path, weights: str) -> None:
+    import keras
+    import tensorflow as tf
+
+    # Keras would allow operations of TensorFlow too, by way of Flex.
+    specification: dict[str, Any] = {
+        "supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]
+    }
+    if weights == "float16":
+        specification["supported_types"] = [tf.float16]
+    optimizations = [tf.lite.Optimize.DEFAULT] if weights else []
+    if keras.backend.backend() == "tensorflow":
+        _export(
+            *("litert", model, path),
+            target_spec=specification,
+            optimizations=optimizations,
+        )
+        return
+    # Keras has no such export from JAX; it goes by way of a SavedModel.
+    with tempfile.TemporaryDirectory() as folder:
+        _export("tf_saved_model", model, Path(folder))
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        for name, value in specification.items():
+            setattr(converter.target_spec, name, value)
+        converter.optimizations = optimizations
+        path.write_bytes(converter.convert())
+
+
+def _quantize_litert(path: Path, weights: str) -> None:
+    # What LiteRT has for files that do not come from TensorFlow.
+    from ai_edge_quantizer import quantizer
+    from ai_edge_quantizer.qtyping import TFLOperationName
+
+    every = (".*", TFLOperationName.ALL_SUPPORTED)
+    work = quantizer.Quantizer(str(path))
+    if weights == "int8":
+        work.add_dynamic_config(*every, num_bits=8)
+    else:
+        work.add_weight_only_config(
+            *every, num_bits=16, algorithm_key="float_casting"
+        )
+    work.quantize().export_model(str(path), overwrite=True)
 
 
 # Run: needs no Keras.

@@ -338,18 +338,6 @@ def test_what_was_measured_before_an_interrupt_is_written(
     assert "\n" not in error
 
 
-def test_missing_backends_are_left_out(monkeypatch, capsys):
-    monkeypatch.setattr(
-        importlib.util,
-        "find_spec",
-        lambda name: None if name == "torch" else name,
-    )
-    assert cost.installed(("jax", "torch")) == ["jax"]
-    assert capsys.readouterr().err == "torch is not installed: left out\n"
-    assert main(["cost", "--backends", "torch"]) == 2
-    assert "torch" in capsys.readouterr().err.splitlines()[-1]
-
-
 @pytest.mark.parametrize(
     ("flags", "says"),
     [

@@ -10,6 +10,7 @@ if keras.backend.backend() != "jax":
     pytest.skip("needs the JAX backend", allow_module_level=True)
 
 import jax
+import jax.export
 import jax.numpy as jnp
 from jax.test_util import check_grads
 
@@ -84,3 +85,15 @@ def test_sharded_arrays():
         y = jax.jit(function)(x)
         assert y.sharding == sharding
         np.testing.assert_allclose(y, function(X), rtol=5e-7)
+
+
+def test_exported_with_its_derivative():
+    (size,) = jax.export.symbolic_shape("size")
+    program = jax.export.export(jax.jit(keras_serf.serf))(
+        jax.ShapeDtypeStruct((size,), "float32")
+    )
+    loaded = jax.export.deserialize(program.serialize(vjp_order=1))
+    np.testing.assert_allclose(loaded.call(X), keras_serf.serf(X), rtol=5e-7)
+    slope = jax.grad(lambda x: keras_serf.serf(x).sum())(X)
+    (found,) = loaded.vjp().call(X, jnp.ones_like(X))
+    np.testing.assert_allclose(found, slope, rtol=1e-6)

@@ -82,25 +82,6 @@ def test_saved_model_carries_plain_operations(tmp_path):
     np.testing.assert_allclose(loaded.call(X), keras_serf.serf(X), rtol=1e-6)
 
 
-def test_litert_needs_built_in_operations_alone(tmp_path):
-    traced = tf.function(
-        keras_serf.serf, input_signature=[tf.TensorSpec([25], tf.float32)]
-    )
-    converter = tf.lite.TFLiteConverter.from_concrete_functions(
-        [traced.get_concrete_function()]
-    )
-    # Without Flex: an operation that LiteRT does not have fails here.
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    model = converter.convert()
-    litert = pytest.importorskip("ai_edge_litert.interpreter")
-    interpreter = litert.Interpreter(model_content=model)
-    interpreter.allocate_tensors()
-    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], X)
-    interpreter.invoke()
-    y = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
-    np.testing.assert_allclose(y, keras_serf.serf(X), rtol=2e-6)
-
-
 def test_tape_keeps_no_step_of_the_formula():
     x = tf.linspace(-6.0, 6.0, 10_000)
     with tf.GradientTape() as tape:

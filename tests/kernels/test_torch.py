@@ -191,14 +191,3 @@ def test_autocast():
     assert y.dtype == torch.bfloat16
     y.float().sum().backward()
     assert torch.isfinite(layer.weight.grad).all()
-
-
-def test_exports():
-    class Model(torch.nn.Module):
-        def forward(self, x):
-            return keras_serf.serf(x)
-
-    program = torch.export.export(Model(), (X,))
-    torch.testing.assert_close(
-        program.module()(X), keras_serf.serf(X), rtol=1e-6, atol=0
-    )

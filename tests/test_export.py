@@ -1,0 +1,143 @@
+"""Models with Serf in the runtimes of other makers, which have no Keras.
+
+The active backend exports; a process that imports neither Keras nor keras_serf
+runs what was written. `python -m demos export` does so with whole models.
+"""
+
+import importlib.util
+
+import keras
+import numpy as np
+import pytest
+
+import keras_serf
+from keras_serf import theory
+
+# Not beside the tests of an installed wheel.
+runtimes = pytest.importorskip("demos.runtimes")
+
+BACKENDS = {
+    "saved_model": ("tensorflow", "jax"),
+    "onnx": ("tensorflow", "jax", "torch"),
+    "openvino": ("tensorflow", "torch"),
+    "litert": ("tensorflow", "jax", "torch"),
+    "litert_float16": ("tensorflow", "jax", "torch"),
+    "litert_int8": ("tensorflow", "jax", "torch"),
+    "exported_program": ("torch",),
+    "stablehlo": ("jax",),
+}
+# What Keras' exporters ask for besides the runtime; CI has none of them.
+CONVERTERS = {
+    ("tensorflow", "onnx"): "tf2onnx",
+    ("jax", "onnx"): "jax2onnx",
+    ("jax", "litert"): "tensorflow",
+    ("torch", "onnx"): "onnxscript",
+    ("torch", "litert"): "litert_torch",
+}
+
+RUN = """
+import sys
+from pathlib import Path
+import numpy as np
+from demos.runtimes import TARGETS
+
+target, path = sys.argv[1:]
+path = Path(path)
+x = np.load(path.with_name("x.npy"))
+np.save(path.with_name("y.npy"), TARGETS[target].load(path)(x))
+assert not {"keras", "keras_serf"} & set(sys.modules)
+"""
+
+UNITS = 32
+
+
+@pytest.fixture
+def x():
+    # Where e^x is a normal float32, and on to where f(x) = x.
+    return np.linspace(-87, 9, 3 * UNITS, dtype="float32").reshape(3, UNITS)
+
+
+@pytest.fixture
+def model(trains):
+    """Gives Serf of its inputs, beside Serf in other places."""
+    inputs = keras.Input((UNITS,))
+    y = keras.layers.Rescaling(0.1)(inputs)
+    y = keras.layers.Dense(UNITS, activation="serf")(y)
+    y = keras_serf.serf(keras.layers.Dense(UNITS)(y))
+    y = keras.layers.Concatenate()([keras_serf.Serf()(inputs), y])
+    return keras.Model(inputs, y)
+
+
+@pytest.fixture
+def ship(model, x, tmp_path, run_python, request):
+    """Returns `ship(target)`: what the model gives in that runtime."""
+
+    def run(name):
+        backend = keras.backend.backend()
+        target = runtimes.TARGETS[name]
+        if backend not in BACKENDS[name]:
+            pytest.skip(f"Keras has no such export from {backend}")
+        if not target.is_installed:
+            reason = f"{target.package} is not installed"
+            if request.config.getoption("--all-backends"):
+                pytest.fail(reason)
+            pytest.skip(reason)
+        family = name.partition("_")[0]
+        converter = CONVERTERS.get((backend, family), target.module)
+        if importlib.util.find_spec(converter) is None:
+            pytest.skip(f"{converter} is not installed")
+        path = tmp_path / f"model{target.suffix or '_folder'}"
+        np.save(tmp_path / "x.npy", x)
+        model(x)
+        target.export(model, path)
+        run_python(RUN, name, path, backend="none")
+        return np.load(tmp_path / "y.npy"), path
+
+    return run
+
+
+def expected(model, x):
+    return keras.ops.convert_to_numpy(model(x))
+
+
+def worst_ulp(y, x):
+    """Returns the largest error of Serf itself, against float64."""
+    truth = theory.serf(x.astype("float64"))
+    ulp = np.spacing(np.abs(truth).astype("float32"))
+    return float(np.max(np.abs(y - truth) / ulp))
+
+
+# Of the exporters; they even fork.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "saved_model",
+        "onnx",
+        "openvino",
+        "litert",
+        "exported_program",
+        "stablehlo",
+    ],
+)
+def test_serf_keeps_its_promise_in_other_runtimes(ship, model, x, target):
+    y, path = ship(target)
+    np.testing.assert_allclose(y, expected(model, x), rtol=1e-5, atol=1e-6)
+    assert worst_ulp(y[:, :UNITS], x) <= 4
+    if target == "litert":
+        assert runtimes.custom_operations(path) == []
+
+
+@pytest.mark.parametrize(
+    ("weights", "allowed"), [("float16", 1e-3), ("int8", 5e-2)]
+)
+def test_litert_with_smaller_weights(ship, model, x, weights, allowed):
+    y, path = ship(f"litert_{weights}")
+    assert weights in runtimes.litert_dtypes(path)
+    assert runtimes.custom_operations(path) == []
+    off = np.abs(y - expected(model, x))[:, UNITS:]
+    assert 0 < off.max() <= allowed * np.abs(y[:, UNITS:]).max()
+    # There are no weights before these.
+    assert worst_ulp(y[:, :UNITS], x) <= 4
