@@ -17,6 +17,7 @@ import contextlib
 import json
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import MutableMapping
@@ -472,7 +473,10 @@ def quantize(model: Any, mode: str, x: "NDArray[Any]") -> None:
     Raises:
         RuntimeError: It has no layer that Keras quantizes.
     """
-    model.quantize(mode)
+    with warnings.catch_warnings():
+        # Each layer that has nothing to quantize says so.
+        warnings.simplefilter("ignore", UserWarning)
+        model.quantize(mode)
     modes = [
         getattr(layer.dtype_policy, "quantization_mode", None)
         for layer in model._flatten_layers()
