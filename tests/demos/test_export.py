@@ -14,6 +14,7 @@ import pytest
 from demos import export
 from demos import runtimes
 from demos.__main__ import main
+from demos.backend import start_keras
 from demos.export import ANY_BATCH
 from demos.export import CONTROL
 from demos.export import FAILS
@@ -84,6 +85,11 @@ def has_serf(model):
 
 def has_any_batch(model):
     return None if model.inputs[0].shape[0] else "what batch?"
+
+
+@pytest.fixture(autouse=True)
+def started():
+    start_keras()
 
 
 @pytest.fixture
