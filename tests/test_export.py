@@ -1,7 +1,7 @@
-"""Models with Serf in the runtimes of other makers, which have no Keras.
+"""Models with Serf in the runtimes of other makers, which have no keras_serf.
 
-The active backend exports; a process that imports neither Keras nor keras_serf
-runs what was written. `python -m demos export` does so with whole models.
+The active backend exports; a process that does not import keras_serf runs
+what was written. `python -m demos export` does so with whole models.
 """
 
 import importlib.util
@@ -45,7 +45,7 @@ target, path = sys.argv[1:]
 path = Path(path)
 x = np.load(path.with_name("x.npy"))
 np.save(path.with_name("y.npy"), TARGETS[target].load(path)(x))
-assert not {"keras", "keras_serf"} & set(sys.modules)
+assert "keras_serf" not in sys.modules
 """
 
 UNITS = 32
@@ -53,8 +53,8 @@ UNITS = 32
 
 @pytest.fixture
 def x():
-    # Farther out, OpenVINO's own exponential loses digits.
-    return np.linspace(-15, 9, 3 * UNITS, dtype="float32").reshape(3, UNITS)
+    # Farther out, the exponentials of LiteRT and OpenVINO lose digits.
+    return np.linspace(-5, 9, 3 * UNITS, dtype="float32").reshape(3, UNITS)
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def ship(model, x, tmp_path, run_python, request):
         np.save(tmp_path / "x.npy", x)
         model(x)
         target.export(model, path)
-        run_python(RUN, name, path, backend="none")
+        run_python(RUN, name, path)
         return np.load(tmp_path / "y.npy"), path
 
     return run
@@ -139,5 +139,5 @@ def test_litert_with_smaller_weights(ship, model, x, weights, allowed):
     assert runtimes.custom_operations(path) == []
     off = np.abs(y - expected(model, x))[:, UNITS:]
     assert 0 < off.max() <= allowed * np.abs(y[:, UNITS:]).max()
-    # There are no weights before these.
-    assert worst_ulp(y[:, :UNITS], x) <= 4
+    # From JAX, Serf's own coefficients are rounded with the weights.
+    np.testing.assert_allclose(y[:, :UNITS], theory.serf(x), rtol=1e-3)
