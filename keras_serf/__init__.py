@@ -17,8 +17,16 @@ from keras_serf.activation import serf
 from keras_serf.layer import Serf
 from keras_serf.registry import register
 from keras_serf.registry import unregister
+from keras_serf.replace import replace_activations
 
-__all__ = ["Serf", "initializers", "register", "serf", "unregister"]
+__all__ = [
+    "Serf",
+    "initializers",
+    "register",
+    "replace_activations",
+    "serf",
+    "unregister",
+]
 __version__ = "0.1.0"
 
 register()

@@ -1,0 +1,575 @@
+"""`replace_activations()`: other activations in a model that exists.
+
+The model is copied as Keras saves and loads it. Then each activation is
+exchanged where it is held: by an attribute of a layer, by a layer that is but
+an activation, or by an operation of a functional graph. Last, whatever would
+be rebuilt from its config with the old activations, because its class fixes
+them, gets a config that tells the new ones.
+"""
+
+import dataclasses
+import re
+import tempfile
+import warnings
+from collections import Counter
+from collections.abc import Callable
+from collections.abc import Iterator
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+import keras
+
+# What one activation for all takes the place of: the rectifiers, which hidden
+# layers have. Others may be there for their bounds, or be what an output means.
+_RECTIFIERS = {
+    "celu",
+    "elu",
+    "gelu",
+    "hard_silu",
+    "leaky_relu",
+    "mish",
+    "prelu",
+    "quick_gelu",
+    "relu",
+    "selu",
+    "serf",
+    "silu",
+}
+_ALIASES = {
+    "gelu_approximate": "gelu",  # KerasHub's own function
+    "hard_swish": "hard_silu",
+    "swish": "silu",
+}
+_NAMES = _RECTIFIERS | {
+    name
+    for name in dir(keras.activations)
+    if name not in ("deserialize", "get", "serialize") and name[0] != "_"
+}
+# Layers and operations are called as functions are: LeakyReLU, LeakyRelu.
+_CLASSES = {name.replace("_", ""): name for name in _NAMES}
+
+_NONE = "none but what a `call` method may apply"
+
+Where = str | Callable[[Any], bool] | None
+
+
+def replace_activations(
+    model: Any,
+    replacements: Any = "serf",
+    *,
+    where: Where = None,
+    verbose: bool = False,
+) -> Any:
+    """Copies a model, with other activations in the copy.
+
+    Args:
+        model: A model of any kind that Keras can save and load: `Sequential`,
+            functional, subclassed, of Keras Applications or of KerasHub.
+        replacements: A dictionary from each activation that is to go to the
+            one that takes its place, such as `{"relu": "serf"}`. Keys are
+            names; functions and layers stand for theirs. `"relu"` stands for
+            `activation="relu"`, `keras.activations.relu`, the layers `ReLU()`
+            and `Activation("relu")`, and `keras.ops.relu` in a functional
+            graph; `ReLU(6)` is `"relu6"`, any slope is `"leaky_relu"`. Values
+            are what `keras.activations.get` takes, or layers without weights
+            (instances or classes).
+
+            Anything but a dictionary takes the place of `"relu"`, `"prelu"`,
+            `"leaky_relu"`, `"elu"`, `"celu"`, `"selu"`, `"gelu"`, `"silu"`,
+            `"hard_silu"`, `"mish"` and `"serf"`, except as the gate of a
+            recurrent layer (its `recurrent_activation`). What has an upper
+            bound (`"softmax"`, `"sigmoid"`, `"tanh"`, `"relu6"`, ...) and
+            outputs such as `"softplus"` are then kept.
+        where: Which of them to replace; all by default. A regular expression
+            that is searched for in the path of each, as `verbose` prints it:
+            `"block_[3-5]"`. Or a function of a layer, as
+            `model.summary(expand_nested=True)` shows them, that returns
+            whether to replace inside it:
+            `lambda layer: isinstance(layer, keras.layers.Conv2D)`.
+        verbose: Whether to print all activations and what becomes of each.
+
+    Returns:
+        A new model of the same type, with the same weights, names, dtype
+        policies and `trainable` flags; `model` is left as it is. It is compiled
+        as `model` is, with an optimizer that starts afresh. It saves and loads,
+        after `import keras_serf`.
+
+        Where the class of a layer or model fixes the activation, as KerasHub's
+        backbones do, the copy is of a subclass of that class, which saves the
+        new activations next to the old config. What the code of a `call` method
+        applies on its own cannot be seen, and stays.
+
+    Raises:
+        ValueError: If nothing matches, a key names no activation, a value has
+            weights, or Keras can not save and load the model.
+
+    Example:
+
+    >>> model = keras.Sequential(
+    ...     [
+    ...         keras.Input((4,)),
+    ...         keras.layers.Dense(8, "relu", name="hidden"),
+    ...         keras.layers.Dense(2, "softmax", name="head"),
+    ...     ],
+    ...     name="classifier",
+    ... )
+    >>> new = keras_serf.replace_activations(model, verbose=True)
+    classifier/hidden.activation  relu     -> serf
+    classifier/head.activation    softmax  kept
+    >>> new.layers[0].activation is keras_serf.serf
+    True
+    """
+    if not isinstance(model, keras.Model):
+        raise ValueError(
+            f"Expected `model` to be a `keras.Model`. Received: {model=}"
+        )
+    by_name = isinstance(replacements, dict)
+    if by_name:
+        wanted = {_name(k): _new(v) for k, v in replacements.items()}
+    else:
+        new = _new(replacements)
+        wanted = dict.fromkeys(_RECTIFIERS - {_name(new)}, new)
+    with (
+        keras.saving.custom_object_scope(_custom_objects(model, wanted)),
+        warnings.catch_warnings(),
+    ):
+        # Of what one need not know here: lambdas, models not built yet.
+        warnings.simplefilter("ignore", UserWarning)
+        copy = _copy(model)
+        rows = []
+        for place in list(_places(copy)):
+            name = _name(place.value)
+            outcome = "kept"
+            if name in wanted and not place.is_in(where):
+                outcome = "kept: not in `where`"
+            elif (
+                name in wanted
+                and not by_name
+                and place.attribute == "recurrent_activation"
+            ):
+                outcome = "kept: a gate"
+            elif name in wanted:
+                place.replace(wanted[name])
+                outcome = f"-> {_name(wanted[name])}"
+            if name in wanted or name != "linear":
+                rows.append((place.path, name, outcome))
+        names = Counter(name for _, name, _ in rows)
+        if not any(outcome.startswith("->") for _, _, outcome in rows):
+            found = ", ".join(f"{n} ({names[n]})" for n in sorted(names))
+            raise ValueError(
+                f"Expected `replacements` to match activations of model "
+                f"{model.name!r}, which are: {found or _NONE}. "
+                f"Received: {replacements=}, {where=}"
+            )
+        unknown = wanted.keys() - _NAMES - names.keys()
+        if unknown:
+            raise ValueError(
+                f"Expected the keys of `replacements` to be activations. "
+                f"Received: {sorted(unknown)}"
+            )
+        _fix_configs(copy)
+        _compile_like(copy, model)
+    if verbose:
+        widths = [max(len(row[i]) for row in rows) for i in (0, 1)]
+        for path, name, outcome in rows:
+            print(f"{path:{widths[0]}}  {name:{widths[1]}}  {outcome}")
+    return copy
+
+
+@keras.saving.register_keras_serializable(package="keras_serf")
+class ActivationOperation(keras.Operation):
+    """An activation as a node of a graph, or a layer that serves as a function.
+
+    Args:
+        activation: A name, a function, or a layer without weights.
+        name: Name of the operation.
+    """
+
+    def __init__(self, activation: Any, name: str | None = None) -> None:
+        super().__init__(name=name)
+        self.activation = keras.activations.get(activation)
+
+    def call(self, x: Any) -> Any:
+        """Returns `activation(x)`."""
+        return self.activation(x)
+
+    def compute_output_spec(self, x: Any) -> keras.KerasTensor:
+        """Returns the shape and dtype of `x`."""
+        return keras.KerasTensor(x.shape, x.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments that make such an operation."""
+        activation = keras.activations.serialize(self.activation)
+        return {"name": self.name, "activation": activation}
+
+
+class WithActivations:
+    """Saves a layer whose class fixes its activations, with those that it has.
+
+    A base, before the layer's own class, of the classes that
+    `_with_activations` makes. All are saved under one name: whose `from_config`
+    it is that Keras finds, is all the same.
+    """
+
+    _fixed: list[str]
+
+    def _own_config(self) -> dict[str, Any]:
+        cls = type(self)
+        self.__class__ = cls.__bases__[1]
+        try:
+            return _serialize(self)
+        finally:
+            self.__class__ = cls
+
+    def _see_what_is_fixed(self) -> None:
+        layer = _deserialize(self._own_config())
+        self._fixed = [place.label for place in _places(layer)]
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the layer as its own class saves it, and what differs."""
+        return {
+            "layer": self._own_config(),
+            "activations": [
+                [fixed, None if place.label == fixed else place.serialize()]
+                for fixed, place in zip(self._fixed, _places(self), strict=True)
+            ],
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """Returns the layer, built if it was, with its activations."""
+        layer = keras.saving.deserialize_keras_object(config["layer"])
+        places = list(_places(layer))
+        labels = [place.label for place in places]
+        if labels != [fixed for fixed, _ in config["activations"]]:
+            raise ValueError(
+                f"Expected {type(layer).__name__} to have the activations "
+                f"that it had when it was saved. Received: {labels}"
+            )
+        for place, (_, saved) in zip(
+            places, config["activations"], strict=True
+        ):
+            if saved is not None:
+                place.replace(keras.activations.get(saved))
+        layer.__class__ = _with_activations(layer)
+        layer._fixed = labels
+        return layer
+
+
+_register = keras.saving.register_keras_serializable(
+    package="keras_serf", name="WithActivations"
+)
+_register(WithActivations)
+_subclasses: dict[type, type] = {}
+
+
+@dataclasses.dataclass(frozen=True)
+class _Place:
+    """Where an activation is held.
+
+    Attributes:
+        owners: The model, the layers through which one gets there, and the
+            layer or operation that holds the activation.
+        attribute: The attribute of the last owner; `None` if that owner is
+            itself the activation.
+    """
+
+    owners: tuple[Any, ...]
+    attribute: str | None = None
+
+    @property
+    def path(self) -> str:
+        names = "/".join(owner.name for owner in self.owners)
+        return f"{names}.{self.attribute}" if self.attribute else names
+
+    @property
+    def value(self) -> Any:
+        owner = self.owners[-1]
+        return getattr(owner, self.attribute) if self.attribute else owner
+
+    @property
+    def label(self) -> str:
+        """The activation, told from any that computes something else."""
+        value = self.value
+        if isinstance(value, ActivationOperation):
+            return str(value.get_config()["activation"])
+        if isinstance(value, keras.Operation | str):
+            return _name(value)
+        return str(keras.saving.get_registered_name(value))
+
+    def is_in(self, where: Where) -> bool:
+        if where is None:
+            return True
+        if isinstance(where, str):
+            return re.search(where, self.path) is not None
+        layers = [o for o in self.owners if not isinstance(o, keras.Model)]
+        return bool(where(layers[0] if layers else self.owners[-1]))
+
+    def serialize(self) -> Any:
+        value = self.value
+        if isinstance(value, str):
+            return value
+        return keras.activations.serialize(value)
+
+    def replace(self, new: Any) -> None:
+        owner = self.owners[-1]
+        if self.attribute:
+            if isinstance(self.value, str):
+                # Such a class expects a name, and hands it on to a layer.
+                new = _name(new) if _is_activation(new) else self.value
+            setattr(owner, self.attribute, new)
+            return
+        # Graphs, attributes and lists hold the owner, so it stays the object
+        # that it is, and becomes in all else a new operation or layer.
+        make: Any = ActivationOperation
+        settings: dict[str, Any] = {"name": owner.name}
+        if isinstance(owner, keras.layers.Layer):
+            make = keras.layers.Activation
+            settings["dtype"] = owner.dtype_policy
+            settings["trainable"] = owner.trainable
+        state = vars(make(new, **settings))
+        for nodes in ("_inbound_nodes", "_outbound_nodes"):
+            state[nodes] = getattr(owner, nodes)
+        for node in owner._inbound_nodes:
+            node.arguments.kwargs.pop("mask", None)  # An argument of Softmax.
+        owner.__class__ = make
+        vars(owner).clear()
+        vars(owner).update(state)
+
+
+def _places(model: Any) -> Iterator[_Place]:
+    """Yields where a model or layer holds activations, in a fixed order."""
+    for owners in _walk(model):
+        owner = owners[-1]
+        if _is_activation(owner):
+            # Inside layers, softmax is the normalization of attention.
+            parent = owners[-2] if len(owners) > 1 else None
+            if _name(owner) != "softmax" or isinstance(parent, keras.Model):
+                yield _Place(owners)
+            continue
+        for attribute in sorted(vars(owner)):
+            value = vars(owner)[attribute]
+            if isinstance(value, str):
+                held = attribute.endswith("activation") and value in _NAMES
+            elif isinstance(value, type | keras.layers.Layer):
+                held = False  # Layers are met with as layers.
+            else:
+                held = callable(value) and (
+                    attribute.endswith("activation")
+                    or _is_activation(value)
+                    or isinstance(value, ActivationOperation)
+                )
+            if held:
+                yield _Place(owners, attribute)
+
+
+def _walk(
+    owner: Any, parents: tuple[Any, ...] = (), seen: set[int] | None = None
+) -> Iterator[tuple[Any, ...]]:
+    """Yields every layer and operation once, after all that lead to it."""
+    seen = set() if seen is None else seen
+    if id(owner) in seen:
+        return
+    seen.add(id(owner))
+    owners = (*parents, owner)
+    yield owners
+    # Keras offers no public way to the layers inside a layer.
+    graph = owner.operations if isinstance(owner, keras.Function) else []
+    for child in (*graph, *getattr(owner, "_layers", [])):
+        yield from _walk(child, owners, seen)
+
+
+def _is_activation(value: Any) -> bool:
+    """Returns whether Keras or this package call `value` an activation."""
+    if isinstance(value, keras.Operation):
+        value = type(value)
+        name = _CLASSES.get(value.__name__.lower())
+    else:
+        name = getattr(value, "__name__", None)
+    home = str(getattr(value, "__module__", None)).split(".")[0]
+    return name in _NAMES and home in ("keras", "keras_serf")
+
+
+def _name(activation: Any) -> str:
+    """Returns the name that `replacements` has for an activation."""
+    if isinstance(activation, ActivationOperation):
+        return _name(activation.activation)
+    if isinstance(activation, keras.Operation):
+        name = _name(type(activation))
+        return _relu_name(activation) if name == "relu" else name
+    if isinstance(activation, type):
+        name = activation.__name__
+        return _CLASSES.get(name.lower(), name)
+    if not isinstance(activation, str):
+        activation = getattr(activation, "__name__", repr(activation))
+    return _ALIASES.get(activation, activation)
+
+
+def _relu_name(relu: Any) -> str:
+    names = ("max_value", "negative_slope", "threshold")
+    settings = {n: v for n in names if (v := getattr(relu, n, None))}
+    if settings.keys() == {"negative_slope"}:
+        return "leaky_relu"
+    texts = ", ".join(f"{n}={v:g}" for n, v in settings.items())
+    known = {"": "relu", "max_value=6": "relu6"}
+    return known.get(texts, f"relu({texts})")
+
+
+def _new(replacement: Any) -> Any:
+    """Returns a function, or an operation for what a layer does."""
+    if isinstance(replacement, type):
+        replacement = replacement()
+    if not isinstance(replacement, keras.layers.Layer):
+        return keras.activations.get(replacement)
+    replacement(keras.KerasTensor((1, 1)))
+    if replacement.weights:
+        raise ValueError(
+            "Expected a replacement without weights. "
+            f"Received: {type(replacement).__name__}"
+        )
+    operation = ActivationOperation(replacement)
+    try:
+        keras.activations.get(keras.activations.serialize(operation))
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"Expected a name or a function, since Keras {keras.__version__} "
+            f"cannot load a layer as activation. Received: {replacement}"
+        ) from error
+    return operation
+
+
+def _custom_objects(model: Any, wanted: dict[str, Any]) -> dict[str, Any]:
+    """Returns the classes and functions that Keras would not find by name."""
+    used = list(wanted.values())
+    for *_, owner in _walk(model):
+        used += [*type(owner).__mro__, *vars(owner).values()]
+    if getattr(model, "_compile_config", None):
+        used += keras.tree.flatten(model._compile_config.config)
+    used += [type(value) for value in used]
+    return {
+        value.__name__: value
+        for value in used
+        if isinstance(value, type | FunctionType)
+        and value.__module__.split(".")[0] not in ("builtins", "keras")
+        and keras.saving.get_registered_name(value) == value.__name__
+    }
+
+
+def _copy(model: Any) -> Any:
+    """Returns what Keras saves of `model` and loads, not compiled."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "model.keras")
+        try:
+            keras.saving.save_model(model, path)
+            copy = keras.saving.load_model(path, compile=False, safe_mode=False)
+            if len(copy.weights) != len(model.weights):
+                raise ValueError("layers that `build` does not build are lost")
+        except Exception as error:
+            raise ValueError(
+                "Expected a model that Keras can save and load. Received: "
+                f"{_culprit(model, error)}"
+            ) from error
+    # What Keras does not save: here, what tells `compile` to scale the loss ...
+    copy.dtype_policy = model.dtype_policy
+    # ... and here the flags of layers that other layers make.
+    for (*_, theirs), (*_, ours) in zip(
+        _walk(model), _walk(copy), strict=False
+    ):
+        if type(theirs) is not type(ours):
+            break
+        trainable = getattr(theirs, "trainable", None)
+        if trainable != getattr(ours, "trainable", None):
+            ours.trainable = trainable
+    return copy
+
+
+def _culprit(model: Any, error: Exception) -> str:
+    """Returns which layer it is that cannot be saved or loaded, and why."""
+    for *_, layer in reversed(list(_walk(model))):
+        try:
+            _deserialize(_serialize(layer))
+        except Exception as own_error:
+            error = own_error
+            break
+    # Keras wraps the reason in long messages, and says it last.
+    reason = re.split("(?:encountered|deserialization): ", str(error))[-1]
+    reason = " ".join(reason.split()).split(". ")[0]
+    return f"{type(layer).__name__} {layer.name!r}: {reason}"
+
+
+def _serialize(layer: Any) -> Any:
+    config = keras.saving.serialize_keras_object(layer)
+    config.pop("compile_config", None)
+    return config
+
+
+def _deserialize(config: Any) -> Any:
+    return keras.saving.deserialize_keras_object(config, safe_mode=False)
+
+
+def _fix_configs(model: Any) -> None:
+    """Makes everything tell its activations in its config."""
+    for *_, layer in reversed(list(_walk(model))):
+        if isinstance(layer, WithActivations):
+            layer._see_what_is_fixed()
+    while lost := _lost(model):
+        fixed: set[int] = set()
+        for owners in lost:
+            if fixed.intersection(map(id, owners)):
+                continue
+            layer = next(layer for layer in reversed(owners) if _loses(layer))
+            fixed.add(id(layer))
+            if not isinstance(layer, WithActivations):
+                layer.__class__ = _with_activations(layer)
+                layer._see_what_is_fixed()
+            if _lost(layer):
+                raise ValueError(
+                    "Expected layers that Keras rebuilds from their config as "
+                    f"they are. Received: {type(layer).__name__} {layer.name!r}"
+                )
+
+
+def _loses(layer: Any) -> bool:
+    try:
+        return bool(_lost(layer))
+    except Exception:  # It has no config: then it is up to what it is part of.
+        return False
+
+
+def _lost(layer: Any) -> list[tuple[Any, ...]]:
+    """Returns the owners of activations that the config of `layer` lacks."""
+    places = list(_places(layer))
+    rebuilt = list(_places(_deserialize(_serialize(layer))))
+    if len(places) != len(rebuilt):
+        return [(layer,)]
+    return [
+        place.owners
+        for place, other in zip(places, rebuilt, strict=True)
+        if place.label != other.label
+    ]
+
+
+def _with_activations(layer: Any) -> Any:
+    """Returns the class of `layer`, as one that saves the activations."""
+    cls = type(layer)
+    if cls not in _subclasses:
+        bases = (WithActivations, cls)
+        namespace = {"__module__": __name__}
+        _subclasses[cls] = type(cls.__name__, bases, namespace)
+        _register(_subclasses[cls])
+        _register(WithActivations)  # The one that is found by that name.
+    return _subclasses[cls]
+
+
+def _compile_like(copy: Any, model: Any) -> None:
+    if not getattr(model, "compiled", False):
+        return
+    config = model.get_compile_config()
+    if type(model).compile_from_config is not keras.Model.compile_from_config:
+        copy.compile_from_config(config)
+        return
+    # What Keras' own would do, which refuses a class that overrides `compile`.
+    copy.compile(**_deserialize(config))
+    if copy.built:
+        copy.optimizer.build(copy.trainable_variables)
