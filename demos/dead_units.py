@@ -181,35 +181,22 @@ def draw(
     """
     from matplotlib.figure import Figure
 
-    from demos.report import COLOURS
-    from demos.report import LINES
-    from demos.report import MARKERS
+    from demos.report import draw_band
 
     figure = Figure(figsize=(10, 3.4), layout="constrained")
     every = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axes, (title, groups) in zip(every, panels.items(), strict=True):
         for number, (name, curves) in enumerate(groups.items()):
             shares = np.array(curves)
-            epochs = range(shares.shape[1])
-            colour = COLOURS[number]
-            axes.plot(
-                epochs,
-                shares.mean(axis=0),
-                color=colour,
-                linestyle=LINES[number],
-                marker=MARKERS[number],
+            draw_band(
+                axes,
+                np.arange(shares.shape[1]),
+                shares,
+                number,
                 # Later ones do not hide the earlier where both are 0.
-                markersize=11 - 3 * number,
+                markersize=max(3, 11 - 3 * number),
                 fillstyle="none",
                 label=name,
-            )
-            axes.fill_between(
-                epochs,
-                shares.min(axis=0),
-                shares.max(axis=0),
-                color=colour,
-                alpha=0.15,
-                linewidth=0,
             )
         axes.set(title=title, xlabel="epoch")
         axes.grid(alpha=0.3)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -500,24 +501,7 @@ def _draw_curves(
         curves = [result.history[presentation.curve] for result in group]
         epochs = np.arange(1, 1 + min(map(len, curves)))
         values = np.array([curve[: len(epochs)] for curve in curves])
-        colour = COLOURS[number % len(COLOURS)]
-        axes.plot(
-            epochs,
-            values.mean(axis=0),
-            color=colour,
-            linestyle=LINES[number % len(LINES)],
-            marker=MARKERS[number % len(MARKERS)],
-            markersize=4,
-            label=label,
-        )
-        axes.fill_between(
-            epochs,
-            values.min(axis=0),
-            values.max(axis=0),
-            color=colour,
-            alpha=0.12,
-            linewidth=0,
-        )
+        draw_band(axes, epochs, values, number, label=label, markersize=4)
         longest = max(longest, len(epochs))
     axes.set_xlabel("epoch")
     axes.set_ylabel(presentation.curve_label)
@@ -526,6 +510,37 @@ def _draw_curves(
     axes.set_xlim(0.5, longest + 0.5)
     axes.grid(alpha=0.3)
     axes.legend()
+
+
+def draw_band(
+    axes: "Axes", x: np.ndarray, values: np.ndarray, number: int, **style: Any
+) -> None:
+    """Draws the mean of the seeds, and a band from the lowest to the highest.
+
+    Args:
+        axes: Where to.
+        x: Shape `(n,)`.
+        values: Shape `(seeds, n)`.
+        number: Of the setting: decides colour, line and marker.
+        **style: Further properties of the line, such as its `label`.
+    """
+    colour = COLOURS[number % len(COLOURS)]
+    axes.plot(
+        x,
+        values.mean(axis=0),
+        color=colour,
+        linestyle=LINES[number % len(LINES)],
+        marker=MARKERS[number % len(MARKERS)],
+        **style,
+    )
+    axes.fill_between(
+        x,
+        values.min(axis=0),
+        values.max(axis=0),
+        color=colour,
+        alpha=0.12,
+        linewidth=0,
+    )
 
 
 def _draw_scores(
