@@ -184,8 +184,10 @@ def test_rematerialization_changes_no_result(mode):
         check_training(model)
         return model.get_weights()
 
-    # Keras 3.15 fails to do so with the activations of an LSTM.
-    chosen = FEW if mode == "full" else ("Dense", "Conv2D")
+    # Keras 3.15 cannot do so with an LSTM, whatever its activation: on JAX not
+    # at all, elsewhere not with its activations alone.
+    whole = mode == "full" and keras.backend.backend() != "jax"
+    chosen = FEW if whole else ("Dense", "Conv2D", "Serf")
 
     scope = None
     plain = train()

@@ -88,6 +88,7 @@ def test_sharded_arrays():
 
 
 def test_exported_with_its_derivative():
+    pytest.importorskip("flatbuffers")
     (size,) = jax.export.symbolic_shape("size")
     program = jax.export.export(jax.jit(keras_serf.serf))(
         jax.ShapeDtypeStruct((size,), "float32")
