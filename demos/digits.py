@@ -51,8 +51,8 @@ def load() -> tuple[Digits, Digits]:
     """Loads the digits.
 
     Returns:
-        1,437 pictures to train on and 360 to test, each digit equally often
-        in both.
+        1,437 pictures to train on and 360 to test, with the same share of
+        each digit in both.
 
     Example:
 

@@ -213,5 +213,11 @@ def draw(
         )
         axes.set(title=title, xlabel=f"first {labels}")
     panels[0].set_ylabel(f"second {labels}")
-    figure.colorbar(image, ax=panels, label=f"{what}, std. dev.", shrink=0.8)
+    figure.colorbar(
+        image,
+        ax=panels,
+        label=f"{what}, std. dev. from mean",
+        shrink=0.8,
+        extend="both",
+    )
     return figure

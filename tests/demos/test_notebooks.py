@@ -11,7 +11,10 @@ import pytest
 
 NOTEBOOKS = sorted(Path(__file__).parents[2].glob("demos/*.ipynb"))
 # Of a person's or a machine's own: nothing a visitor should see.
-PRIVATE = re.compile(r"/(home|root|tmp|Users|content|usr)/|site-packages")
+PRIVATE = re.compile(
+    r"/(content|home|mnt|opt|root|tmp|usr|work|workspace|Users)/|"
+    r"[A-Z]:\\|site-packages"
+)
 LARGEST_PICTURE = 500_000  # Bytes.
 
 
@@ -37,14 +40,15 @@ def faults(notebook):
         found.append("no outputs")
     for cell in cells:
         for output in cell["outputs"]:
-            text = json.dumps(output)
+            data = dict(output.get("data", {}))
+            picture = data.pop("image/png", "")
+            text = json.dumps({**output, "data": data})
             if output["output_type"] == "error":
                 found.append(f"error: {output['evalue']}")
             if output.get("name") == "stderr":
                 found.append(f"stderr: {text}")
             if PRIVATE.search(text):
                 found.append(f"a path of one machine: {text[:200]}")
-            picture = output.get("data", {}).get("image/png", "")
             if len(base64.b64decode(picture)) > LARGEST_PICTURE:
                 found.append(f"too large a picture: {source(cell)}")
     return found
