@@ -131,7 +131,7 @@ def test_it_says_nothing_of_how_it_was_run(notebook):
 def test_all_are_set_up_alike():
     cells = {source(code_cells(read(path))[0]) for path in NOTEBOOKS}
     assert len(cells) == 1
-    assert cells.pop().startswith("# Set-up.")
+    assert cells.pop().startswith("# Set-up:")
 
 
 def test_one_cell_holds_the_parameters(notebook):
@@ -152,7 +152,7 @@ def test_its_code_is_thin(notebook):
 
 def test_its_code_needs_only_what_the_demos_install(notebook):
     known = {"IPython", "PIL", "demos", "importlib", "keras", "keras_serf"}
-    known |= {"matplotlib", "numpy", "pandas", "pathlib", "textwrap"}
+    known |= {"matplotlib", "numpy", "os", "pandas", "pathlib", "textwrap"}
     code = "\n".join(map(source, code_cells(notebook)))
     code = re.sub(r"^( *)[!%].*$", r"\1pass", code, flags=re.MULTILINE)
     imported = set()
