@@ -1,6 +1,5 @@
 """Batches of like length: nothing lost, little padding, order by the seed."""
 
-import doctest
 import itertools
 
 import numpy as np
@@ -130,8 +129,3 @@ def test_what_is_too_long_is_cut_and_still_ends():
     assert inputs["target"].tolist() == [[START, 8, 8, 8]]
     assert labels.tolist() == [[8, 8, 8, END]]
     assert weights.tolist() == [[1, 1, 1, 1]]
-
-
-def test_examples():
-    assert doctest.testmod(batches).attempted > 0
-    assert doctest.testmod(batches).failed == 0

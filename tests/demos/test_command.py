@@ -1,6 +1,5 @@
 """What the commands of all tasks share."""
 
-import doctest
 from dataclasses import dataclass
 
 import pytest
@@ -42,8 +41,3 @@ def test_numbers_in_range_pass(values):
 def test_numbers_out_of_range_are_named(values, says):
     with pytest.raises(UserError, match=says):
         check(**values)
-
-
-def test_examples():
-    assert doctest.testmod(command).attempted > 0
-    assert doctest.testmod(command).failed == 0

@@ -1,7 +1,5 @@
 """Networks that read digits: their data, their depth, what they learn."""
 
-import doctest
-
 import numpy as np
 import pytest
 
@@ -36,7 +34,3 @@ def test_a_network_learns_and_the_seed_decides_how():
     assert first.dead == [0.0] * 5
     assert first.accuracy == same.accuracy
     assert first.accuracy != other.accuracy
-
-
-def test_examples():
-    assert doctest.testmod(digits).failed == 0

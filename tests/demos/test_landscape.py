@@ -1,7 +1,5 @@
 """Landscapes: the right heights at the right places; weights stay."""
 
-import doctest
-
 import keras
 import numpy as np
 import pytest
@@ -9,10 +7,6 @@ from keras import ops
 
 import keras_serf  # noqa: F401 - teaches Keras the word
 from demos import landscape
-
-
-def test_the_docstrings_examples():
-    assert doctest.testmod(landscape).failed == 0
 
 
 def test_a_linear_network_computes_a_plane():

@@ -1,7 +1,5 @@
 """Sub-words: nothing is lost, nothing is foreign."""
 
-import doctest
-
 import pytest
 
 from demos import subwords
@@ -59,8 +57,3 @@ def test_a_saved_tokenizer_reads_the_same(tokenizer):
     again = Tokenizer.from_str(tokenizer.to_str())
     texts = ["[END] Two dogs"]
     assert subwords.encode(again, texts) == subwords.encode(tokenizer, texts)
-
-
-def test_examples():
-    assert doctest.testmod(subwords).attempted > 0
-    assert doctest.testmod(subwords).failed == 0

@@ -1,6 +1,5 @@
 """The translation demo, from the command line: trained, resumed, asked."""
 
-import doctest
 import itertools
 import json
 import os
@@ -481,8 +480,3 @@ def test_a_file_of_pairs_is_what_is_compared(tmp_path, monkeypatch):
     task.save_assets(tmp_path)
     settings = json.loads((tmp_path / "translation.json").read_text())
     assert settings["source"] == "en"
-
-
-def test_examples():
-    assert doctest.testmod(translation).attempted > 0
-    assert doctest.testmod(translation).failed == 0
