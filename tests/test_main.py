@@ -42,6 +42,32 @@ def test_all_is_right_here(run_python):
     assert "FAIL" not in text
 
 
+@pytest.mark.parametrize("floatx", ["float16", "bfloat16", "float64"])
+def test_all_is_right_with_another_floatx(report, floatx):
+    before = keras.config.floatx(), keras.config.dtype_policy()
+    keras.config.set_floatx(floatx)
+    keras.config.set_dtype_policy(floatx)
+    try:
+        code, lines = report()
+    finally:
+        keras.config.set_floatx(before[0])
+        keras.config.set_dtype_policy(before[1])
+    assert lines["FAIL"] == []
+    assert code == 0
+
+
+def test_versions_that_cannot_be_told_are_one_line(capsys, monkeypatch):
+    def absent():
+        raise ImportError("no such framework\nin two lines")
+
+    monkeypatch.setattr(command, "versions", absent)
+    assert command.main([]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "FAIL  versions       ImportError: no such framework"
+    assert lines[1] == ""
+    assert lines[-1] == "wrong: 1 of the above"
+
+
 @pytest.mark.parametrize("gone", ["serf", "serf_normal"])
 def test_a_name_that_keras_does_not_know(report, gone):
     with keras_serf.unregister():
@@ -78,6 +104,46 @@ def test_a_saved_name_that_keras_does_not_know(report, monkeypatch):
     code, lines = report()
     assert code == 1
     assert lines["FAIL"][0].endswith('"keras_serf>serf" is loaded as None')
+
+
+def saved_wrong(report):
+    code, lines = report()
+    assert code == 1
+    (line,) = lines["FAIL"]
+    before, what = line.split(" is not saved and loaded: ")
+    return before.split()[-1], what
+
+
+def test_a_config_that_cannot_be_written(report, monkeypatch):
+    def config(self):
+        raise TypeError("no config\nin two lines")
+
+    monkeypatch.setattr(keras_serf.Serf, "get_config", config)
+    wanted = '"keras_serf>Serf"', "TypeError: no config"
+    assert saved_wrong(report) == wanted
+
+
+def test_a_config_that_forgets(report, monkeypatch):
+    monkeypatch.setattr(keras_serf.Serf, "get_config", lambda self: {})
+    name, what = saved_wrong(report)
+    assert name == '"keras_serf>Serf"'
+    assert what.startswith("its name becomes 'serf")
+
+    monkeypatch.undo()
+    kind = keras_serf.initializers.SerfNormal
+    monkeypatch.setattr(kind, "get_config", lambda self: {"seed": 8})
+    wanted = '"keras_serf>SerfNormal"', "it gives other values"
+    assert saved_wrong(report) == wanted
+
+
+def test_a_config_that_is_read_as_another_thing(report, monkeypatch):
+    def other(cls, config):
+        return keras.layers.ReLU(name=config["name"])
+
+    monkeypatch.setattr(keras_serf.Serf, "from_config", classmethod(other))
+    name, what = saved_wrong(report)
+    assert name == '"keras_serf>Serf"'
+    assert what.startswith("it becomes <ReLU")
 
 
 def test_a_kernel_that_is_inexact(report, monkeypatch):
@@ -128,7 +194,8 @@ def test_a_kernel_that_does_not_run(report, monkeypatch):
     assert [line for line in lines["ok"] if "saved" in line]
 
 
-def test_coarse_products_are_noted(report, monkeypatch):
+@pytest.fixture
+def coarse_products(monkeypatch):
     def call(self, inputs, training=None):
         half = keras.ops.cast(inputs, "bfloat16")
         product = keras.ops.matmul(
@@ -137,10 +204,42 @@ def test_coarse_products_are_noted(report, monkeypatch):
         return keras.ops.cast(product, "float32")
 
     monkeypatch.setattr(keras.layers.Dense, "call", call)
+
+
+@pytest.mark.usefixtures("coarse_products")
+def test_coarse_products_are_noted(report):
     code, lines = report()
     assert code == 0
     (line,) = [line for line in lines["note"] if "precision" in line]
     assert "as in bfloat16; remedy: " in line
+    (line,) = [line for line in lines["ok"] if "f in a model" in line]
+    assert " float32 ulp at most" in line
+
+
+@pytest.mark.usefixtures("coarse_products")
+def test_a_model_that_is_coarse_all_over_is_noted(report, monkeypatch):
+    def call(self, inputs):
+        y = keras.ops.cast(keras_serf.serf(inputs), "bfloat16")
+        return keras.ops.cast(y, "float32")
+
+    monkeypatch.setattr(keras_serf.Serf, "call", call)
+    code, lines = report()
+    assert code == 0
+    (line,) = [line for line in lines["note"] if "f in a model" in line]
+    assert " bfloat16 ulp at most" in line
+
+
+@pytest.mark.usefixtures("coarse_products")
+def test_coarse_products_are_no_excuse_for_serf(report, monkeypatch):
+    def call(self, inputs):
+        return 1.01 * keras_serf.serf(inputs)
+
+    monkeypatch.setattr(keras_serf.Serf, "call", call)
+    code, lines = report()
+    assert code == 1
+    (line,) = lines["FAIL"]
+    assert "f in a model" in line
+    assert line.endswith("expected 1.01 or less")
 
 
 def test_a_dtype_policy_is_noted(report):
@@ -153,6 +252,20 @@ def test_a_dtype_policy_is_noted(report):
     assert code == 0
     wanted = "layers compute in bfloat16 by default"
     assert [line for line in lines["note"] if line.endswith(wanted)]
+
+
+def test_what_float64_needs_is_told(report):
+    _, lines = report()
+    (line,) = [
+        line for level in lines.values() for line in level if "float64" in line
+    ]
+    ends = {
+        "jax": '; remedy: jax.config.update("jax_enable_x64", True)',
+        "numpy": "float32 here; there is no remedy",
+        "openvino": "float32 here; there is no remedy",
+    }
+    end = ends.get(keras.backend.backend(), "is computed in float64")
+    assert line.endswith(end)
 
 
 def test_it_is_read_in_one_line_each(report):
