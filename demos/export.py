@@ -5,7 +5,8 @@ its places, written by Keras' exporter, read by the runtime that the file is
 for, and run there; what it gives is compared with what Keras gives. Keras' own
 quantization is tried beside. Every cell is tried with ReLU too, as a control:
 where ReLU fails likewise, the exporter or the runtime is at fault; where ReLU
-works and Serf does not, Serf is, and the command's exit code is 1.
+works and Serf does not, Serf is, and the command's exit code is 1. What is not
+installed is not tried.
 
 The error of a cell is the largest difference of an output, over the largest
 output. It has to stay within a bound: 1e-5 for what computes in float32, which
@@ -14,6 +15,7 @@ rounds weights or more to a shorter type.
 """
 
 import contextlib
+import importlib.util
 import json
 import sys
 import tempfile
@@ -62,6 +64,7 @@ BATCH = 4
 STEPS, FEATURES, PIXELS, WORDS = 3, 32, 12, 50
 
 WORKS, FAILS, NEITHER = "works", "fails", "no"
+ABSENT = "not installed"
 
 # What converters and runtimes come from, besides Keras and its backends.
 PACKAGES = (
@@ -81,6 +84,7 @@ class Format:
         target: In `runtimes.TARGETS`; empty if Keras runs it.
         quantization: Keras' name of it; empty if there is none.
         backends: Where there is such a format at all.
+        converters: Modules that Keras or we convert with, on each backend.
     """
 
     label: str
@@ -88,19 +92,37 @@ class Format:
     target: str = ""
     quantization: str = ""
     backends: tuple[str, ...] = BACKENDS
+    converters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
+
+_TO_ONNX = {
+    "tensorflow": ("tf2onnx",),
+    "jax": ("jax2onnx",),
+    "torch": ("onnx", "onnxscript"),
+}
+_TO_LITERT = {"jax": ("tensorflow",), "torch": ("litert_torch",)}
+_TO_SHORT_LITERT = {
+    **_TO_LITERT,
+    "torch": ("litert_torch", "ai_edge_quantizer"),
+}
 
 FORMATS = {
     "saved_model": Format("SavedModel", 1e-5, "saved_model"),
-    "onnx": Format("ONNX", 1e-5, "onnx"),
+    "onnx": Format("ONNX", 1e-5, "onnx", converters=_TO_ONNX),
     "openvino": Format("OpenVINO, f32", 1e-5, "openvino"),
     # It chooses bfloat16, where the processor has it: 2^-9 a rounding.
     "openvino_default": Format("OpenVINO, as it is", 5e-2, "openvino_default"),
-    "litert": Format("LiteRT", 1e-5, "litert"),
+    "litert": Format("LiteRT", 1e-5, "litert", converters=_TO_LITERT),
     # 2^-11 a weight.
-    "litert_float16": Format("LiteRT, float16 weights", 1e-2, "litert_float16"),
+    "litert_float16": Format(
+        *("LiteRT, float16 weights", 1e-2, "litert_float16"),
+        converters=_TO_SHORT_LITERT,
+    ),
     # 1/254 of the largest weight, and of the largest activation.
-    "litert_int8": Format("LiteRT, int8 dynamic range", 1e-1, "litert_int8"),
+    "litert_int8": Format(
+        *("LiteRT, int8 dynamic range", 1e-1, "litert_int8"),
+        converters=_TO_SHORT_LITERT,
+    ),
     "exported_program": Format(
         "ExportedProgram", 1e-5, "exported_program", backends=("torch",)
     ),
@@ -156,11 +178,13 @@ class Outcome:
         error: Largest difference over largest output; None if none came out.
         need: One of `NEEDS`, the least that worked.
         reason: Why it does not work; empty if it does.
+        tried: False if what it takes is not installed.
     """
 
     error: float | None = None
     need: str = ANY_BATCH
     reason: str = ""
+    tried: bool = True
 
 
 @dataclass(frozen=True)
@@ -183,7 +207,12 @@ class Cell:
 
     @property
     def verdict(self) -> str:
-        """Whether it `WORKS`, Serf `FAILS`, or `NEITHER` Serf nor ReLU does."""
+        """Whether it `WORKS`, Serf `FAILS`, or `NEITHER` Serf nor ReLU does.
+
+        `ABSENT` where it was not tried.
+        """
+        if not (self.ours.tried and self.control.tried):
+            return ABSENT
         if self.control.reason:
             return NEITHER if self.ours.reason else WORKS
         order = list(NEEDS)
@@ -392,6 +421,10 @@ def attempt(trial: Trial) -> Outcome:
     Args:
         trial: The trial.
     """
+    missing = absent(trial)
+    if missing:
+        reason = f"{', '.join(missing)}: not installed"
+        return Outcome(reason=reason, tried=False)
     outcome = Outcome()
     for need in _needs(trial):
         try:
@@ -411,6 +444,23 @@ def attempt(trial: Trial) -> Outcome:
             f"differs by {error:.1e} of the largest output, {bound:g} allowed",
         )
     return outcome
+
+
+def absent(trial: Trial) -> list[str]:
+    """Lists the modules that a trial takes and that are not installed.
+
+    Args:
+        trial: The trial.
+    """
+    from demos import runtimes
+
+    chosen = FORMATS[trial.format]
+    modules = list(chosen.converters.get(trial.backend, ()))
+    if chosen.target:
+        modules.append(runtimes.TARGETS[chosen.target].module)
+    if trial.model == "transformer":
+        modules.append("keras_hub")
+    return [name for name in modules if importlib.util.find_spec(name) is None]
 
 
 def _needs(trial: Trial) -> Sequence[str]:
@@ -745,7 +795,8 @@ def markdown(findings: Findings, packages: Mapping[str, str]) -> str:
             *aligned(rows, left=3),
             "",
             "†: with a fixed batch size. ‡: with a fixed batch size and "
-            "`unroll=True`. no: with ReLU neither. FAILS: with ReLU it works.",
+            "`unroll=True`. no: with ReLU neither. FAILS: with ReLU it works. "
+            "not installed: not tried.",
             *([""] if notes else []),
             *(f"{number}. {note}" for note, number in notes.items()),
             *([""] if findings.failures else []),
@@ -767,7 +818,7 @@ def _say(cell: Cell, notes: MutableMapping[str, int]) -> str:
             f"{cell.control.need or 'nothing'}"
         )
     number = notes.setdefault(reason, len(notes) + 1)
-    word = "FAILS" if cell.verdict == FAILS else "no"
+    word = "FAILS" if cell.verdict == FAILS else cell.verdict
     return f"{word} ({number})"
 
 
@@ -779,12 +830,15 @@ def verdict(cells: Sequence[Cell]) -> str:
     """
     count = {
         name: sum(cell.verdict == name for cell in cells)
-        for name in (WORKS, FAILS, NEITHER)
+        for name in (WORKS, FAILS, NEITHER, ABSENT)
     }
+    tried = len(cells) - count[ABSENT]
     text = (
-        f"Serf works in {count[WORKS]} of {len(cells)} cells; in "
+        f"Serf works in {count[WORKS]} of {tried} cells; in "
         f"{count[NEITHER]} neither Serf nor ReLU does"
     )
+    if count[ABSENT]:
+        text += f"; {count[ABSENT]} more were not tried"
     broken = [
         f"{FORMATS[cell.format].label} from {cell.backend}, "
         f"{LABELS[cell.model]}"

@@ -5,6 +5,7 @@ The runtimes here are make-believe; `tests/test_export.py` has the real ones.
 
 import json
 from dataclasses import asdict
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -15,6 +16,7 @@ from demos import export
 from demos import runtimes
 from demos.__main__ import main
 from demos.backend import start_keras
+from demos.export import ABSENT
 from demos.export import ANY_BATCH
 from demos.export import CONTROL
 from demos.export import FAILS
@@ -32,6 +34,7 @@ GOOD = Outcome(1e-7)
 FIXED = Outcome(1e-7, FIXED_BATCH)
 BAD = Outcome(reason="RuntimeError: no")
 OFF = Outcome(0.5, reason="differs by 5.0e-01")
+MISSING = Outcome(reason="onnxruntime: not installed", tried=False)
 
 
 @pytest.mark.parametrize(
@@ -47,6 +50,7 @@ OFF = Outcome(0.5, reason="differs by 5.0e-01")
         (FIXED, GOOD, FAILS),
         (BAD, BAD, NEITHER),
         (BAD, OFF, NEITHER),
+        (MISSING, MISSING, ABSENT),
     ],
 )
 def test_the_control_tells_whose_fault_it_is(ours, control, verdict):
@@ -97,6 +101,8 @@ def runtime(monkeypatch, trains):
     """Makes ONNX such a runtime, and runs the command in this process."""
 
     def install(**options):
+        format = replace(export.FORMATS["onnx"], converters={})
+        monkeypatch.setitem(export.FORMATS, "onnx", format)
         monkeypatch.setitem(
             runtimes.TARGETS, "onnx", Runtime(**options).target()
         )
@@ -168,6 +174,46 @@ def test_an_exporter_at_fault_is_exit_code_0(runtime, tmp_path, capsys):
     assert "no (1)" in text
     assert "1. RuntimeError: never" in text
     assert "nowhere does Serf fail where ReLU works" in text
+
+
+def import_error(model):
+    raise ImportError("torch_xla is what Keras needs")
+
+
+@pytest.mark.parametrize("part", ["converter", "runtime"])
+def test_what_is_not_installed_is_not_tried(
+    runtime, part, monkeypatch, tmp_path, capsys
+):
+    runtime()
+    if part == "converter":
+        backend = keras.backend.backend()
+        monkeypatch.setitem(
+            *(export.FORMATS, "onnx"),
+            replace(
+                export.FORMATS["onnx"], converters={backend: ("absent_part",)}
+            ),
+        )
+    else:
+        monkeypatch.setitem(
+            *(runtimes.TARGETS, "onnx"),
+            replace(runtimes.TARGETS["onnx"], module="absent_part"),
+        )
+    assert run(tmp_path / "a") == 0
+    text = capsys.readouterr().out
+    assert "| not installed (1) |" in text
+    assert "1. absent_part: not installed" in text
+    assert "Serf works in 0 of 0 cells; in 0 neither" in text
+    assert "1 more were not tried" in text
+    frame = pd.read_csv(tmp_path / "a" / "table.csv")
+    assert frame["verdict"].tolist() == [ABSENT]
+
+
+def test_what_keras_itself_cannot_import_is_a_limit(runtime, tmp_path, capsys):
+    runtime(refuse=import_error)
+    assert run(tmp_path / "a") == 0
+    text = capsys.readouterr().out
+    assert "| no (1) |" in text
+    assert "1. ImportError: torch_xla is what Keras needs" in text
 
 
 def test_the_table_is_written_and_never_overwritten(runtime, tmp_path, capsys):
