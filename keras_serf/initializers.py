@@ -27,6 +27,7 @@ Example:
 True
 """
 
+import inspect
 from typing import Any
 
 import keras
@@ -34,6 +35,13 @@ import keras
 # theory.gain() ** 2, to the last digit of float64. The function itself would
 # cost an import of SciPy.
 _SCALE = 1.9943236713673054
+# What the classes here fix of what Keras' class takes, and what they do not.
+_FIXED = ("scale", "mode", "distribution")
+_FREE = tuple(
+    name
+    for name in inspect.signature(keras.initializers.VarianceScaling).parameters
+    if name not in _FIXED
+)
 
 
 class _FixedScaling(keras.initializers.VarianceScaling):
@@ -42,6 +50,12 @@ class _FixedScaling(keras.initializers.VarianceScaling):
     _DISTRIBUTION: str
 
     def __init__(self, seed: Any = None, **kwargs: Any) -> None:
+        for key, value in kwargs.items():
+            if key not in _FREE:
+                raise TypeError(
+                    f"Expected {type(self).__name__} with no more than "
+                    f"{', '.join(_FREE)}. Received: {key}={value!r}"
+                )
         super().__init__(
             scale=_SCALE,
             mode="fan_in",
@@ -52,9 +66,8 @@ class _FixedScaling(keras.initializers.VarianceScaling):
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
-        fixed = ("scale", "mode", "distribution")
         config = super().get_config()
-        return {key: config[key] for key in config if key not in fixed}
+        return {key: config[key] for key in config if key not in _FIXED}
 
 
 @keras.saving.register_keras_serializable(
@@ -74,6 +87,10 @@ class SerfNormal(_FixedScaling):
             returns the same values at every call.
         **kwargs: `input_axes` and `output_axes`, where the release of Keras has
             them; see `keras.initializers.VarianceScaling`.
+
+    Raises:
+        TypeError: An argument is another one, such as the `mode`, which is
+            fixed.
 
     Example:
 
@@ -108,6 +125,10 @@ class SerfUniform(_FixedScaling):
             returns the same values at every call.
         **kwargs: `input_axes` and `output_axes`, where the release of Keras has
             them; see `keras.initializers.VarianceScaling`.
+
+    Raises:
+        TypeError: An argument is another one, such as the `mode`, which is
+            fixed.
 
     Example:
 

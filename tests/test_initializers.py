@@ -63,6 +63,18 @@ def test_config_round_trip(kind):
         assert (to_numpy(copy((3, 4))) == to_numpy(initializer((3, 4)))).all()
 
 
+@pytest.mark.parametrize("argument", [{"mode": "fan_out"}, {"typo": 1}])
+@BOTH
+def test_other_arguments_are_one_line(kind, argument):
+    ((name, value),) = argument.items()
+    with pytest.raises(TypeError) as error:
+        kind(**argument)
+    text = str(error.value)
+    assert text.startswith(f"Expected {kind.__name__} with no more than seed")
+    assert text.endswith(f". Received: {name}={value!r}")
+    assert "\n" not in text
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_names(name):
     assert type(keras.initializers.get(name)) is NAMES[name]
