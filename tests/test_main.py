@@ -257,7 +257,10 @@ def test_a_dtype_policy_is_noted(report):
 def test_what_float64_needs_is_told(report):
     _, lines = report()
     (line,) = [
-        line for level in lines.values() for line in level if "float64" in line
+        line
+        for level in lines.values()
+        for line in level
+        if line[6:].startswith("float64")
     ]
     ends = {
         "jax": '; remedy: jax.config.update("jax_enable_x64", True)',
