@@ -98,7 +98,9 @@ def replace_activations(
         Where the class of a layer or model fixes the activation, as KerasHub's
         backbones do, the copy is of a subclass of that class, which saves the
         new activations next to the old config. What the code of a `call` method
-        applies on its own cannot be seen, and stays.
+        applies on its own cannot be seen, and stays. So does the name that a
+        layer keeps to look its activation up, where the new one is not a
+        function of Keras or of this package.
 
     Raises:
         ValueError: If nothing matches, a key names no activation, a value has
@@ -149,20 +151,24 @@ def replace_activations(
                 and place.attribute == "recurrent_activation"
             ):
                 outcome = "kept: a gate"
+            elif name in wanted and not place.takes(wanted[name]):
+                outcome = "kept: takes only names"
             elif name in wanted:
                 place.replace(wanted[name])
                 outcome = f"-> {_name(wanted[name])}"
             if name in wanted or name != "linear":
                 rows.append((place.path, name, outcome))
-        names = Counter(name for _, name, _ in rows)
         if not any(outcome.startswith("->") for _, _, outcome in rows):
-            found = ", ".join(f"{n} ({names[n]})" for n in sorted(names))
+            counts = Counter(
+                name + outcome.removeprefix("kept") for _, name, outcome in rows
+            )
+            found = ", ".join(f"{n} ({counts[n]})" for n in sorted(counts))
             raise ValueError(
                 f"Expected `replacements` to match activations of model "
                 f"{model.name!r}, which are: {found or _NONE}. "
                 f"Received: {replacements=}, {where=}"
             )
-        unknown = wanted.keys() - _NAMES - names.keys()
+        unknown = wanted.keys() - _NAMES - {name for _, name, _ in rows}
         if unknown:
             raise ValueError(
                 f"Expected the keys of `replacements` to be activations. "
@@ -312,12 +318,16 @@ class _Place:
             return value
         return keras.activations.serialize(value)
 
+    def takes(self, new: Any) -> bool:
+        """Whether a class that keeps a name could look up that of `new`."""
+        return not isinstance(self.value, str) or _is_activation(new)
+
     def replace(self, new: Any) -> None:
         owner = self.owners[-1]
         if self.attribute:
             if isinstance(self.value, str):
                 # Such a class expects a name, and hands it on to a layer.
-                new = _name(new) if _is_activation(new) else self.value
+                new = _name(new)
             setattr(owner, self.attribute, new)
             return
         # Graphs, attributes and lists hold the owner, so it stays the object

@@ -426,10 +426,32 @@ def test_layers_that_keep_a_name(tmp_path):
     assert layer.hidden.activation is SERF
     assert type(layer) is Named
     assert_same(reload(new, tmp_path), new)
-    # A name that Keras could not look up.
-    model = hidden_and_head(Named())
-    new = replace_activations(model, layers.LeakyReLU(0.1))
+
+
+@pytest.mark.parametrize("replacement", [cubic, layers.LeakyReLU(0.1)])
+def test_layers_that_keep_a_name_that_keras_could_not_look_up(
+    replacement, tmp_path, capsys
+):
+    model = hidden_and_head(Named(name="named"))
+    new = replace_activations(model, replacement, verbose=True)
+    first, second, _ = capsys.readouterr().out.split("\n", 2)
+    assert first.endswith("kept: takes only names")
+    assert "-> " in second
+    assert new.layers[0].hidden_activation == "gelu"
+    np.testing.assert_allclose(
+        *(
+            keras.ops.convert_to_numpy(f(keras.ops.convert_to_tensor(X)))
+            for f in (new.layers[0].hidden.activation, replacement)
+        )
+    )
+    assert np.abs(predict(new)[0] - predict(model)[0]).max() > 1e-3
     assert_same(reload(new, tmp_path), new)
+
+
+def test_a_name_that_stays_is_no_match():
+    model = keras.Sequential([Named()])  # Its Dense is made when it is built.
+    with pytest.raises(ValueError, match=r"gelu: takes only names \(1\)"):
+        replace_activations(model, cubic)
 
 
 def test_functions_and_classes_that_are_not_registered():
