@@ -83,9 +83,9 @@ def replace_activations(
             outputs such as `"softplus"` are then kept.
         where: Which of them to replace; all by default. A regular expression
             that is searched for in the path of each, as `verbose` prints it:
-            `"block_[3-5]"`. Or a function of a layer, as
-            `model.summary(expand_nested=True)` shows them, that returns
-            whether to replace inside it:
+            `"block_[3-5]"`. Or a function that is called with each layer,
+            nested model and operation of a graph, and returns whether to
+            replace it and all inside it:
             `lambda layer: isinstance(layer, keras.layers.Conv2D)`.
         verbose: Whether to print all activations and what becomes of each.
 
@@ -309,8 +309,8 @@ class _Place:
             return True
         if isinstance(where, str):
             return re.search(where, self.path) is not None
-        layers = [o for o in self.owners if not isinstance(o, keras.Model)]
-        return bool(where(layers[0] if layers else self.owners[-1]))
+        # The model itself holds an activation only where nothing else does.
+        return any(map(where, self.owners[1:] or self.owners))
 
     def serialize(self) -> Any:
         value = self.value

@@ -368,6 +368,43 @@ def test_where(where, tmp_path):
     assert_same(reload(new, tmp_path), new)
 
 
+@pytest.mark.parametrize(
+    ("where", "replaced"),
+    [
+        (lambda layer: layer.name == "inner", ["inner/a", "inner/b"]),
+        (lambda layer: layer.name == "b", ["inner/b"]),
+        (lambda layer: isinstance(layer, layers.GRUCell), ["rnn/gru_cell"]),
+        (lambda layer: isinstance(layer, layers.RNN), ["rnn/gru_cell"]),
+        (lambda layer: isinstance(layer, layers.ReLU), ["each/layer"]),
+        (
+            lambda layer: isinstance(layer, layers.TimeDistributed),
+            ["each/layer"],
+        ),
+        (lambda layer: not isinstance(layer, layers.Layer), ["operation"]),
+    ],
+)
+def test_where_is_asked_of_all_that_an_activation_is_in(
+    where, replaced, capsys
+):
+    inner = [layers.Dense(3, "relu", name=name) for name in ("a", "b")]
+    inputs = keras.Input((4, 3))
+    x = keras.Sequential([keras.Input((4, 3)), *inner], name="inner")(inputs)
+    x = layers.TimeDistributed(layers.ReLU(name="layer"), name="each")(x)
+    cell = layers.GRUCell(3, activation="relu", name="gru_cell")
+    x = layers.RNN(cell, return_sequences=True, name="rnn")(x)
+    model = keras.Model(inputs, keras.ops.relu(x), name="net")
+    model.operations[-1].name = "operation"
+    replace_activations(model, {"relu": "serf"}, where=where, verbose=True)
+    report = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert len(report) == 6  # With the gate of the cell.
+    paths = [
+        path.removesuffix(".activation")
+        for path, *_, f in report
+        if f == "serf"
+    ]
+    assert paths == [f"net/{path}" for path in replaced]
+
+
 @keras.saving.register_keras_serializable("test_replace")
 def cubic(x):
     return x * x * x
