@@ -68,12 +68,15 @@ def replace_activations(
             functional, subclassed, of Keras Applications or of KerasHub.
         replacements: A dictionary from each activation that is to go to the
             one that takes its place, such as `{"relu": "serf"}`. Keys are
-            names; functions and layers stand for theirs. `"relu"` stands for
+            names, also of classes (`"LeakyReLU"`); functions and layers stand
+            for theirs. `"relu"` stands for
             `activation="relu"`, `keras.activations.relu`, the layers `ReLU()`
             and `Activation("relu")`, and `keras.ops.relu` in a functional
             graph; `ReLU(6)` is `"relu6"`, any slope is `"leaky_relu"`. Values
             are what `keras.activations.get` takes, or layers without weights
-            (instances or classes).
+            (instances or classes). A function of your own must have a name,
+            and be registered (`keras.saving.register_keras_serializable`) if
+            the copy is to load elsewhere.
 
             Anything but a dictionary takes the place of `"relu"`, `"prelu"`,
             `"leaky_relu"`, `"elu"`, `"celu"`, `"selu"`, `"gelu"`, `"silu"`,
@@ -103,8 +106,9 @@ def replace_activations(
         function of Keras or of this package.
 
     Raises:
-        ValueError: If nothing matches, a key names no activation, a value has
-            weights, or Keras can not save and load the model.
+        ValueError: If nothing matches, a key names no activation or the same
+            as another, a value has weights, or Keras can not save and load the
+            model or a value.
 
     Example:
 
@@ -126,14 +130,12 @@ def replace_activations(
         raise ValueError(
             f"Expected `model` to be a `keras.Model`. Received: {model=}"
         )
+    _check_where(where)
     by_name = isinstance(replacements, dict)
-    if by_name:
-        wanted = {_name(k): _new(v) for k, v in replacements.items()}
-    else:
-        new = _new(replacements)
-        wanted = dict.fromkeys(_RECTIFIERS - {_name(new)}, new)
+    wanted = _wanted(replacements)
+    custom_objects = _custom_objects([*_used(model), *wanted.values()])
     with (
-        keras.saving.custom_object_scope(_custom_objects(model, wanted)),
+        keras.saving.custom_object_scope(custom_objects),
         warnings.catch_warnings(),
     ):
         # Of what one need not know here: lambdas, models not built yet.
@@ -403,7 +405,7 @@ def _is_activation(value: Any) -> bool:
 
 def _name(activation: Any) -> str:
     """Returns the name that `replacements` has for an activation."""
-    if isinstance(activation, ActivationOperation):
+    if isinstance(activation, ActivationOperation | keras.layers.Activation):
         return _name(activation.activation)
     if isinstance(activation, keras.Operation):
         name = _name(type(activation))
@@ -426,40 +428,90 @@ def _relu_name(relu: Any) -> str:
     return known.get(texts, f"relu({texts})")
 
 
+def _check_where(where: Any) -> None:
+    try:
+        if isinstance(where, str):
+            re.compile(where)
+        fits = where is None or isinstance(where, str) or callable(where)
+        reason = "" if fits else f"a {type(where).__name__}"
+    except re.error as error:
+        reason = str(error)
+    if reason:
+        raise ValueError(
+            "Expected `where` to be a regular expression or a function of a "
+            f"layer. Received: {where=} ({reason})"
+        )
+
+
+def _wanted(replacements: Any) -> dict[str, Any]:
+    """Returns what takes the place of each activation, by its name."""
+    if replacements is None:
+        raise ValueError(
+            "Expected `replacements` to be an activation, or a dictionary of "
+            "them. Received: replacements=None"
+        )
+    if not isinstance(replacements, dict):
+        new = _new(replacements)
+        return dict.fromkeys(_RECTIFIERS - {_name(new)}, new)
+    wanted: dict[str, Any] = {}
+    for key, value in replacements.items():
+        # Names of classes are keys too: "LeakyReLU".
+        known = _CLASSES.get(key.lower(), key) if isinstance(key, str) else key
+        name = _name(known)
+        if name in wanted:
+            raise ValueError(
+                f"Expected one key of `replacements` for {name!r}. "
+                f"Received: {replacements=}"
+            )
+        wanted[name] = _new(value)
+    return wanted
+
+
 def _new(replacement: Any) -> Any:
     """Returns a function, or an operation for what a layer does."""
     if isinstance(replacement, type):
         replacement = replacement()
-    if not isinstance(replacement, keras.layers.Layer):
-        return keras.activations.get(replacement)
-    replacement(keras.KerasTensor((1, 1)))
-    if replacement.weights:
-        raise ValueError(
-            "Expected a replacement without weights. "
-            f"Received: {type(replacement).__name__}"
-        )
-    operation = ActivationOperation(replacement)
+    if isinstance(replacement, keras.layers.Layer):
+        replacement(keras.KerasTensor((1, 1)))
+        if replacement.weights:
+            raise ValueError(
+                "Expected a replacement without weights. "
+                f"Received: {type(replacement).__name__}"
+            )
+        new = ActivationOperation(replacement)
+    else:
+        new = keras.activations.get(replacement)
     try:
-        keras.activations.get(keras.activations.serialize(operation))
+        with (
+            keras.saving.custom_object_scope(_custom_objects([new])),
+            warnings.catch_warnings(),
+        ):
+            warnings.simplefilter("ignore", UserWarning)  # Of lambdas.
+            loaded = keras.activations.get(keras.activations.serialize(new))
+        if isinstance(new, FunctionType) and loaded is not new:
+            raise ValueError("Keras has another function of that name")
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"Expected a name or a function, since Keras {keras.__version__} "
-            f"cannot load a layer as activation. Received: {replacement}"
+            f"Expected replacements that Keras {keras.__version__} can save "
+            "and load: names, or functions that have a name of their own. "
+            f"Received: {replacement}"
         ) from error
-    return operation
+    return new
 
 
-def _custom_objects(model: Any, wanted: dict[str, Any]) -> dict[str, Any]:
-    """Returns the classes and functions that Keras would not find by name."""
-    used = list(wanted.values())
+def _used(model: Any) -> Iterator[Any]:
+    """Yields the classes of a model, and the values that it holds."""
     for *_, owner in _walk(model):
-        used += [*type(owner).__mro__, *vars(owner).values()]
+        yield from (*type(owner).__mro__, *vars(owner).values())
     if getattr(model, "_compile_config", None):
-        used += keras.tree.flatten(model._compile_config.config)
-    used += [type(value) for value in used]
+        yield from keras.tree.flatten(model._compile_config.config)
+
+
+def _custom_objects(used: list[Any]) -> dict[str, Any]:
+    """Returns the classes and functions that Keras would not find by name."""
     return {
         value.__name__: value
-        for value in used
+        for value in [*used, *map(type, used)]
         if isinstance(value, type | FunctionType)
         and value.__module__.split(".")[0] not in ("builtins", "keras")
         and keras.saving.get_registered_name(value) == value.__name__

@@ -1,5 +1,7 @@
 """`replace_activations`: what it changes, what it keeps, and that it lasts."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -276,6 +278,11 @@ def hidden_and_head(*hidden):
         ("relu", "relu"),
         ("relu", layers.ReLU()),
         (layers.ReLU, "relu"),
+        (layers.Activation("relu"), "relu"),
+        ("ReLU", "relu"),
+        ("LeakyReLU", layers.LeakyReLU(0.1)),
+        ("PReLU", layers.PReLU()),
+        ("Softmax", "softmax"),
         (keras.activations.relu, layers.ReLU()),
         ("relu6", layers.ReLU(6)),
         ("relu6", "relu6"),
@@ -514,6 +521,11 @@ def test_functions_and_classes_that_are_not_registered():
     assert type(again.layers[0]) is Own
 
 
+def relu(x):
+    """Has a name that Keras would load another function by."""
+    return 2 * x
+
+
 @pytest.mark.parametrize(
     ("replacements", "where", "message"),
     [
@@ -524,6 +536,13 @@ def test_functions_and_classes_that_are_not_registered():
         ({"tanh": "serf", "rellu": "serf"}, None, "Received: .'rellu'"),
         ({"tanh": layers.PReLU}, None, "weights. Received: PReLU"),
         ({"tanh": "srf"}, None, "srf"),
+        (None, None, "Expected .* Received: replacements=None"),
+        ("serf", ["net"], r"Expected .* where=\['net'\]"),
+        ("serf", "(", r"Expected .* where='\('"),
+        ({"swish": "serf", "silu": "gelu"}, None, "Expected one key .* 'silu'"),
+        ({"tanh": lambda x: x}, None, "Expected replacements .* <lambda>"),
+        ({"tanh": functools.partial(cubic)}, None, "Expected .*partial"),
+        ({"tanh": relu}, None, "Expected replacements .* relu"),
     ],
 )
 def test_what_matches_nothing_or_is_nothing(replacements, where, message):
