@@ -100,10 +100,14 @@ def replace_activations(
 
         Where the class of a layer or model fixes the activation, as KerasHub's
         backbones do, the copy is of a subclass of that class, which saves the
-        new activations next to the old config. What the code of a `call` method
-        applies on its own cannot be seen, and stays. So does the name that a
-        layer keeps to look its activation up, where the new one is not a
-        function of Keras or of this package.
+        new activations next to the old config.
+
+        What the code of a `call` method applies on its own cannot be seen, and
+        stays. So do functions in a `Lambda` and in lists and dictionaries,
+        which `verbose` prints as not seen, and the name that a layer keeps to
+        look its activation up, where the new one is not a function of Keras or
+        of this package. A subclass of a layer such as `ReLU` is one, unless it
+        has a `call` of its own: then it goes by the name of its class.
 
     Raises:
         ValueError: If nothing matches, a key names no activation or the same
@@ -160,6 +164,7 @@ def replace_activations(
                 outcome = f"-> {_name(wanted[name])}"
             if name in wanted or name != "linear":
                 rows.append((place.path, name, outcome))
+        rows += _not_seen(copy)
         if not any(outcome.startswith("->") for _, _, outcome in rows):
             counts = Counter(
                 name + outcome.removeprefix("kept") for _, name, outcome in rows
@@ -243,6 +248,12 @@ class WithActivations:
                 for fixed, place in zip(self._fixed, _places(self), strict=True)
             ],
         }
+
+    def __reduce__(self) -> Any:
+        """Returns how to unpickle: Keras' way, by a class that is found."""
+        reduced: Any = super().__reduce__()
+        unpickle, *arguments = reduced
+        return getattr(type(self).__bases__[1], unpickle.__name__), *arguments
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
@@ -376,6 +387,28 @@ def _places(model: Any) -> Iterator[_Place]:
                 yield _Place(owners, attribute)
 
 
+def _not_seen(model: Any) -> Iterator[tuple[str, str, str]]:
+    """Yields rows of the report: what may be activations that are not ours."""
+    for owners in _walk(model):
+        path = _Place(owners).path
+        function = getattr(owners[-1], "function", None)
+        if isinstance(owners[-1], keras.layers.Lambda) and not (
+            _is_activation(function)
+        ):
+            yield path, _name(function), "not seen: in a Lambda"
+        for attribute, value in vars(owners[-1]).items():
+            if isinstance(value, dict):
+                value = [*value.values()]
+            if not isinstance(value, list | tuple):
+                continue
+            for held in value:
+                if _is_activation(held) and not isinstance(
+                    held, keras.Operation
+                ):
+                    kind = "not seen: in a list or dictionary"
+                    yield f"{path}.{attribute}", _name(held), kind
+
+
 def _walk(
     owner: Any, parents: tuple[Any, ...] = (), seen: set[int] | None = None
 ) -> Iterator[tuple[Any, ...]]:
@@ -395,12 +428,17 @@ def _walk(
 def _is_activation(value: Any) -> bool:
     """Returns whether Keras or this package call `value` an activation."""
     if isinstance(value, keras.Operation):
-        value = type(value)
-        name = _CLASSES.get(value.__name__.lower())
-    else:
-        name = getattr(value, "__name__", None)
+        return any(map(_is_known, type(value).__mro__))
+    return getattr(value, "__name__", None) in _NAMES and _is_from_keras(value)
+
+
+def _is_known(cls: type) -> bool:
+    return cls.__name__.lower() in _CLASSES and _is_from_keras(cls)
+
+
+def _is_from_keras(value: Any) -> bool:
     home = str(getattr(value, "__module__", None)).split(".")[0]
-    return name in _NAMES and home in ("keras", "keras_serf")
+    return home in ("keras", "keras_serf")
 
 
 def _name(activation: Any) -> str:
@@ -411,8 +449,12 @@ def _name(activation: Any) -> str:
         name = _name(type(activation))
         return _relu_name(activation) if name == "relu" else name
     if isinstance(activation, type):
-        name = activation.__name__
-        return _CLASSES.get(name.lower(), name)
+        for cls in activation.__mro__:
+            if _is_known(cls):
+                return _CLASSES[cls.__name__.lower()]
+            if "call" in vars(cls):  # It computes something of its own.
+                break
+        return activation.__name__
     if not isinstance(activation, str):
         activation = getattr(activation, "__name__", repr(activation))
     return _ALIASES.get(activation, activation)

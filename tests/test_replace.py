@@ -1,6 +1,7 @@
 """`replace_activations`: what it changes, what it keeps, and that it lasts."""
 
 import functools
+import pickle
 
 import keras
 import numpy as np
@@ -206,6 +207,29 @@ def test_other_ways_to_copy_keep_the_activations():
         assert_same(copy, new)
 
 
+@keras.saving.register_keras_serializable("test_replace")
+class FixedModel(keras.Model):
+    """A functional model whose class makes its graph, as KerasHub's do."""
+
+    def __init__(self, units, **kwargs):
+        inputs = keras.Input((4, 3))
+        x = keras.ops.relu(layers.Dense(units, "relu")(inputs) - 0.1)
+        super().__init__(inputs, x, **kwargs)
+        self.units = units
+
+    def get_config(self):
+        return {"name": self.name, "units": self.units}
+
+
+def test_models_of_a_class_of_their_own_can_be_pickled():
+    model = FixedModel(4)
+    new = replace_activations(model)
+    assert isinstance(new, FixedModel)
+    same = pickle.loads(pickle.dumps(new))
+    assert type(same) is type(new)
+    assert_same(same, new)
+
+
 def test_layers_of_the_copy_save_elsewhere(tmp_path):
     new = replace_activations(fixed("relu"))
     inputs = keras.Input((4, 3))
@@ -332,6 +356,63 @@ def test_one_activation_replaces_rectifiers_and_nothing_else(capsys):
         ["net/gru/gru_cell.recurrent_activation", "relu", "kept: a gate"],
         ["net/head.activation", "softmax", "kept"],
         [],
+    ]
+
+
+@keras.saving.register_keras_serializable("test_replace")
+class Clipped(layers.ReLU):
+    def call(self, x):
+        return keras.ops.minimum(super().call(x), 0.5)
+
+
+@keras.saving.register_keras_serializable("test_replace")
+class Renamed(layers.ReLU):
+    pass
+
+
+def test_subclasses_of_activation_layers(tmp_path, capsys):
+    model = hidden_and_head(Clipped(name="clipped"), Renamed(6, name="renamed"))
+    new = replace_activations(model, {"relu6": "serf"}, verbose=True)
+    report = capsys.readouterr().out.splitlines()
+    assert report[0].split() == ["net/clipped", "Clipped", "kept"]
+    assert report[1].split() == ["net/renamed", "relu6", "->", "serf"]
+    assert type(new.layers[0]) is Clipped
+    assert new.layers[1].activation is SERF
+    assert_same(reload(new, tmp_path), new)
+    new = replace_activations(new, {Clipped: "gelu"})
+    assert new.layers[0].activation is keras.activations.gelu
+
+
+@keras.saving.register_keras_serializable("test_replace")
+class InCollections(layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.steps = [keras.activations.relu, keras.activations.relu]
+        self.by_name = {"gelu": keras.activations.gelu}
+
+    def call(self, x):
+        for step in [*self.steps, *self.by_name.values()]:
+            x = step(x)
+        return x
+
+
+def test_what_is_not_seen_is_told(capsys):
+    model = hidden_and_head(
+        layers.ReLU(name="relu"),
+        InCollections(name="own"),
+        layers.Lambda(keras.activations.silu, name="function"),
+        layers.Lambda(lambda x: keras.ops.relu(x), name="lambda"),
+    )
+    replace_activations(model, verbose=True)
+    report = [
+        line.split(maxsplit=2) for line in capsys.readouterr().out.splitlines()
+    ]
+    assert ["net/function.function", "silu", "-> serf"] in report
+    assert sorted(row for row in report if "not seen" in row[2]) == [
+        ["net/lambda", "<lambda>", "not seen: in a Lambda"],
+        ["net/own.by_name", "gelu", "not seen: in a list or dictionary"],
+        ["net/own.steps", "relu", "not seen: in a list or dictionary"],
+        ["net/own.steps", "relu", "not seen: in a list or dictionary"],
     ]
 
 
