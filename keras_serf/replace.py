@@ -100,7 +100,9 @@ def replace_activations(
 
         Where the class of a layer or model fixes the activation, as KerasHub's
         backbones do, the copy is of a subclass of that class, which saves the
-        new activations next to the old config.
+        new activations next to the old config. KerasHub's `from_preset` loads
+        such a backbone as part of its task only: save one on its own as
+        `.keras`.
 
         What the code of a `call` method applies on its own cannot be seen, and
         stays. So do functions in a `Lambda` and in lists and dictionaries,
@@ -250,10 +252,9 @@ class WithActivations:
         }
 
     def __reduce__(self) -> Any:
-        """Returns how to unpickle: Keras' way, by a class that is found."""
+        """Returns what Keras pickles, and a function that pickle can find."""
         reduced: Any = super().__reduce__()
-        unpickle, *arguments = reduced
-        return getattr(type(self).__bases__[1], unpickle.__name__), *arguments
+        return _unpickle, (type(self).__bases__[1], *reduced[1])
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
@@ -274,6 +275,10 @@ class WithActivations:
         layer.__class__ = _with_activations(layer)
         layer._fixed = labels
         return layer
+
+
+def _unpickle(cls: Any, *arguments: Any) -> Any:
+    return cls._unpickle_model(*arguments)
 
 
 _register = keras.saving.register_keras_serializable(

@@ -1,6 +1,7 @@
 """`replace_activations`: what it changes, what it keeps, and that it lasts."""
 
 import functools
+import inspect
 import pickle
 
 import keras
@@ -239,13 +240,21 @@ def test_layers_of_the_copy_save_elsewhere(tmp_path):
     assert_same(reload(top, tmp_path), top)
 
 
-LOAD = """
+LOAD = (
+    """
 import sys
 from pathlib import Path
 import numpy as np
 import keras
 import keras_serf
+from keras import layers
 
+FUNCTIONS = {"relu": keras.activations.relu}
+LAYERS = {"relu": layers.ReLU}
+
+"""
+    + inspect.getsource(Fixed)
+    + """
 folder = Path(sys.argv[1])
 for path in sorted(folder.glob("*.keras")):
     model = keras.saving.load_model(path, compile=False)
@@ -258,6 +267,7 @@ for path in sorted(folder.glob("*.keras")):
         )
     print(path.stem)
 """
+)
 
 
 def keep(model, inputs, path):
@@ -273,7 +283,7 @@ def keep(model, inputs, path):
     )
 
 
-FRESH = [activation_layers, operations]
+FRESH = [activation_layers, operations, fixed]
 
 
 @pytest.fixture(scope="module")
@@ -918,13 +928,61 @@ def test_keras_hub_tasks_keep_their_preprocessor_and_methods(keras_hub):
     classifier = models.BertTextClassifier(
         models.BertBackbone(**SIZES), num_classes=2, preprocessor=preprocessor
     )
-    new = replace_activations(classifier, {"gelu": "gelu", "tanh": "tanh"})
+    randomize(classifier)
+    new = replace_activations(classifier)
     text = ["the fox", "fox"]
-    np.testing.assert_allclose(
-        new.predict(text), classifier.predict(text), atol=1e-5
-    )
-    language_model = models.GPT2CausalLM(models.GPT2Backbone(**SIZES))
-    new = replace_activations(language_model)
+    y = new.predict(text, verbose=0)
+    direct = keras.ops.convert_to_numpy(new(new.preprocessor(text)))
+    np.testing.assert_allclose(y, direct, rtol=1e-5, atol=1e-5)
+    assert np.abs(y - classifier.predict(text, verbose=0)).max() > 1e-3
+
+
+def randomize(model):
+    """Gives weights with which activations make a difference."""
+    rng = np.random.default_rng(0)
+    for w in model.weights:
+        if len(w.shape) > 1:  # Biases and scales are left as they start.
+            w.assign(3 * rng.normal(size=w.shape))
+
+
+def test_keras_hub_tasks_generate_with_the_new_activation(keras_hub):
+    models = keras_hub.models
+    model = models.GPT2CausalLM(models.GPT2Backbone(**SIZES))
+    model.compile(sampler="greedy")
+    randomize(model)
+    new = replace_activations(model, cubic)
+    new.compile(sampler="greedy")
     prompt = {**TOKENS, "padding_mask": np.array([[1, 1, 0, 0, 0]] * 2)}
-    tokens = new.generate(prompt, stop_token_ids=None)["token_ids"]
-    assert tokens.shape == (2, 5)
+    expected = TOKENS["token_ids"].copy()
+    for i in range(2, 5):
+        mask = np.broadcast_to(np.arange(5) < i, (2, 5))
+        logits = new.predict(
+            {"token_ids": expected, "padding_mask": mask}, verbose=0
+        )
+        expected[:, i] = logits[:, i - 1].argmax(axis=-1)
+    tokens, old = (
+        keras.ops.convert_to_numpy(
+            m.generate(prompt, stop_token_ids=None)["token_ids"]
+        )
+        for m in (new, model)
+    )
+    np.testing.assert_array_equal(tokens, expected)
+    assert np.any(tokens != old)
+
+
+# Of the default optimizer, which Keras builds when it loads a compiled model.
+@pytest.mark.filterwarnings("ignore:Skipping variable loading for optimizer")
+def test_keras_hub_presets_of_tasks(keras_hub, tmp_path):
+    models = keras_hub.models
+    model = models.BertTextClassifier(
+        models.BertBackbone(**SIZES), num_classes=2
+    )
+    randomize(model)
+    new = replace_activations(model)
+    new.save_to_preset(str(tmp_path))
+    loaded = models.BertTextClassifier.from_preset(str(tmp_path))
+    y, saved, old = (
+        m.predict(SEGMENTS, verbose=0) for m in (loaded, new, model)
+    )
+    np.testing.assert_allclose(y, saved, rtol=1e-5, atol=1e-6)
+    assert np.abs(y - old).max() > 1e-3
