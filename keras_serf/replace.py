@@ -104,12 +104,12 @@ def replace_activations(
         such a backbone as part of its task only: save one on its own as
         `.keras`.
 
-        What the code of a `call` method applies on its own cannot be seen, and
-        stays. So do functions in a `Lambda` and in lists and dictionaries,
-        which `verbose` prints as not seen, and the name that a layer keeps to
-        look its activation up, where the new one is not a function of Keras or
-        of this package. A subclass of a layer such as `ReLU` is one, unless it
-        has a `call` of its own: then it goes by the name of its class.
+        What the code of a `call` method or a `Lambda` applies on its own cannot
+        be seen, and stays. So do functions in lists and dictionaries, which
+        `verbose` prints as not seen, and the name that a layer keeps to look
+        its activation up, where the new one is not a function of Keras or of
+        this package. A subclass of a layer such as `ReLU` is one, unless it has
+        a `call` of its own: then it goes by the name of its class.
 
     Raises:
         ValueError: If nothing matches, a key names no activation or the same
