@@ -344,7 +344,7 @@ def _check(options: AccuracyOptions) -> None:
             "float64 is measured with mpmath; install it with: "
             'pip install -e ".[test]", or choose other --dtypes'
         )
-    from demos.study import check_writable
+    from demos.files import check_writable
 
     check_writable(options.out)
 
@@ -1444,8 +1444,8 @@ def write(folder: Path, rows: Sequence[Row]) -> str:
     Returns:
         The text of table.md, which ends with the verdict.
     """
-    from demos.study import atomic
-    from demos.study import write_text
+    from demos.files import atomic
+    from demos.files import write_text
 
     order = {dtype: number for number, dtype in enumerate(PROMISED)}
     rows = sorted(rows, key=lambda row: order[row.subject.dtype])

@@ -120,6 +120,27 @@ def check_activations(names: Sequence[str]) -> None:
             ) from None
 
 
+def check_initializer(name: str) -> None:
+    """Checks that Keras knows an initializer by this name.
+
+    Args:
+        name: The name.
+
+    Raises:
+        UserError: It does not know it.
+    """
+    import keras
+
+    try:
+        keras.initializers.get(name)
+    except ValueError:
+        raise UserError(
+            "Expected --initializer to be a name that Keras knows, such as "
+            "glorot_uniform, he_normal, orthogonal, serf_normal. Received: "
+            f"{name!r}"
+        ) from None
+
+
 @contextlib.contextmanager
 def _silenced() -> Iterator[None]:
     # TensorFlow's libraries write to the process' stderr on import, whatever

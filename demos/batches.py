@@ -1,10 +1,14 @@
-"""Batches of sentence pairs of like length, so that little of them is padding.
+"""Batches: of arrays' rows, and of sentence pairs of like length.
 
-Every batch of a bucket has one shape, so that one step a bucket is compiled.
+Their order is drawn from seed and epoch alone. All batches of arrays, and those
+of a bucket of pairs, have one shape, so that one step each is compiled.
 """
 
+import time
+from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -152,6 +156,70 @@ def predict(
     filled = np.pad(inputs, ((0, missing), (0, 0)), mode="edge")
     answers = model.predict(filled, batch_size=batch_size, verbose=0)
     return answers[: len(inputs)]
+
+
+class ArrayBatches(keras.utils.PyDataset):
+    """Serves rows of arrays to `keras.Model.fit`, each epoch in its own order.
+
+    NumPy draws the order, so it depends on the seed and the epoch alone: not on
+    backend, activation or model.
+
+    Args:
+        inputs: An array, or a structure of arrays, with the rows of
+            `targets`.
+        targets: An array, or a structure of arrays.
+        batch_size: Rows a batch. What is left over at the end of an epoch is
+            not served in it, so that all batches have one shape to compile.
+        seed: Decides all that is drawn.
+        change: Is called with the inputs of each batch and a generator of its
+            own, and returns what is served in their place.
+
+    Attributes:
+        seconds: What serving has taken.
+    """
+
+    def __init__(
+        self,
+        inputs: Any,
+        targets: Any,
+        batch_size: int,
+        seed: int,
+        change: Callable[[Any, np.random.Generator], Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self.seconds = 0.0
+        self._arrays = inputs, targets
+        self._rows = len(keras.tree.flatten(targets)[0])
+        self._batch_size = min(batch_size, self._rows)
+        self._seed = seed
+        self._change = change
+        self._start(0)
+
+    def __len__(self) -> int:
+        return self._rows // self._batch_size
+
+    def __getitem__(self, index: int):
+        began = time.perf_counter()
+        first = index * self._batch_size
+        rows = self._order[first : first + self._batch_size]
+        inputs, targets = keras.tree.map_structure(
+            lambda array: array[rows], self._arrays
+        )
+        if self._change is not None:
+            # Of the batch: whichever is asked for first, it is the same.
+            draw = np.random.default_rng([self._seed, self._epoch, index])
+            inputs = self._change(inputs, draw)
+        self.seconds += time.perf_counter() - began
+        return inputs, targets
+
+    def on_epoch_end(self) -> None:
+        """Draws the order of the next epoch."""
+        self._start(self._epoch + 1)
+
+    def _start(self, epoch: int) -> None:
+        self._epoch = epoch
+        draw = np.random.default_rng([self._seed, epoch])
+        self._order = draw.permutation(self._rows)
 
 
 class PairBatches(keras.utils.PyDataset):

@@ -22,21 +22,26 @@ import tyro
 
 from demos import words
 from demos.backend import check_activations
+from demos.backend import check_initializer
 from demos.backend import check_trains
 from demos.backend import choose_backend
 from demos.backend import start_keras
 from demos.errors import UnfinishedError
 from demos.errors import UserError
+from demos.executors import Processes
+from demos.executors import RayCluster
+from demos.files import check_writable
 from demos.progress import say
+from demos.study import InProcess
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
     from demos.report import Presentation
     from demos.report import Report
-    from demos.study import Result
-    from demos.study import Task
-    from demos.study import Trial
+    from demos.study import Executor
+    from demos.trial import Result
+    from demos.trial import Trial
 
 Backend = Literal["tensorflow", "jax", "torch"]
 Content = TypeVar("Content")
@@ -56,6 +61,27 @@ class StudyOptions:
     dataset. The same command, given again, goes on where it was stopped."""
     backend: Backend | None = None
     """What Keras runs on; by default what KERAS_BACKEND says."""
+    vary: Annotated[
+        tuple[str, ...],
+        tyro.conf.arg(metavar="NAME=VALUE,VALUE", help_behavior_hint=""),
+    ] = ()
+    """Runs the study for every value of an option of the model or the training
+    too, as in --vary layers=1,2,4 optimizer=adam,sgd; several are combined with
+    each other."""
+    jobs: int | None = None
+    """Processes that run trials side by side, each with its share of the cores;
+    by default 1, and on a Ray cluster one a node."""
+    engine: Literal["local", "ray"] = "local"
+    """Where trials run: on this machine, or on a cluster of Ray, whose machines
+    all see the folder --out."""
+    address: str | None = None
+    """Of the head of the Ray cluster, such as 10.0.0.1:6379; by default that
+    which runs on this machine, or a new one."""
+    data_parallel: bool = False
+    """Shares each batch out among all devices (JAX alone)."""
+    tensorboard: bool = False
+    """Writes logs for TensorBoard, into the folder tensorboard beside the
+    trials: tensorboard --logdir FOLDER."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +119,6 @@ def prepare(options: StudyOptions, runs: Path) -> None:
     Raises:
         UserError: An option has no possible meaning.
     """
-    from demos.study import check_writable
-
     for name in ("activations", "seeds"):
         values = getattr(options, name)
         if not values or len(set(values)) < len(values):
@@ -107,6 +131,12 @@ def prepare(options: StudyOptions, runs: Path) -> None:
             "Expected --seeds to be from 0 to 4294967295. "
             f"Received: {' '.join(map(str, options.seeds))}"
         )
+    if options.jobs is not None and options.jobs < 1:
+        raise UserError(
+            f"Expected --jobs to be at least 1. Received: {options.jobs}"
+        )
+    if options.engine == "local" and options.address is not None:
+        raise UserError("--address is that of a cluster: give --engine ray too")
     check_writable(options.out or runs)
     choose_backend(options.backend)
 
@@ -235,27 +265,57 @@ def start_training(options: StudyOptions) -> None:
     start_keras()
     check_trains()
     check_activations(options.activations)
+    if options.data_parallel:
+        distribute(options)
+
+
+def distribute(options: StudyOptions) -> None:
+    """Lets Keras share each batch out among all devices.
+
+    Args:
+        options: The command line.
+
+    Raises:
+        UserError: The backend or the options do not let it.
+    """
+    import keras
+
+    if keras.backend.backend() != "jax":
+        raise UserError(
+            "--data-parallel works on JAX alone: --backend jax. Received: "
+            f"{keras.backend.backend()}"
+        )
+    if not isinstance(executor(options), InProcess):
+        raise UserError(
+            "--data-parallel gives every trial all devices: leave --jobs and "
+            "--engine out"
+        )
+    keras.distribution.set_distribution(keras.distribution.DataParallel())
 
 
 def run_study(
-    task: "Task",
+    task: Any,
     options: StudyOptions,
     usual: Path,
     description: str,
     baselines: Callable[[], Mapping[str, Mapping[str, float]]],
     presentation: Callable[[Path, Sequence["Result"]], "Presentation"],
+    check: Callable[[Any], None],
     probes: Mapping[str, "Trial"] | None = None,
 ) -> "Report":
     """Trains with every activation and seed, and reports.
 
     Args:
-        task: What a trial trains and scores.
+        task: What a trial trains and scores: `trial.Task`, and
+            `vary.Variable`.
         options: The command line.
         usual: Where the study is kept if no other folder is asked for.
         description: Of the data, in a line.
         baselines: Scores what needs no seeds.
         presentation: Says, of the study's folder and the results, how the
             report is to call things.
+        check: Raises UserError where the task's options have no possible
+            meaning, as they may when they are varied.
         probes: Further trials, by the name of the baseline that they make.
 
     Returns:
@@ -265,13 +325,31 @@ def run_study(
         UserError: The folder cannot be written, or no trial was finished.
     """
     from demos import report
+    from demos import vary
     from demos.progress import Progress
     from demos.study import Study
     from demos.study import grid
 
-    study = Study.open(task, options.out, usual)
-    trials = grid({"activation": options.activations}, options.seeds)
-    every = [*trials, *(probes or {}).values()]
+    axes = vary.axes(options.vary, task)
+    choices = {"activation": options.activations, **axes}
+    trials = grid(choices, options.seeds)
+    epochs = 0
+    for trial in trials:
+        varied = vary.under(task, trial.settings)
+        check(varied)
+        check_initializer(varied.model.initializer)
+        epochs = max(epochs, varied.epochs)
+    if axes:
+        usual = usual.with_name("-".join([usual.name, "by", *axes]))
+    study = Study.open(
+        task,
+        options.out,
+        usual,
+        vary.shared(task.config(), task, axes),
+        options.tensorboard,
+    )
+    # Probes are of the model as it is.
+    every = [*trials, *({} if axes else probes or {}).values()]
     pending = study.pending(every)
     say(description)
     say(
@@ -279,10 +357,10 @@ def run_study(
         f"finished before, {len(pending)} to run"
     )
     scores = dict(baselines())  # First: a failure here is to come early.
-    with Progress(len(pending), task.epochs) as progress:
-        found = study.run(every, progress)
+    with Progress(len(pending), epochs) as progress:
+        found = study.run(every, progress, executor(options))
     results, probed = found[: len(trials)], found[len(trials) :]
-    for name, result in zip(probes or {}, probed, strict=True):
+    for name, result in zip(probes or {}, probed, strict=False):
         if not result.reason:  # Progress has said why.
             scores[name] = result.metrics
     if all(result.reason for result in results):
@@ -293,6 +371,22 @@ def run_study(
         )
     except OSError as error:
         raise UserError(f"{study.folder} cannot be written: {error}") from None
+
+
+def executor(options: StudyOptions) -> "Executor":
+    """Chooses what runs the trials.
+
+    Args:
+        options: The command line.
+
+    Returns:
+        The executor.
+    """
+    if options.engine == "ray":
+        return RayCluster(options.address, options.jobs)
+    if options.jobs is None or options.jobs == 1:
+        return InProcess()
+    return Processes(options.jobs)
 
 
 def best_model(
@@ -323,8 +417,8 @@ def best_model(
     results = [
         result
         for result in gather(folder)
-        if options.activation in (None, result.label)
-        and result.settings.keys() == {"activation"}  # No probe.
+        if options.activation in (None, result.settings["activation"])
+        and "sees" not in result.settings  # No probe.
     ]
     if any(objective not in result.metrics for result in results):
         raise UserError(
@@ -435,32 +529,6 @@ def read(
             f"{path} cannot be read: {error}; train again, into another --out, "
             f"with: {command}"
         ) from None
-
-
-def on_epoch_end(report: Callable[[int, Mapping[str, float]], None]) -> Any:
-    """Makes a callback that watches a training.
-
-    Args:
-        report: Is called after each epoch with their number and the logs.
-
-    Returns:
-        A `keras.callbacks.Callback`, which raises `DivergedError` when a log
-        is not finite.
-    """
-    import keras
-    import numpy as np
-
-    from demos.study import DivergedError
-
-    def after_epoch(epoch: int, logs: dict[str, float] | None) -> None:
-        for name, value in (logs or {}).items():
-            if not np.isfinite(value):
-                raise DivergedError(
-                    f"{name} is {value} after epoch {epoch + 1}"
-                )
-        report(epoch + 1, logs or {})
-
-    return keras.callbacks.LambdaCallback(on_epoch_end=after_epoch)
 
 
 def copy_state(source: Any, target: Any) -> None:

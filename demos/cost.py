@@ -33,6 +33,7 @@ from typing import Protocol
 
 from demos.backend import choose_backend
 from demos.backend import start_keras
+from demos.environment import cores
 from demos.errors import UserError
 from demos.options import parse
 from demos.processes import RESULTS
@@ -337,7 +338,7 @@ def check(options: CostOptions) -> None:
     Raises:
         UserError: One of them is at fault.
     """
-    cores = _cores()
+    available = len(cores())
     for flag, names, known in (
         ("--backends", options.backends, BACKENDS),
         ("--parts", options.parts, PARTS),
@@ -358,9 +359,9 @@ def check(options: CostOptions) -> None:
         return
     if not hasattr(os, "sched_setaffinity"):
         raise UserError("--threads needs Linux; leave it out")
-    if not 0 < options.threads <= len(cores):
+    if not 0 < options.threads <= available:
         raise UserError(
-            f"Expected --threads to be from 1 to {len(cores)}. Received: "
+            f"Expected --threads to be from 1 to {available}. Received: "
             f"{options.threads}"
         )
 
@@ -489,7 +490,7 @@ def work(text: str) -> None:
     each = Plan(**json.loads(text))
     emit = emitter()
     if each.threads:
-        os.sched_setaffinity(0, _cores()[: each.threads])
+        os.sched_setaffinity(0, cores()[: each.threads])
     choose_backend(each.backend)
     start_keras()
     measure(each, emit)
@@ -504,8 +505,8 @@ def measure(each: Plan, emit: Emit) -> None:
     """
     import keras
 
+    from demos.environment import environment
     from demos.peers import peers
-    from demos.study import environment
 
     framework = _FRAMEWORKS[keras.backend.backend()]()
     emit(
@@ -513,8 +514,6 @@ def measure(each: Plan, emit: Emit) -> None:
         {
             **environment(),
             "device": framework.device,
-            "processor": _processor(),
-            "cores": len(_cores()),
             "sources": {peer.name: peer.source for peer in peers()},
         },
     )
@@ -820,25 +819,6 @@ def _normal(size: int, seed: int) -> "np.ndarray":
 def _say(error: BaseException) -> str:
     lines = str(error).strip().splitlines() or [""]
     return f"{type(error).__name__}: {lines[0]}"
-
-
-def _cores() -> list[int]:
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))
-
-
-def _processor() -> str:
-    import platform
-
-    try:
-        text = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return platform.processor()
-    named = [
-        line for line in text.splitlines() if line.startswith("model name")
-    ]
-    return named[0].partition(":")[2].strip() if named else platform.machine()
 
 
 # The frameworks.
@@ -1354,9 +1334,9 @@ def write(folder: Path, options: CostOptions, findings: Findings) -> str:
     """
     import pandas as pd
 
-    from demos.study import atomic
-    from demos.study import write_json
-    from demos.study import write_text
+    from demos.files import atomic
+    from demos.files import write_json
+    from demos.files import write_text
 
     table = tabulate(findings.timings)
     kept = pd.DataFrame([asdict(each) for each in findings.kept])

@@ -16,20 +16,24 @@ from dataclasses import field
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Literal
 
 from demos import command
+from demos import vary
 from demos import words
 from demos.command import ModelOptions
 from demos.command import StudyOptions
 from demos.datasets import SLOTS
 from demos.errors import UserError
+from demos.optimizers import Optimizer
 from demos.options import option_values
 from demos.options import parse
 from demos.progress import say
 from demos.scores import classification_scores
+from demos.trial import label_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,10 +42,10 @@ if TYPE_CHECKING:
     from demos.datasets import Entailment
     from demos.datasets import PostPairs
     from demos.multimodal import Encoder
-    from demos.study import OnEpoch
-    from demos.study import Outcome
-    from demos.study import Result
-    from demos.study import Trial
+    from demos.trial import Outcome
+    from demos.trial import Result
+    from demos.trial import Trial
+    from demos.trial import Workspace
 
 COMMAND = "python -m demos entailment"
 RUNS = Path("runs", "entailment")
@@ -85,6 +89,9 @@ class ModelConfig:
     sequence_length: int | None = None
     """Tokens read of a text; by default enough for 95% of the training texts,
     and at most 256."""
+    initializer: str = "glorot_uniform"
+    """Of the weights of encoders, heads and classifier: a name that Keras
+    knows, such as he_normal or serf_normal."""
     fusion: Literal["cross_attention", "concatenation"] = "cross_attention"
     """How texts and pictures meet: compared with each other, or laid end to
     end."""
@@ -105,12 +112,14 @@ class TrainingConfig:
     validation is kept."""
     batch_size: int = 32
     """Pairs a step."""
+    optimizer: Optimizer = "adamw"
+    """Of Keras; sgd has Nesterov's momentum, 0.9."""
     learning_rate: float = 0.002
-    """Of AdamW, at its highest: it rises to this and falls to 0 by a cosine."""
+    """At its highest: it rises to this and falls to 0 by a cosine."""
     warmup_epochs: float = 0.5
     """Epochs in which the learning rate rises."""
     weight_decay: float = 0.001
-    """Of AdamW."""
+    """Of the optimizer, decoupled."""
     dropout: float = 0.0
     """Fraction dropped in encoders, heads and classifier."""
     modality_dropout: float = 0.0
@@ -192,6 +201,14 @@ class EntailmentTask:
     )
 
     objective = "validation_macro_f1"
+    groups = MappingProxyType({"layers": ("encoders",)})
+    fixed = (
+        "vocabulary_size",
+        "sequence_length",
+        "image_size",
+        "text_preset",
+        "image_preset",
+    )
 
     def __post_init__(self) -> None:
         import numpy as np
@@ -305,6 +322,7 @@ class EntailmentTask:
                 feedforward_dim=sizes.feedforward_dim,
                 heads=sizes.heads,
                 layers=sizes.encoders,
+                initializer=sizes.initializer,
                 dropout=self.training.dropout,
             )
         return multimodal.build(
@@ -316,6 +334,7 @@ class EntailmentTask:
             heads=sizes.heads,
             hidden=sizes.hidden_dim,
             fusion=sizes.fusion,
+            initializer=sizes.initializer,
             dropout=self.training.dropout,
         )
 
@@ -343,18 +362,19 @@ class EntailmentTask:
             image_size=sizes.image_size,
             embedding_dim=sizes.embedding_dim,
             channels=sizes.channels,
+            initializer=sizes.initializer,
         )
 
-    def run(self, trial: "Trial", on_epoch: "OnEpoch") -> "Outcome":
+    def run(self, trial: "Trial", workspace: "Workspace") -> "Outcome":
         """Trains one model and scores it once on the test.
 
         The seed decides initial weights, order of the data, dropout and what
         is hidden: at the same seed they are the same for every activation.
 
         Args:
-            trial: Its settings hold the `activation`, and what the model `sees`
-                if it is a probe.
-            on_epoch: Is called after each epoch.
+            trial: Its settings hold the `activation`, what is varied, and what
+                the model `sees` if it is a probe.
+            workspace: Who is told of each epoch, and folders.
 
         Returns:
             Scores on the test, those of the validation at the epoch kept (its
@@ -363,10 +383,14 @@ class EntailmentTask:
         Raises:
             DivergedError: The loss is not finite.
         """
+        return vary.under(self, trial.settings)._run(trial, workspace)
+
+    def _run(self, trial: "Trial", workspace: "Workspace") -> "Outcome":
         import keras
         import numpy as np
 
-        from demos.study import Outcome
+        from demos.training import fit
+        from demos.trial import Outcome
 
         parts = {name: self.inputs(name, trial) for name in self._arrays}
         served = pair_batches(
@@ -382,15 +406,18 @@ class EntailmentTask:
             self.dataset.train.labels, minlength=len(self.dataset.label_names)
         )
         began = time.perf_counter()
-        history = model.fit(
+        history = fit(
+            model,
             served,
-            epochs=self.epochs,
-            shuffle=False,  # The batches do; Keras would draw on its own seed.
             validation_data=(
                 parts["validation"],
                 self._one_hot(self.dataset.validation),
             ),
             validation_batch_size=self.training.batch_size,
+            epochs=self.epochs,
+            workspace=workspace,
+            monitor="val_macro_f1",
+            mode="max",
             class_weight={
                 label: counts.sum() / (len(counts) * count)
                 for label, count in enumerate(counts.tolist())
@@ -398,17 +425,7 @@ class EntailmentTask:
             }
             if self.training.class_weights
             else None,
-            verbose=0,
-            callbacks=[
-                command.on_epoch_end(on_epoch),
-                keras.callbacks.EarlyStopping(
-                    "val_macro_f1",
-                    mode="max",
-                    patience=self.epochs,
-                    restore_best_weights=True,
-                ),
-            ],
-        ).history
+        )
         seconds = time.perf_counter() - began
         probabilities = {
             name: model.predict(
@@ -424,7 +441,7 @@ class EntailmentTask:
             ).items()
         }
         said = probabilities["test"].argmax(axis=1).tolist()
-        self._compiled[trial.settings["activation"]] = model
+        self._compiled[self._kind(trial)] = model
         return Outcome(
             metrics,
             history,
@@ -469,8 +486,8 @@ class EntailmentTask:
         Args:
             folder: Where the models are saved too.
         """
-        from demos.study import write_json
-        from demos.study import write_text
+        from demos.files import write_json
+        from demos.files import write_text
 
         if self._reader.tokenizer is not None:
             write_text(
@@ -514,32 +531,36 @@ class EntailmentTask:
         import keras
 
         keras.utils.set_random_seed(trial.seed)
-        activation = trial.settings["activation"]
-        fresh = self.build(activation)
+        fresh = self.build(trial.settings["activation"])
         self._compile(fresh, steps)
         # It is kept anew once the trial has ended well.
-        kept = self._compiled.pop(activation, None)
+        kept = self._compiled.pop(self._kind(trial), None)
         if kept is None or keras.backend.backend() == "torch":
             return fresh
         command.copy_state(fresh, kept)
         return kept
 
+    def _kind(self, trial: "Trial") -> str:
+        """Names what is compiled: the same, whatever a probe sees."""
+        settings = {k: v for k, v in trial.settings.items() if k != "sees"}
+        return label_of(settings)
+
     def _compile(self, model: Any, steps: int) -> None:
         import keras
 
+        from demos import optimizers
+
         warmup = round(self.training.warmup_epochs * steps)
+        peak = self.training.learning_rate
         focal = self.training.focal_gamma
         model.compile(
-            keras.optimizers.AdamW(
+            optimizers.make(
+                self.training.optimizer,
                 keras.optimizers.schedules.CosineDecay(
-                    0.0,
+                    0.0 if warmup else peak,
                     max(1, self.epochs * steps - warmup),
-                    warmup_target=self.training.learning_rate,
+                    warmup_target=peak if warmup else None,
                     warmup_steps=warmup,
-                )
-                if warmup
-                else keras.optimizers.schedules.CosineDecay(
-                    self.training.learning_rate, self.epochs * steps
                 ),
                 weight_decay=self.training.weight_decay,
             ),
@@ -707,68 +728,49 @@ def pair_batches(
 ) -> Any:
     """Serves an epoch after another, each in its own order.
 
-    NumPy draws the order and what to hide, so they depend on the seed alone:
-    not on backend, activation or model.
-
     Args:
         inputs: Arrays by the names of the model's inputs.
         targets: One-hot labels, shape `(pairs, labels)`.
-        batch_size: Pairs a batch. What is left over at the end of an epoch is
-            not served in it, so that all batches have one shape to compile.
+        batch_size: Pairs a batch.
         modality_dropout: Fraction of texts, and of pictures, hidden.
         empty: The arrays of an empty text.
         seed: Decides all that is drawn.
 
     Returns:
-        A `keras.utils.PyDataset`; its `seconds` is what serving has taken.
+        `ArrayBatches`.
     """
-    import keras
     import numpy as np
 
-    batch_size = min(batch_size, len(targets))
+    from demos.batches import ArrayBatches
 
-    class Batches(keras.utils.PyDataset):
-        def __init__(self) -> None:
-            super().__init__()
-            self.seconds = 0.0
-            self._start(0)
+    def hide(
+        served: Mapping[str, "np.ndarray"], draw: "np.random.Generator"
+    ) -> dict[str, "np.ndarray"]:
+        arrays = dict(served)
+        for slot in SLOTS:
+            # Never both: a post says something.
+            drawn = draw.random(len(arrays[f"{slot}_shown"]))
+            shown = arrays[f"{slot}_shown"][:, 0] > 0
+            told = np.any(
+                [
+                    (arrays[f"{slot}_{name}"] != row).any(axis=1)
+                    for name, row in empty.items()
+                ],
+                axis=0,
+            )
+            texts = shown & (drawn < modality_dropout)
+            pictures = told & (drawn > 1 - modality_dropout)
+            hide_texts(arrays, slot, empty, texts)
+            hide_pictures(arrays, slot, pictures)
+        return arrays
 
-        def __len__(self) -> int:
-            return len(targets) // batch_size
-
-        def __getitem__(self, index: int):
-            began = time.perf_counter()
-            rows = self._order[index * batch_size : (index + 1) * batch_size]
-            served = {name: array[rows] for name, array in inputs.items()}
-            if modality_dropout:
-                draw = np.random.default_rng([seed, self._epoch, index])
-                for slot in SLOTS:
-                    # Never both: a post says something.
-                    drawn = draw.random(batch_size)
-                    shown = served[f"{slot}_shown"][:, 0] > 0
-                    told = np.any(
-                        [
-                            (served[f"{slot}_{name}"] != row).any(axis=1)
-                            for name, row in empty.items()
-                        ],
-                        axis=0,
-                    )
-                    texts = shown & (drawn < modality_dropout)
-                    pictures = told & (drawn > 1 - modality_dropout)
-                    hide_texts(served, slot, empty, texts)
-                    hide_pictures(served, slot, pictures)
-            self.seconds += time.perf_counter() - began
-            return served, targets[rows]
-
-        def on_epoch_end(self) -> None:
-            self._start(self._epoch + 1)
-
-        def _start(self, epoch: int) -> None:
-            self._epoch = epoch
-            draw = np.random.default_rng([seed, epoch])
-            self._order = draw.permutation(len(targets))
-
-    return Batches()
+    return ArrayBatches(
+        dict(inputs),
+        targets,
+        batch_size,
+        seed,
+        hide if modality_dropout else None,
+    )
 
 
 def draw_examples(path: Path, dataset: "Entailment") -> None:
@@ -781,8 +783,8 @@ def draw_examples(path: Path, dataset: "Entailment") -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    from demos.files import atomic
     from demos.pictures import read_all
-    from demos.study import atomic
 
     train = dataset.train
     each = EXAMPLES // len(dataset.label_names)
@@ -917,7 +919,7 @@ def compare(options: EntailmentOptions) -> "report.Report":
         UserError: The input is at fault, or no trial was finished.
     """
     from demos.datasets import load_entailment
-    from demos.study import Trial
+    from demos.trial import Trial
 
     check(options)
     command.prepare(options, RUNS)
@@ -939,6 +941,7 @@ def compare(options: EntailmentOptions) -> "report.Report":
         lambda folder, results: presentation(
             task, description, options.quick, folder, results
         ),
+        check,
         {
             f"{name} ({settings['activation']})": Trial(
                 {**settings, "sees": name}, options.seeds[0]
@@ -1021,11 +1024,11 @@ def _image(options: PredictOptions, side: int) -> Path | None:
     return None if path == Path() else path  # Of --image-1 "".
 
 
-def check(options: EntailmentOptions) -> None:
+def check(options: EntailmentOptions | EntailmentTask) -> None:
     """Checks what can be checked without Keras.
 
     Args:
-        options: The command line.
+        options: The command line, or the task with the same configs.
 
     Raises:
         UserError: An option has no possible meaning.
@@ -1131,8 +1134,8 @@ def draw_confusion(
     from sklearn.metrics import confusion_matrix
 
     from demos import report
-    from demos.study import atomic
-    from demos.study import text_path
+    from demos.files import atomic
+    from demos.trial import text_path
 
     names = dataset.label_names
     matrices: dict[str, np.ndarray] = {}

@@ -677,9 +677,9 @@ def write(folder: Path, findings: Findings) -> str:
     Raises:
         UserError: The folder cannot be written.
     """
-    from demos.study import atomic
-    from demos.study import write_json
-    from demos.study import write_text
+    from demos.files import atomic
+    from demos.files import write_json
+    from demos.files import write_text
 
     text = markdown(findings, versions())
     try:

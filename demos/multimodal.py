@@ -46,6 +46,7 @@ def text_encoder(
     feedforward_dim: int,
     heads: int,
     layers: int,
+    initializer: str,
     dropout: float,
 ) -> Encoder:
     """Builds the small text encoder: embeddings, and Transformer encoders.
@@ -58,6 +59,7 @@ def text_encoder(
         feedforward_dim: Width of the dense layer under the activation.
         heads: Of each attention.
         layers: How many encoders are stacked; 0 for a bag of words.
+        initializer: Of the encoders' weights.
         dropout: Fraction dropped in the encoders.
 
     Returns:
@@ -74,7 +76,11 @@ def text_encoder(
         x = x + hub.PositionEmbedding(sequence_length)(x)
     for _ in range(layers):
         x = hub.TransformerEncoder(
-            feedforward_dim, heads, dropout=dropout, activation=activation
+            feedforward_dim,
+            heads,
+            dropout=dropout,
+            activation=activation,
+            kernel_initializer=initializer,
         )(x, padding_mask=mask)
     model = keras.Model(tokens, [x, mask], name="text_encoder")
     return Encoder(
@@ -84,7 +90,12 @@ def text_encoder(
 
 
 def image_encoder(
-    activation: str, *, image_size: int, embedding_dim: int, channels: int
+    activation: str,
+    *,
+    image_size: int,
+    embedding_dim: int,
+    channels: int,
+    initializer: str,
 ) -> Encoder:
     """Builds the small image encoder: a convolutional network.
 
@@ -97,6 +108,7 @@ def image_encoder(
         embedding_dim: Width of a place.
         channels: Of the first layer; each further one doubles them, up to
             `embedding_dim`.
+        initializer: Of the convolutions' weights.
 
     Returns:
         The encoder, of `pixels` from 0 to 255.
@@ -104,11 +116,22 @@ def image_encoder(
     pixels = keras.Input((image_size, image_size, 3))
     # White is 0, so that paper says nothing.
     x = keras.layers.Rescaling(-1 / 255, 1.0)(pixels)
-    x = keras.layers.Conv2D(channels, STEM, STEM, activation=activation)(x)
+    x = keras.layers.Conv2D(
+        channels,
+        STEM,
+        STEM,
+        activation=activation,
+        kernel_initializer=initializer,
+    )(x)
     while x.shape[1] > GRID:
         channels = min(2 * channels, embedding_dim)
         x = keras.layers.Conv2D(
-            channels, 3, 2, padding="same", activation=activation
+            channels,
+            3,
+            2,
+            padding="same",
+            activation=activation,
+            kernel_initializer=initializer,
         )(x)
     x = keras.layers.Reshape((GRID * GRID, x.shape[-1]))(x)
     model = keras.Model(pixels, x, name="image_encoder")
@@ -128,6 +151,7 @@ def build(
     heads: int,
     hidden: int,
     fusion: str,
+    initializer: str,
     dropout: float,
 ) -> keras.Model:
     """Builds the model.
@@ -142,6 +166,7 @@ def build(
         hidden: Width of the classifier's first dense layer.
         fusion: `"concatenation"` of texts and pictures, or
             `"cross_attention"`: that, and what comes of comparing them.
+        initializer: Of the weights of heads and classifier.
         dropout: Fraction dropped in heads and classifier.
 
     Returns:
@@ -158,8 +183,12 @@ def build(
             "shown": ((1,), "float32"),
         }.items()
     }
-    text_head = _ResidualHead(activation, width, dropout, "text_head")
-    image_head = _ResidualHead(activation, width, dropout, "image_head")
+    text_head = _ResidualHead(
+        activation, width, initializer, dropout, "text_head"
+    )
+    image_head = _ResidualHead(
+        activation, width, initializer, dropout, "image_head"
+    )
     flatten = keras.layers.Flatten(name="places")
 
     def encoded(encoder: Encoder) -> tuple[Any, Any]:
@@ -185,9 +214,13 @@ def build(
         features += _crossed(texts, pictures, places, width, heads)
     x = keras.layers.Concatenate()(features)
     x = keras.layers.Dropout(dropout)(x)
-    x = keras.layers.Dense(hidden, activation=activation)(x)
+    x = keras.layers.Dense(hidden, activation, kernel_initializer=initializer)(
+        x
+    )
     x = keras.layers.Dropout(dropout)(x)
-    x = keras.layers.Dense(hidden // 2, activation=activation)(x)
+    x = keras.layers.Dense(
+        hidden // 2, activation, kernel_initializer=initializer
+    )(x)
     # Probabilities in float32, whatever the layers before compute in.
     outputs = keras.layers.Dense(labels, activation="softmax", dtype="float32")(
         x
@@ -233,16 +266,27 @@ class _ResidualHead:
     Args:
         activation: Of the layer.
         width: Of the projection.
+        initializer: Of the weights.
         dropout: Fraction dropped of what is added.
         name: Of the layers.
     """
 
     def __init__(
-        self, activation: str, width: int, dropout: float, name: str
+        self,
+        activation: str,
+        width: int,
+        initializer: str,
+        dropout: float,
+        name: str,
     ) -> None:
-        self._project = keras.layers.Dense(width, name=f"{name}_projection")
+        def dense(part: str) -> keras.layers.Dense:
+            return keras.layers.Dense(
+                width, kernel_initializer=initializer, name=f"{name}_{part}"
+            )
+
+        self._project = dense("projection")
         self._activate = keras.layers.Activation(activation, name=f"{name}_f")
-        self._dense = keras.layers.Dense(width, name=f"{name}_dense")
+        self._dense = dense("dense")
         self._dropout = keras.layers.Dropout(dropout, name=f"{name}_dropout")
         self._normalize = keras.layers.LayerNormalization(name=f"{name}_norm")
 

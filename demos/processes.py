@@ -107,7 +107,7 @@ def free_folder(wanted: Path | None, usual: Path) -> Path:
     Raises:
         UserError: The folder holds results, or cannot be written.
     """
-    from demos.study import check_writable
+    from demos.files import check_writable
 
     folder = wanted or usual
     check_writable(folder)

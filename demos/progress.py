@@ -12,8 +12,8 @@ from typing import Self
 
 from tqdm import tqdm
 
-from demos.study import Result
-from demos.study import Trial
+from demos.trial import Result
+from demos.trial import Trial
 
 
 def in_notebook() -> bool:
@@ -46,8 +46,9 @@ class Progress:
     def __init__(self, trials: int, epochs: int) -> None:
         self._trials = trials
         self._epochs = epochs
-        self._trial = 0
-        self._name = ""
+        self._started = 0
+        self._ended = 0
+        self._done: dict[str, int] = {}  # Epochs, by the name of the trial.
         self._line = _NotebookLine() if in_notebook() and trials else None
         self._bar = tqdm(
             total=trials * epochs,
@@ -72,33 +73,31 @@ class Progress:
     ) -> None:
         self._bar.close()
         if self._line:
-            self._line.write(f"{self._trial} of {self._trials} trials run")
+            self._line.write(f"{self._ended} of {self._trials} trials run")
 
     def trial_started(self, trial: Trial) -> None:
         """Names the trial."""
-        self._trial += 1
-        self._name = (
-            f"trial {self._trial}/{self._trials} {trial.label} "
-            f"seed {trial.seed}"
-        )
-        self._bar.set_description_str(self._name)
-        if self._line:
-            self._line.write(self._name)
+        self._started += 1
+        self._done[trial.name] = 0
+        self._show(trial, {})
 
-    def epoch_ended(self, epoch: int, logs: Mapping[str, float]) -> None:
-        """Moves the bar on by an epoch."""
-        shown = {k: f"{v:.3f}" for k, v in logs.items() if "val" in k}
-        shown = {"epoch": f"{epoch}/{self._epochs}", **shown}
-        self._bar.set_postfix(shown, refresh=False)
-        self._bar.update(1)
-        if self._line:
-            told = ", ".join(f"{k} {v}" for k, v in shown.items())
-            self._line.write(f"{self._name}, {told}")
+    def epoch_ended(
+        self, trial: Trial, epoch: int, logs: Mapping[str, float]
+    ) -> None:
+        """Moves the bar on to that epoch."""
+        shown = {
+            name: f"{value:.3f}"
+            for name, value in logs.items()
+            if name == "loss" or "val" in name
+        }
+        self._advance(trial.name, epoch)
+        self._show(trial, {"epoch": f"{epoch}/{self._epochs}", **shown})
 
     def trial_ended(self, result: Result) -> None:
         """Writes a line where there is no bar, or where the trial failed."""
-        done = self._trial * self._epochs
-        self._bar.update(max(0, done - self._bar.n))
+        self._ended += 1
+        # It may have stopped early, or gone on from a checkpoint.
+        self._advance(result.name, self._epochs)
         if (self._line or not self._bar.disable) and not result.reason:
             return
         if result.reason:
@@ -108,13 +107,28 @@ class Progress:
                 f"{name} {value:.4f}" for name, value in result.metrics.items()
             )
         text = (
-            f"trial {self._trial}/{self._trials} {result.label} "
+            f"trial {self._ended}/{self._trials} {result.label} "
             f"seed {result.seed}: {outcome} ({result.seconds:.0f} s)"
         )
         if self._line:
             say(text)
         else:
             self._bar.write(text, file=sys.stderr)
+
+    def _advance(self, name: str, epoch: int) -> None:
+        self._bar.update(max(0, epoch - self._done.get(name, 0)))
+        self._done[name] = epoch
+
+    def _show(self, trial: Trial, shown: Mapping[str, str]) -> None:
+        name = (
+            f"trial {self._started}/{self._trials} {trial.label} "
+            f"seed {trial.seed}"
+        )
+        self._bar.set_postfix(shown, refresh=False)
+        self._bar.set_description_str(name)
+        if self._line:
+            told = ", ".join(f"{k} {v}" for k, v in shown.items())
+            self._line.write(", ".join(filter(None, [name, told])))
 
 
 class _NotebookLine:

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from demos.study import Result
-from demos.study import atomic
-from demos.study import write_text
+from demos.files import atomic
+from demos.files import write_text
+from demos.trial import Result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

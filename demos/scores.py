@@ -27,7 +27,7 @@ def classification_scores(
     from sklearn.metrics import log_loss
     from sklearn.metrics import recall_score
 
-    from demos.study import DivergedError
+    from demos.trial import DivergedError
 
     probabilities = np.asarray(probabilities, "float64")
     if not np.isfinite(probabilities).all():

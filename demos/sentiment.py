@@ -12,13 +12,16 @@ from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from typing import Any
 
 from demos import command
+from demos import vary
 from demos import words
 from demos.command import StudyOptions
 from demos.command import TextOptions
+from demos.optimizers import Optimizer
 from demos.options import parse
 from demos.progress import say
 from demos.scores import classification_scores
@@ -30,9 +33,9 @@ if TYPE_CHECKING:
     from demos import report
     from demos.datasets import Split
     from demos.datasets import TextClassification
-    from demos.study import OnEpoch
-    from demos.study import Outcome
-    from demos.study import Trial
+    from demos.trial import Outcome
+    from demos.trial import Trial
+    from demos.trial import Workspace
 
 COMMAND = "python -m demos sentiment"
 RUNS = Path("runs", "sentiment")
@@ -63,6 +66,9 @@ class ModelConfig:
     """How many Transformer encoders are stacked."""
     heads: int = 4
     """Attention heads of an encoder; they divide --embedding-dim."""
+    initializer: str = "glorot_uniform"
+    """Of the weights of encoders and head: a name that Keras knows, such as
+    he_normal or serf_normal."""
     vocabulary_size: int = 10000
     """Words known at most: the most frequent of the training texts."""
     sequence_length: int | None = None
@@ -79,10 +85,12 @@ class TrainingConfig:
     validation is kept."""
     batch_size: int = 128
     """Texts a step."""
+    optimizer: Optimizer = "adamw"
+    """Of Keras; sgd has Nesterov's momentum, 0.9."""
     learning_rate: float = 0.003
-    """Of AdamW."""
+    """Of the optimizer."""
     weight_decay: float = 0.01
-    """Of AdamW."""
+    """Of the optimizer, decoupled."""
     label_smoothing: float = 0.2
     """Of the cross-entropy."""
     word_dropout: float = 0.3
@@ -139,6 +147,17 @@ class SentimentTask:
     sequence_length: int = field(init=False)
 
     objective = "validation_accuracy"
+    groups = MappingProxyType(
+        {
+            "layers": ("encoders",),
+            "dropout": (
+                "embedding_dropout",
+                "encoder_dropout",
+                "head_dropout",
+            ),
+        }
+    )
+    fixed = ("vocabulary_size", "sequence_length")
 
     def __post_init__(self) -> None:
         tokenizer = words.learn(
@@ -154,6 +173,11 @@ class SentimentTask:
     def epochs(self) -> int:
         """Epochs of a trial."""
         return self.training.epochs
+
+    @property
+    def configs(self) -> tuple[ModelConfig, TrainingConfig]:
+        """The sizes of the model, and how it is trained."""
+        return self.model, self.training
 
     def config(self) -> dict[str, Any]:
         """Returns all that decides a trial's result, besides the trial.
@@ -177,7 +201,7 @@ class SentimentTask:
             "training": asdict(self.training),
         }
 
-    def run(self, trial: "Trial", on_epoch: "OnEpoch") -> "Outcome":
+    def run(self, trial: "Trial", workspace: "Workspace") -> "Outcome":
         """Trains one model and scores it once on the test.
 
         The seed decides initial weights, order of the data, hidden words and
@@ -186,8 +210,8 @@ class SentimentTask:
         promises so, for its sums may be taken in any order.
 
         Args:
-            trial: Its settings hold the `activation`.
-            on_epoch: Is called after each epoch.
+            trial: Its settings hold the `activation`, and what is varied.
+            workspace: Who is told of each epoch, and folders.
 
         Returns:
             Accuracy, macro-F1 and loss on the test, those of the validation
@@ -199,8 +223,11 @@ class SentimentTask:
         import keras
 
         from demos import batches
-        from demos.study import Outcome
+        from demos import optimizers
+        from demos.training import fit
+        from demos.trial import Outcome
 
+        sizes, training = vary.under(self, trial.settings).configs
         keras.backend.clear_session()
         keras.utils.set_random_seed(trial.seed)
         model = build(
@@ -208,46 +235,40 @@ class SentimentTask:
             len(self.dataset.label_names),
             self.tokenizer.get_vocab_size(),
             self.sequence_length,
-            self.model,
-            self.training,
+            sizes,
+            training,
         )
         served = shuffled_batches(
             *self._arrays(self.dataset.train),
-            batch_size=self.training.batch_size,
-            word_dropout=self.training.word_dropout,
+            batch_size=training.batch_size,
+            word_dropout=training.word_dropout,
             seed=trial.seed,
         )
-        averaged_steps = self.training.averaging * len(served)
+        averaged_steps = training.averaging * len(served)
         model.compile(
-            keras.optimizers.AdamW(
-                self.training.learning_rate,
-                weight_decay=self.training.weight_decay,
+            optimizers.make(
+                training.optimizer,
+                training.learning_rate,
+                weight_decay=training.weight_decay,
                 use_ema=averaged_steps > 1,
                 ema_momentum=1 - 1 / max(1, averaged_steps),
             ),
             keras.losses.CategoricalCrossentropy(
-                label_smoothing=self.training.label_smoothing
+                label_smoothing=training.label_smoothing
             ),
             metrics=["accuracy"],
         )
-        history = model.fit(
+        history = fit(
+            model,
             served,
-            epochs=self.epochs,
             validation_data=self._arrays(self.dataset.validation),
-            validation_batch_size=self.training.batch_size,
-            verbose=0,
-            callbacks=[
-                # First, so that the others see the averaged weights.
-                *([keras.callbacks.SwapEMAWeights()] * (averaged_steps > 1)),
-                command.on_epoch_end(on_epoch),
-                keras.callbacks.EarlyStopping(
-                    "val_accuracy",
-                    mode="max",
-                    patience=self.epochs,
-                    restore_best_weights=True,
-                ),
-            ],
-        ).history
+            validation_batch_size=training.batch_size,
+            epochs=training.epochs,
+            workspace=workspace,
+            monitor="val_accuracy",
+            mode="max",
+            averaged=averaged_steps > 1,
+        )
         metrics = {
             f"{prefix}{name}": value
             for prefix, split in (
@@ -259,7 +280,7 @@ class SentimentTask:
                 batches.predict(
                     model,
                     self._arrays(split)[0],
-                    self.training.batch_size,
+                    training.batch_size,
                 ),
             ).items()
         }
@@ -271,8 +292,8 @@ class SentimentTask:
         Args:
             folder: Where the models are saved too.
         """
-        from demos.study import write_json
-        from demos.study import write_text
+        from demos.files import write_json
+        from demos.files import write_text
 
         write_text(folder / "tokenizer.json", self.tokenizer.to_str(True))
         write_json(folder / "labels.json", self.dataset.label_names)
@@ -360,10 +381,15 @@ def build(
             sizes.heads,
             dropout=training.encoder_dropout,
             activation=activation,
+            kernel_initializer=sizes.initializer,
         )(x, padding_mask=mask)
     x = keras.layers.GlobalAveragePooling1D()(x, mask=mask)
     x = keras.layers.Dropout(training.head_dropout)(x)
-    x = keras.layers.Dense(sizes.head_dim, activation=activation)(x)
+    x = keras.layers.Dense(
+        sizes.head_dim,
+        activation=activation,
+        kernel_initializer=sizes.initializer,
+    )(x)
     x = keras.layers.Dropout(training.head_dropout)(x)
     outputs = keras.layers.Dense(labels, activation="softmax")(x)
     return keras.Model(inputs, outputs, name="sentiment")
@@ -378,48 +404,26 @@ def shuffled_batches(
 ) -> Any:
     """Serves an epoch after another, each in its own order.
 
-    NumPy draws the order and the words to hide, so they depend on the seed
-    alone: not on backend, activation or model.
-
     Args:
         inputs: Tokens, shape `(texts, sequence_length)`.
         targets: One-hot labels, shape `(texts, labels)`.
-        batch_size: Texts a batch. What is left over at the end of an epoch is
-            not served in it, so that all batches have one shape to compile.
+        batch_size: Texts a batch.
         word_dropout: Fraction of the tokens replaced by the unknown one.
         seed: Decides all that is drawn.
 
     Returns:
-        A `keras.utils.PyDataset`.
+        `ArrayBatches`.
     """
-    import keras
     import numpy as np
 
-    batch_size = min(batch_size, len(inputs))
+    from demos.batches import ArrayBatches
 
-    class Batches(keras.utils.PyDataset):
-        def __init__(self) -> None:
-            super().__init__()
-            self._epoch = 0
+    def hide(tokens: "np.ndarray", draw: "np.random.Generator") -> "np.ndarray":
+        hidden = draw.random(tokens.shape) < word_dropout
+        hidden &= tokens != words.PADDING
+        return np.where(hidden, words.UNKNOWN, tokens)
 
-        def __len__(self) -> int:
-            return len(inputs) // batch_size
-
-        def __getitem__(self, index: int):
-            # The order is that of the epoch, the words that of the batch:
-            # whichever is asked for first, the answer is the same.
-            order = np.random.default_rng([seed, self._epoch])
-            rows = order.permutation(len(inputs))
-            rows = rows[index * batch_size : (index + 1) * batch_size]
-            draw = np.random.default_rng([seed, self._epoch, index])
-            hidden = draw.random(inputs[rows].shape) < word_dropout
-            hidden &= inputs[rows] != words.PADDING
-            return np.where(hidden, words.UNKNOWN, inputs[rows]), targets[rows]
-
-        def on_epoch_end(self) -> None:
-            self._epoch += 1
-
-    return Batches()
+    return ArrayBatches(inputs, targets, batch_size, seed, hide)
 
 
 def quick_part(dataset: "TextClassification") -> "TextClassification":
@@ -517,6 +521,7 @@ def compare(options: SentimentOptions) -> "report.Report":
         describe(dataset),
         task.baselines,
         lambda folder, results: presentation(dataset, options.quick),
+        check,
     )
 
 
@@ -558,11 +563,11 @@ def predict(options: PredictOptions) -> int:
     return 0
 
 
-def check(options: SentimentOptions) -> None:
+def check(options: SentimentOptions | SentimentTask) -> None:
     """Checks what can be checked without Keras.
 
     Args:
-        options: The command line.
+        options: The command line, or the task with the same configs.
 
     Raises:
         UserError: An option has no possible meaning.

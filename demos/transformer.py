@@ -25,6 +25,7 @@ def build(
     embedding_dim: int,
     feedforward_dim: int,
     heads: int,
+    initializer: str,
     dropout: float,
     target_vocabulary: int,
     source_vocabulary: int | None = None,
@@ -38,6 +39,7 @@ def build(
         embedding_dim: Width of embeddings, encoders and decoders.
         feedforward_dim: Width of the dense layer under the activation.
         heads: Of each attention; they divide `embedding_dim`.
+        initializer: Of the weights of encoders and decoders.
         dropout: Fraction dropped of embeddings, attention and each layer's
             outputs.
         target_vocabulary: Sub-words of the target.
@@ -89,6 +91,7 @@ def build(
             "num_heads": heads,
             "dropout": dropout,
             "activation": activation,
+            "kernel_initializer": initializer,
             "normalize_first": True,
         }
         x = enter(source_embedding(source))

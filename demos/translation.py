@@ -17,17 +17,20 @@ from dataclasses import replace
 from functools import partial
 from importlib import metadata
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Literal
 
 from demos import command
 from demos import subwords
+from demos import vary
 from demos.command import StudyOptions
 from demos.command import TextOptions
 from demos.datasets import UNSPACED
 from demos.datasets import base_language
 from demos.errors import UserError
+from demos.optimizers import Optimizer
 from demos.options import option_values
 from demos.options import parse
 from demos.progress import say
@@ -38,10 +41,10 @@ if TYPE_CHECKING:
     from demos import report
     from demos.datasets import Pairs
     from demos.datasets import Translation
-    from demos.study import OnEpoch
-    from demos.study import Outcome
-    from demos.study import Result
-    from demos.study import Trial
+    from demos.trial import Outcome
+    from demos.trial import Result
+    from demos.trial import Trial
+    from demos.trial import Workspace
 
 COMMAND = "python -m demos translation"
 RUNS = Path("runs", "translation")
@@ -72,6 +75,9 @@ class ModelConfig:
     """Width of the dense layer inside them, under the activation."""
     heads: int = 4
     """Heads of each attention; they divide --embedding-dim."""
+    initializer: str = "glorot_uniform"
+    """Of the weights of encoders and decoders: a name that Keras knows, such as
+    he_normal or serf_normal."""
     vocabulary: Literal["shared", "separate"] = "shared"
     """Whether source and target share sub-words and embedding."""
     vocabulary_size: int = 2000
@@ -95,8 +101,10 @@ class TrainingConfig:
     """Sub-words a step, of source and of target, padding counted."""
     buckets: int = 8
     """Lengths that sentences are sorted into at most; each is compiled."""
+    optimizer: Optimizer = "adam"
+    """Of Keras; adam has a beta_2 of 0.98, sgd Nesterov's momentum, 0.9."""
     learning_rate: float = 0.003
-    """Of Adam, at its highest: it rises to this and falls to 0 by a cosine."""
+    """At its highest: it rises to this and falls to 0 by a cosine."""
     warmup_epochs: float = 1.0
     """Epochs in which the learning rate rises."""
     weight_decay: float = 0.01
@@ -211,6 +219,8 @@ class TranslationTask:
     _widths: tuple[int, ...] = field(init=False, repr=False)
 
     objective = "validation_log_likelihood"
+    groups = MappingProxyType({"batch_size": ("batch_tokens",)})
+    fixed = ("vocabulary", "vocabulary_size", "longest", "buckets")
 
     def __post_init__(self) -> None:
         from demos.batches import bucket_widths
@@ -316,6 +326,7 @@ class TranslationTask:
         """
         import keras
 
+        from demos import optimizers
         from demos import transformer
 
         separate = self.model.vocabulary == "separate"
@@ -325,6 +336,7 @@ class TranslationTask:
             embedding_dim=self.model.embedding_dim,
             feedforward_dim=self.model.feedforward_dim,
             heads=self.model.heads,
+            initializer=self.model.initializer,
             dropout=self.training.dropout,
             target_vocabulary=self.target_tokenizer.get_vocab_size(),
             source_vocabulary=(
@@ -334,19 +346,26 @@ class TranslationTask:
         )
         warmup = round(self.training.warmup_epochs * steps)
         peak = self.training.learning_rate
+        options: dict[str, Any] = {}
+        if self.training.optimizer == "adam":
+            options["beta_2"] = 0.98  # Vaswani et al., section 5.3.
+        # Decoupled; Adam and its kin let go of it, which AdamW does not: on
+        # TensorFlow it costs a schedule a variable.
+        if self.training.weight_decay:
+            options["weight_decay"] = self.training.weight_decay
+        elif self.training.optimizer == "adamw":
+            options["weight_decay"] = 0.0
         model.compile(
-            keras.optimizers.Adam(
+            optimizers.make(
+                self.training.optimizer,
                 keras.optimizers.schedules.CosineDecay(
                     0.0 if warmup else peak,
                     max(1, self.epochs * steps - warmup),
                     warmup_target=peak if warmup else None,
                     warmup_steps=warmup,
                 ),
-                beta_2=0.98,  # Vaswani et al., section 5.3.
-                # Decoupled, as in AdamW, which does not let it go; on
-                # TensorFlow it costs a schedule a variable.
-                weight_decay=self.training.weight_decay or None,
                 global_clipnorm=self.training.clip_norm,
+                **options,
             ),
             transformer.SmoothedCrossEntropy(self.training.label_smoothing),
             weighted_metrics=[
@@ -373,7 +392,7 @@ class TranslationTask:
             sources, targets, self._widths, self.training.batch_tokens, seed
         )
 
-    def run(self, trial: "Trial", on_epoch: "OnEpoch") -> "Outcome":
+    def run(self, trial: "Trial", workspace: "Workspace") -> "Outcome":
         """Trains one model and scores it once on the test.
 
         The seed decides initial weights, order of the data and dropout: at the
@@ -382,8 +401,8 @@ class TranslationTask:
         its sums may be taken in any order.
 
         Args:
-            trial: Its settings hold the `activation`.
-            on_epoch: Is called after each epoch.
+            trial: Its settings hold the `activation`, and what is varied.
+            workspace: Who is told of each epoch, and folders.
 
         Returns:
             `scores` of the test, its loss (nats a token, without smoothing)
@@ -393,28 +412,26 @@ class TranslationTask:
         Raises:
             DivergedError: The loss is not finite.
         """
+        return vary.under(self, trial.settings)._run(trial, workspace)
+
+    def _run(self, trial: "Trial", workspace: "Workspace") -> "Outcome":
         import keras
 
-        from demos.study import Outcome
+        from demos.training import fit
+        from demos.trial import Outcome
 
         served = self.batches(seed=trial.seed)
         model, scorer, translator = self._start(trial, len(served))
-        history = model.fit(
+        history = fit(
+            model,
             served,
-            epochs=self.epochs,
             validation_data=self.batches(self.dataset.validation),
-            shuffle=False,  # The batches do; Keras would draw on its own seed.
-            verbose=0,
-            callbacks=[
-                command.on_epoch_end(on_epoch),
-                keras.callbacks.EarlyStopping(
-                    "val_loss",
-                    mode="min",
-                    patience=self.training.patience,
-                    restore_best_weights=True,
-                ),
-            ],
-        ).history
+            epochs=self.epochs,
+            workspace=workspace,
+            monitor="val_loss",
+            mode="min",
+            patience=self.training.patience,
+        )
         validation, test = (
             scorer.evaluate(self.batches(part), return_dict=True, verbose=0)
             for part in (self.dataset.validation, self.dataset.test)
@@ -448,8 +465,8 @@ class TranslationTask:
         Args:
             folder: Where the models are saved too.
         """
-        from demos.study import write_json
-        from demos.study import write_text
+        from demos.files import write_json
+        from demos.files import write_text
 
         for side in ("source", "target"):
             tokenizer: Tokenizer = getattr(self, f"{side}_tokenizer")
@@ -922,6 +939,7 @@ def compare(options: TranslationOptions) -> "report.Report":
         lambda folder, results: presentation(
             task, description, options.quick, folder, results
         ),
+        check,
     )
 
 
@@ -986,11 +1004,11 @@ def predict(options: PredictOptions) -> int:
     return 0
 
 
-def check(options: TranslationOptions) -> None:
+def check(options: TranslationOptions | TranslationTask) -> None:
     """Checks what can be checked without Keras.
 
     Args:
-        options: The command line.
+        options: The command line, or the task with the same configs.
 
     Raises:
         UserError: An option has no possible meaning.
@@ -1121,7 +1139,7 @@ def samples(
     """
     from demos import report
     from demos.study import best
-    from demos.study import text_path
+    from demos.trial import text_path
 
     finished = report.by_label([r for r in results if not r.reason])
     label = report.reference_of(finished)

@@ -23,8 +23,9 @@ from demos.datasets import Entailment
 from demos.datasets import Post
 from demos.datasets import PostPairs
 from demos.scores import classification_scores
-from demos.study import Trial
 from demos.study import gather
+from demos.trial import Trial
+from demos.trial import Workspace
 
 COLOURS = {"red": (255, 0, 0), "green": (0, 128, 0), "blue": (0, 0, 255)}
 SIZES = entailment.ModelConfig(
@@ -256,7 +257,7 @@ def test_batches_depend_on_the_seed_alone(dataset):
 def test_every_way_of_training_runs(dataset, options):
     training = replace(TRAINING, epochs=1, **options)
     task = entailment.EntailmentTask(dataset, SIZES, training)
-    found = task.run(Trial({"activation": "serf"}, 0), lambda *_: None)
+    found = task.run(Trial({"activation": "serf"}, 0), Workspace())
     assert np.isfinite(found.metrics["loss"])
     assert found.timings["waiting_for_data"] < found.timings["training"]
 
@@ -453,7 +454,7 @@ def test_a_real_bert_of_a_package(dataset):
     sizes = replace(SIZES, text_preset=folder)
     task = entailment.EntailmentTask(told, sizes, replace(TRAINING, epochs=3))
     trial = Trial({"activation": "serf"}, 0)
-    found = task.run(trial, lambda *_: None)
+    found = task.run(trial, Workspace())
     assert found.metrics["accuracy"] > 0.9
 
 
@@ -478,7 +479,7 @@ def test_a_later_trial_is_as_if_it_were_the_first(dataset):
 
     def run_all(trials):
         task = entailment.EntailmentTask(dataset, SIZES, training)
-        return [task.run(trial, lambda *_: None).metrics for trial in trials]
+        return [task.run(trial, Workspace()).metrics for trial in trials]
 
     assert run_all(trials)[1] == run_all(trials[1:])[0]
 

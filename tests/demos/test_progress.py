@@ -7,8 +7,8 @@ import pytest
 
 from demos.progress import Progress
 from demos.progress import say
-from demos.study import Result
-from demos.study import Trial
+from demos.trial import Result
+from demos.trial import Trial
 
 TRIAL = Trial({"activation": "serf"}, 7)
 FINISHED = Result({"activation": "serf"}, 7, "f", metrics={"accuracy": 0.5})

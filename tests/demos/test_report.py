@@ -10,7 +10,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from demos import report
-from demos.study import Result
+from demos.trial import Result
 
 METRIC = report.Metric("accuracy", "accuracy")
 LOSS = report.Metric("loss", "loss", higher_is_better=False)

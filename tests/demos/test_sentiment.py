@@ -22,8 +22,9 @@ from demos.datasets import Split
 from demos.datasets import TextClassification
 from demos.datasets import load
 from demos.scores import classification_scores
-from demos.study import Trial
 from demos.study import gather
+from demos.trial import Trial
+from demos.trial import Workspace
 
 BACKENDS = {"tensorflow", "jax", "torch"}
 
@@ -228,7 +229,7 @@ def test_vocabulary_is_that_of_the_training_texts(study, reviews):
 
 def test_same_seed_same_result_and_same_start(task):
     curves = [
-        task.run(Trial({"activation": name}, seed), lambda *_: None).history
+        task.run(Trial({"activation": name}, seed), Workspace()).history
         for name, seed in (("relu", 3), ("relu", 3), ("relu", 4))
     ]
     assert curves[0]["loss"] == pytest.approx(curves[1]["loss"], rel=1e-5)

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from demos.errors import UserError
-from demos.study import Outcome
 from demos.study import Study
-from demos.study import Trial
 from demos.study import gather
 from demos.study import grid
+from demos.trial import Outcome
+from demos.trial import Trial
 
 TRIALS = grid({"activation": ["relu", "serf"]}, [0, 1])
 

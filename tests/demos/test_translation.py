@@ -25,7 +25,8 @@ from demos.datasets import Translation
 from demos.datasets import gather
 from demos.datasets import load_translation
 from demos.report import Report
-from demos.study import Trial
+from demos.trial import Trial
+from demos.trial import Workspace
 
 NUMBERS = {"one": "eins", "two": "zwei", "three": "drei", "four": "vier"}
 COLOURS = {"red": "rot", "blue": "blau", "green": "grün", "black": "schwarz"}
@@ -267,7 +268,7 @@ def test_a_compiled_model_is_used_again_as_if_it_were_new(same):
 
     def outcomes(task, *seeds):
         return [
-            task.run(Trial({"activation": "serf"}, seed), lambda *_: None)
+            task.run(Trial({"activation": "serf"}, seed), Workspace())
             for seed in seeds
         ]
 

@@ -1,0 +1,45 @@
+"""Optimizers by the names that the commands take."""
+
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import Literal
+
+if TYPE_CHECKING:
+    import keras
+
+Optimizer = Literal["adamw", "adam", "nadam", "lion", "rmsprop", "sgd"]
+
+
+def make(
+    name: Optimizer, learning_rate: Any, **options: Any
+) -> "keras.optimizers.Optimizer":
+    """Makes an optimizer of Keras.
+
+    Args:
+        name: `"sgd"` has Nesterov's momentum, 0.9; all others are as Keras has
+            them.
+        learning_rate: A number, or a schedule.
+        **options: Such as `weight_decay`, which is decoupled in all of them,
+            `use_ema` or `global_clipnorm`.
+
+    Returns:
+        The optimizer.
+
+    Example:
+
+    >>> make("sgd", 0.1, weight_decay=0.01).momentum
+    0.9
+    """
+    import keras
+
+    if name == "sgd":
+        options |= {"momentum": 0.9, "nesterov": True}
+    kind = {
+        "adamw": keras.optimizers.AdamW,
+        "adam": keras.optimizers.Adam,
+        "nadam": keras.optimizers.Nadam,
+        "lion": keras.optimizers.Lion,
+        "rmsprop": keras.optimizers.RMSprop,
+        "sgd": keras.optimizers.SGD,
+    }[name]
+    return kind(learning_rate, **options)
