@@ -208,7 +208,7 @@ class Backup(keras.callbacks.Callback):
 
 
 def _torch_states() -> dict[str, np.ndarray]:
-    """Returns PyTorch's own random numbers, which Keras' dropout draws there."""
+    """Returns the state of PyTorch's own generators, of which dropout draws."""
     if keras.backend.backend() != "torch":
         return {}
     import torch
