@@ -23,6 +23,10 @@ COMMANDS = {
         "demos.entailment",
         "Does one post imply another? A small model of texts and pictures",
     ),
+    "compare": (
+        "demos.compare",
+        "One activation against another, in any of the tasks above",
+    ),
     "functions": (
         "demos.functions",
         "Draw Serf and its derivative beside ReLU, GELU, SiLU and Mish",

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from demos.report import Report
     from demos.study import Executor
     from demos.trial import Result
+    from demos.trial import Task
     from demos.trial import Trial
 
 Backend = Literal["tensorflow", "jax", "torch"]
@@ -303,19 +304,73 @@ def run_study(
     check: Callable[[Any], None],
     probes: Mapping[str, "Trial"] | None = None,
 ) -> "Report":
-    """Trains with every activation and seed, and reports.
+    """Trains with every activation, seed and `--vary`, and reports.
 
     Args:
-        task: What a trial trains and scores: `trial.Task`, and
-            `vary.Variable`.
+        task: What a trial trains and scores: `trial.Task`, and `vary.Variable`.
         options: The command line.
-        usual: Where the study is kept if no other folder is asked for.
+        usual: Where the study is kept if no other folder is asked for; by
+            another name if something is varied.
         description: Of the data, in a line.
         baselines: Scores what needs no seeds.
         presentation: Says, of the study's folder and the results, how the
             report is to call things.
         check: Raises UserError where the task's options have no possible
             meaning, as they may when they are varied.
+        probes: Further trials, by the name of the baseline that they make; left
+            out if something is varied, for they are of the model as it is.
+
+    Returns:
+        The report, of which the files are written.
+
+    Raises:
+        UserError: The folder cannot be written, or no trial was finished.
+    """
+    from demos import vary
+    from demos.study import grid
+
+    axes = vary.axes(options.vary, task)
+    trials = grid({"activation": options.activations, **axes}, options.seeds)
+    for trial in trials:
+        varied = vary.under(task, trial.settings)
+        check(varied)
+        check_initializer(varied.model.initializer)
+    return conduct(
+        task,
+        trials,
+        options,
+        usual.with_name("-".join([usual.name, "by", *axes])) if axes else usual,
+        vary.shared(task.config(), task, axes),
+        description,
+        baselines,
+        presentation,
+        {} if axes else probes,
+    )
+
+
+def conduct(
+    task: "Task",
+    trials: Sequence["Trial"],
+    options: StudyOptions,
+    usual: Path,
+    config: Mapping[str, Any],
+    description: str,
+    baselines: Callable[[], Mapping[str, Mapping[str, float]]],
+    presentation: Callable[[Path, Sequence["Result"]], "Presentation"],
+    probes: Mapping[str, "Trial"] | None = None,
+) -> "Report":
+    """Runs the trials of a study, and reports.
+
+    Args:
+        task: What a trial trains and scores.
+        trials: The trials.
+        options: Folder, and who runs the trials.
+        usual: Where the study is kept if no other folder is asked for.
+        config: What the trials share.
+        description: Of the data, in a line.
+        baselines: Scores what needs no seeds.
+        presentation: Says, of the study's folder and the results, how the
+            report is to call things.
         probes: Further trials, by the name of the baseline that they make.
 
     Returns:
@@ -325,31 +380,11 @@ def run_study(
         UserError: The folder cannot be written, or no trial was finished.
     """
     from demos import report
-    from demos import vary
     from demos.progress import Progress
     from demos.study import Study
-    from demos.study import grid
 
-    axes = vary.axes(options.vary, task)
-    choices = {"activation": options.activations, **axes}
-    trials = grid(choices, options.seeds)
-    epochs = 0
-    for trial in trials:
-        varied = vary.under(task, trial.settings)
-        check(varied)
-        check_initializer(varied.model.initializer)
-        epochs = max(epochs, varied.epochs)
-    if axes:
-        usual = usual.with_name("-".join([usual.name, "by", *axes]))
-    study = Study.open(
-        task,
-        options.out,
-        usual,
-        vary.shared(task.config(), task, axes),
-        options.tensorboard,
-    )
-    # Probes are of the model as it is.
-    every = [*trials, *({} if axes else probes or {}).values()]
+    study = Study.open(task, options.out, usual, config, options.tensorboard)
+    every = [*trials, *(probes or {}).values()]
     pending = study.pending(every)
     say(description)
     say(
@@ -357,14 +392,17 @@ def run_study(
         f"finished before, {len(pending)} to run"
     )
     scores = dict(baselines())  # First: a failure here is to come early.
+    epochs = max(t.settings.get("epochs", task.epochs) for t in trials)
     with Progress(len(pending), epochs) as progress:
         found = study.run(every, progress, executor(options))
     results, probed = found[: len(trials)], found[len(trials) :]
-    for name, result in zip(probes or {}, probed, strict=False):
+    for name, result in zip(probes or {}, probed, strict=True):
         if not result.reason:  # Progress has said why.
             scores[name] = result.metrics
     if all(result.reason for result in results):
-        raise UnfinishedError("no trial was finished")
+        raise UnfinishedError(
+            f"no trial was finished; the first failed with {results[0].reason}"
+        )
     try:
         return report.write(
             study.folder, results, scores, presentation(study.folder, results)
