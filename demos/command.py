@@ -339,13 +339,33 @@ def run_study(
         task,
         trials,
         options,
-        usual.with_name("-".join([usual.name, "by", *axes])) if axes else usual,
+        usual_folder(usual, axes),
         vary.shared(task.config(), task, axes),
         description,
         baselines,
         presentation,
         {} if axes else probes,
     )
+
+
+def usual_folder(usual: Path, axes: Collection[str]) -> Path:
+    """Names the folder of a study, if no other is asked for.
+
+    Args:
+        usual: That of one that varies nothing.
+        axes: What it varies, besides activation and seed.
+
+    Returns:
+        The folder.
+
+    Example:
+
+    >>> usual_folder(Path("reviews"), ["layers", "dropout"]).name
+    'reviews-by-layers-dropout'
+    """
+    if not axes:
+        return usual
+    return usual.with_name("-".join([usual.name, "by", *axes]))
 
 
 def conduct(

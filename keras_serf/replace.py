@@ -50,6 +50,7 @@ _NAMES = _RECTIFIERS | {
 _CLASSES = {name.replace("_", ""): name for name in _NAMES}
 
 _NONE = "none but what a `call` method may apply"
+_SAME = "kept: it is the same"
 
 Where = str | Callable[[Any], bool] | None
 
@@ -81,7 +82,8 @@ def replace_activations(
             Anything but a dictionary takes the place of `"relu"`, `"prelu"`,
             `"leaky_relu"`, `"elu"`, `"celu"`, `"selu"`, `"gelu"`, `"silu"`,
             `"hard_silu"`, `"mish"` and `"serf"`, except as the gate of a
-            recurrent layer (its `recurrent_activation`). What has an upper
+            recurrent layer (its `recurrent_activation`); a model that has it
+            in their places already is copied as it is. What has an upper
             bound (`"softmax"`, `"sigmoid"`, `"tanh"`, `"relu6"`, ...) and
             outputs such as `"softplus"` are then kept.
         where: Which of them to replace; all by default. A regular expression
@@ -139,6 +141,7 @@ def replace_activations(
     _check_where(where)
     by_name = isinstance(replacements, dict)
     wanted = _wanted(replacements)
+    same = None if by_name else _name(next(iter(wanted.values())))
     custom_objects = _custom_objects([*_used(model), *wanted.values()])
     with (
         keras.saving.custom_object_scope(custom_objects),
@@ -164,10 +167,15 @@ def replace_activations(
             elif name in wanted:
                 place.replace(wanted[name])
                 outcome = f"-> {_name(wanted[name])}"
+            elif name == same and place.is_in(where):
+                outcome = _SAME
             if name in wanted or name != "linear":
                 rows.append((place.path, name, outcome))
         rows += _not_seen(copy)
-        if not any(outcome.startswith("->") for _, _, outcome in rows):
+        if not any(
+            outcome.startswith("->") or outcome == _SAME
+            for _, _, outcome in rows
+        ):
             counts = Counter(
                 name + outcome.removeprefix("kept") for _, name, outcome in rows
             )

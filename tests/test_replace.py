@@ -3,6 +3,7 @@
 import functools
 import inspect
 import pickle
+import re
 
 import keras
 import numpy as np
@@ -641,6 +642,17 @@ def test_what_matches_nothing_or_is_nothing(replacements, where, message):
     with pytest.raises(ValueError, match=message) as caught:
         replace_activations(model, replacements, where=where)
     assert "\n" not in str(caught.value)
+
+
+def test_a_model_that_has_the_activation_already_is_copied(capsys):
+    model = hidden_and_head(layers.Dense(3, "relu"), layers.Dense(3, "tanh"))
+    new = replace_activations(model, "relu", verbose=True)
+    assert new is not model
+    assert new.layers[0].activation is keras.activations.relu
+    np.testing.assert_array_equal(new.get_weights()[0], model.get_weights()[0])
+    assert re.search(r"relu +kept: it is the same", capsys.readouterr().out)
+    with pytest.raises(ValueError, match="Expected `replacements`"):
+        replace_activations(model, "relu", where="nowhere")
 
 
 def test_no_model():
