@@ -4,6 +4,7 @@ Keras is imported inside the functions that need it, so that `--help` is quick
 and `--backend` is heard before Keras is.
 """
 
+import importlib.util
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Mapping
@@ -138,6 +139,11 @@ def prepare(options: StudyOptions, runs: Path) -> None:
         )
     if options.engine == "local" and options.address is not None:
         raise UserError("--address is that of a cluster: give --engine ray too")
+    if options.tensorboard and not importlib.util.find_spec("tensorboard"):
+        raise UserError(
+            "--tensorboard needs TensorBoard; install it with: "
+            "pip install tensorboard"
+        )
     check_writable(options.out or runs)
     choose_backend(options.backend)
 
