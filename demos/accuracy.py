@@ -1499,7 +1499,7 @@ def draw(path: Path, rows: Sequence[Row]) -> None:
 
 
 def _draw_errors(axes: "Axes", rows: Sequence[Row], name: str) -> None:
-    from demos.report import COLOURS
+    from demos.charts import COLOURS
 
     edges = np.linspace(*SPAN, BINS + 1)
     middle = (edges[1:] + edges[:-1]) / 2
