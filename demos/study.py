@@ -102,6 +102,7 @@ class Result:
         timings: Seconds that parts of it took.
         config: What all trials of the study share.
         environment: Versions, backend and platform.
+        finished: When it ended, ISO 8601.
     """
 
     settings: dict[str, Any]
@@ -115,6 +116,7 @@ class Result:
     timings: dict[str, float] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
+    finished: str = ""  # ISO 8601
 
     @property
     def label(self) -> str:
