@@ -37,6 +37,7 @@ MARKERS = "osD^vPX"
 DIVERGING = "PuOr"  # Told apart by colour-blind readers; purple is more.
 MOST_PANELS = 12  # Of learning curves, for a page that can be read.
 DECADE = 10  # A range this wide is drawn on a logarithmic scale.
+CLOSE = 0.08  # Of the axis: labels nearer than this may overlap.
 NAMES = ("figure.png", "curves.png", "heatmap.png", "wins.png")
 
 
@@ -53,6 +54,12 @@ class Chart:
     name: str
     description: str
     figure: "Figure"
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height on a page, in CSS pixels, 96 an inch."""
+        width, height = self.figure.get_size_inches()
+        return round(96 * width), round(96 * height)
 
     def save(self, path: Path) -> None:
         """Writes it.
@@ -208,7 +215,7 @@ def draw_curves(
     levels = significance.levels_of(results)
     places = np.linspace(0, len(levels) - 1, min(len(levels), MOST_PANELS))
     shown = [levels[round(place)] for place in places]
-    columns = min(4, math.ceil(math.sqrt(len(shown))))
+    columns = min(len(shown), max(3, math.ceil(math.sqrt(len(shown)))))
     rows = math.ceil(len(shown) / columns)
     figure = _figure(max(8, 3.6 * columns), 3 * rows + 1.4)
     every = figure.subplots(
@@ -517,18 +524,14 @@ def _draw_margin(
     """Draws scores over one setting, mean over the levels of the others."""
     values = significance.varied(results)[name]
     levels = significance.levels_of(results)
-    scaled = significance.numeric(values) and not isinstance(values[0], bool)
-    places = np.array(values if scaled else range(len(values)), "float64")
-    wide = scaled and values[0] > 0 and values[-1] >= DECADE * values[0]
-    if wide:
-        axes.set_xscale("log")
-        places = np.log(places)
+    places, logarithmic = _places(values)
     names = significance.activations_of(significance.finished(results))
+    # Intervals at the same level stand side by side.
+    step = min(0.012 * np.ptp(places), 0.6 * np.diff(places).min() / len(names))
     for number, activation in enumerate(names):
         table = significance.scores(results, metric.key, activation)
-        # Intervals at the same level stand side by side.
-        shift = 0.012 * np.ptp(places) * (number - (len(names) - 1) / 2)
-        beside = np.exp(places + shift) if wide else places + shift
+        shifted = places + step * (number - (len(names) - 1) / 2)
+        beside = np.exp(shifted) if logarithmic else shifted
         means = np.full(len(values), math.nan)
         for i, value in enumerate(values):
             columns = [level[name] == value for level in levels]
@@ -537,12 +540,38 @@ def _draw_margin(
                 means[i] = found.mean()
                 _draw_interval(axes, beside[i], found, number)
         axes.plot(beside, means, label=activation, **_style(number))
-    places = np.exp(places) if wide else places
-    axes.set_xticks(places, list(map(str, values)))
+    if logarithmic:
+        axes.set_xscale("log")
+    labels = list(map(str, values))
+    # A letter is about 0.09 inches wide, and a panel about 4 inches.
+    turned = sum(len(label) + 2 for label in labels) * 0.09 > 4
+    axes.set_xticks(
+        np.exp(places) if logarithmic else places,
+        labels,
+        rotation=60 if turned else 0,
+    )
     axes.set_xticks([], minor=True)
     axes.margins(x=0.12)
     axes.set_xlabel(name)
     axes.grid(axis="y", alpha=0.3)
+
+
+def _places(values: Sequence[Any]) -> tuple[np.ndarray, bool]:
+    """Says where the values of a setting stand, and if those are logarithms.
+
+    They stand in equal distances if they are no numbers, or if some would
+    stand too close to be told apart.
+    """
+    equal = np.arange(len(values), dtype="float64")
+    if not significance.numeric(values) or isinstance(values[0], bool):
+        return equal, False
+    logarithmic = values[0] > 0 and values[-1] >= DECADE * values[0]
+    places = np.asarray(values, "float64")
+    if logarithmic:
+        places = np.log(places)
+    if np.diff(places).min() < CLOSE * np.ptp(places):
+        return equal, False
+    return places, logarithmic
 
 
 def _draw_baselines(

@@ -87,6 +87,7 @@ def render(
             {
                 "caption": CAPTIONS[chart.name],
                 "description": chart.description,
+                "size": chart.size,
                 "data": base64.b64encode(path.read_bytes()).decode("ascii"),
             }
             for chart, path in pictures.items()

@@ -28,6 +28,8 @@ INTERVALS = (
     "interval is about the seeds alone: other texts would move all scores."
 )
 
+FEW = 3  # Levels that a sentence can name.
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -392,20 +394,22 @@ def _level_by_level(
     sign = 1 if metric.higher_is_better else -1
     parts = []
     for word, side in (("better", sign), ("worse", -sign)):
-        there = [
-            f"{c.other} at {charts.name_of(c.level)}"
-            for c in tested
-            if c.significant and side * c.difference > 0
-        ]
+        there: dict[str, list[str]] = {}
+        for c in tested:
+            if c.significant and side * c.difference > 0:
+                level = charts.name_of(c.level)
+                there.setdefault(c.other, []).append(level)
         if there:
+            texts = [
+                f"{other} at {_some(levels)}" for other, levels in there.items()
+            ]
             parts.append(
-                f"{reference} is significantly {word} than {'; '.join(there)}"
+                f"{reference} is significantly {word} than {'; '.join(texts)}"
             )
-    rest = sum(not c.significant for c in tested)
     if not parts:
         parts.append("no significant difference anywhere")
-    elif rest:
-        parts.append(f"no significant difference in the other {rest}")
+    elif not all(c.significant for c in tested):
+        parts.append("no significant difference in the rest")
     return f"Value by value, in {len(tested)} tests: {'; '.join(parts)}."
 
 
@@ -424,6 +428,11 @@ def _describe(comparison: Comparison, decimals: int) -> str:
 
 def _numbers(counts: Iterable[int]) -> str:
     return " or ".join(map(str, sorted(set(counts))))
+
+
+def _some(levels: Sequence[str]) -> str:
+    """Names a few levels, and counts more."""
+    return _and(levels) if len(levels) <= FEW else f"{len(levels)} values"
 
 
 def _and(names: Sequence[str]) -> str:

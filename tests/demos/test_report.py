@@ -156,8 +156,8 @@ def test_verdict_says_on_what_the_difference_depends():
         f"against relu ({found.trend:+.4f} from one value to the next, p = "
     ) in sentence
     assert "(paired t-test on 6 seeds, of means over layers, " in sentence
-    assert "relu at layers=4" in sentence
-    assert "no significant difference in the other" in sentence
+    assert "better than relu at layers=2 and layers=4; no " in sentence
+    assert sentence.endswith("no significant difference in the rest.")
 
 
 def test_verdict_says_when_it_depends_on_nothing():
@@ -199,6 +199,7 @@ def test_table_holds_what_was_measured(tmp_path):
     assert table.loc["majority", "kind"] == "baseline"
     assert table.loc["elu", "failed"] == 1
     assert (tmp_path / "table.md").read_text() == text
+    assert len(pd.read_csv(tmp_path / "trials.csv")) == 16
     assert f"{mean:.4f} ± {half_width:.4f}" in text
     assert "majority (baseline)" in text
     assert "elu, seed 0, failed: ValueError: no" in text
@@ -206,13 +207,12 @@ def test_table_holds_what_was_measured(tmp_path):
     assert len({len(row) for row in rows}) == 1
 
 
-def test_every_trial_is_listed(tmp_path):
+def test_every_trial_is_listed():
     results = results_of(SCORES, layers=2)
     failed = Result(
         {"activation": "elu", "layers": 2}, 0, "f", reason="ValueError: no"
     )
-    report.write(tmp_path, [*results, failed], {}, presentation())
-    found = pd.read_csv(tmp_path / "trials.csv")
+    found = report.trials([*results, failed])
     assert len(found) == 16
     for result, row in zip(results, found.to_dict("records"), strict=False):
         assert {name: row[name] for name in result.settings} == result.settings
@@ -226,16 +226,18 @@ def test_every_trial_is_listed(tmp_path):
 
 def test_what_was_varied_has_a_column(tmp_path):
     baselines = {"majority": {"accuracy": 0.5}}
-    written = report.write(tmp_path, grown(0.01), baselines, presentation())
-    lines = [x for x in written.text.splitlines() if x.startswith("|")]
+    table = report.summarise(grown(0.01), [METRIC], baselines)
+    text = report.markdown(table, grown(0.01), presentation())
+    lines = [line for line in text.splitlines() if line.startswith("|")]
     cells = [[c.strip() for c in line.strip("|").split("|")] for line in lines]
     assert cells[0][:3] == ["model", "layers", "seeds"]
     assert [row[:3] for row in cells[2:]] == [
         *([name, str(n), "6"] for n in (1, 2, 4) for name in ("relu", "serf")),
         ["majority (baseline)", "", ""],
     ]
-    table = pd.read_csv(tmp_path / "table.csv", dtype=str)
-    assert table["layers"][:2].tolist() == ["1", "1"]
+    table.to_csv(tmp_path / "table.csv")
+    found = pd.read_csv(tmp_path / "table.csv", dtype=str)
+    assert found["layers"][:2].tolist() == ["1", "1"]
 
 
 def test_a_bar_in_a_name_does_not_break_the_table():
