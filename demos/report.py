@@ -311,7 +311,11 @@ def _overall(
             f"no significant difference between {reference} and "
             f"{', '.join(same)}"
         )
-    compared = {reference, *(comparison.other for comparison in enough)}
+    compared = {
+        REFERENCE,
+        reference,
+        *(comparison.other for comparison in enough),
+    }
     few = [n for n in significance.activations_of(results) if n not in compared]
     if few:
         parts.append(

@@ -143,6 +143,14 @@ def test_without_serf_the_comparison_made_is_named():
     assert "relu is significantly worse than mish" in sentence
 
 
+def test_serf_having_failed_is_said_once():
+    failed = Result({"activation": "serf"}, 0, "f", reason="ValueError: no")
+    scores = {name: SCORES[name] for name in ("relu", "mish")}
+    sentence = report.verdict([*results_of(scores), failed], METRIC)
+    assert sentence.startswith("Serf was not compared: ")
+    assert "no verdict on" not in sentence
+
+
 def test_alone_there_is_nothing_to_compare():
     sentence = report.verdict(results_of({"serf": [0.5, 0.6]}), METRIC)
     assert sentence == "Serf has nothing to be compared with."
