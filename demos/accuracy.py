@@ -757,7 +757,7 @@ def fingerprint(backend: str) -> str:
         Hexadecimal digits, other ones after a change of the kernels, of what
         runs or measures them, or of a package.
     """
-    from demos.study import fingerprint_of
+    from demos.environment import fingerprint_of
 
     library, demos = REPOSITORY / "keras_serf", REPOSITORY / "demos"
     sources = [
@@ -1499,7 +1499,7 @@ def draw(path: Path, rows: Sequence[Row]) -> None:
 
 
 def _draw_errors(axes: "Axes", rows: Sequence[Row], name: str) -> None:
-    from demos.report import COLOURS
+    from demos.charts import COLOURS
 
     edges = np.linspace(*SPAN, BINS + 1)
     middle = (edges[1:] + edges[:-1]) / 2

@@ -5,6 +5,8 @@ and `--backend` is heard before Keras is.
 """
 
 import importlib.util
+import shlex
+import sys
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Mapping
@@ -430,11 +432,20 @@ def conduct(
             f"no trial was finished; the first failed with {results[0].reason}"
         )
     try:
-        return report.write(
-            study.folder, results, scores, presentation(study.folder, results)
+        shown = replace(
+            presentation(study.folder, results), command=command_line()
         )
+        return report.write(study.folder, results, scores, shown)
     except OSError as error:
         raise UserError(f"{study.folder} cannot be written: {error}") from None
+
+
+def command_line() -> str:
+    """Returns the command that runs in this process, if it is a demo's."""
+    program, *arguments = sys.argv
+    if Path(program).parts[-2:] != ("demos", "__main__.py"):
+        return ""
+    return f"python -m demos {shlex.join(arguments)}"
 
 
 def executor(options: StudyOptions) -> "Executor":

@@ -1598,8 +1598,8 @@ def draw(path: Path, table: "pd.DataFrame") -> None:
 def _draw_growth(
     axes: "Axes", table: "pd.DataFrame", what: str, backend: str
 ) -> None:
-    from demos.report import COLOURS
-    from demos.report import MARKERS
+    from demos.charts import COLOURS
+    from demos.charts import MARKERS
 
     chosen = table[
         (table["work"] == what)
@@ -1633,7 +1633,7 @@ def _draw_ratios(axes: "Axes", table: "pd.DataFrame", backend: str) -> None:
     from matplotlib.ticker import LogLocator
     from matplotlib.ticker import NullFormatter
 
-    from demos.report import COLOURS
+    from demos.charts import COLOURS
 
     single = table[
         table["work"].isin((FORWARD, BOTH)) & (table["dtype"] == "float32")

@@ -181,7 +181,7 @@ def draw(
     """
     from matplotlib.figure import Figure
 
-    from demos.report import draw_band
+    from demos.charts import draw_band
 
     figure = Figure(figsize=(10, 3.4), layout="constrained")
     every = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]

@@ -60,7 +60,7 @@ def draw(path: Path) -> None:
     matplotlib.use("agg")
     from matplotlib import pyplot as plt
 
-    from demos.report import COLOURS
+    from demos.charts import COLOURS
 
     x = np.linspace(-4, 3, 1401)
     names = ("relu", "gelu", "silu", "mish", "serf")

@@ -1,40 +1,34 @@
-"""Results -> table, paired statistics, figure and verdict, of any study."""
+"""Results -> tables, figures, verdict and a page to read, of any study."""
 
 import math
+from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
+from demos import charts
+from demos import page
+from demos import significance
 from demos.files import atomic
 from demos.files import write_text
+from demos.significance import ALPHA
+from demos.significance import LEAST_SEEDS
+from demos.significance import REFERENCE
+from demos.significance import Comparison
+from demos.significance import Interaction
 from demos.trial import Result
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-CONFIDENCE = 0.95
-ALPHA = 1 - CONFIDENCE
-REFERENCE = "serf"
-# Okabe and Ito's colours, told apart by colour-blind readers; yellow is left
-# out, too pale for a line. https://jfly.uni-koeln.de/color/
-COLOURS = (
-    "#0072B2",
-    "#E69F00",
-    "#009E73",
-    "#CC79A7",
-    "#D55E00",
-    "#56B4E9",
-    "#000000",
+INTERVALS = (
+    "Scores on the test: mean ± half of the 95% interval over the seeds. The "
+    "interval is about the seeds alone: other data would move all scores."
 )
-LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
-MARKERS = "osD^vPX"
+
+FEW = 3  # Levels that a sentence can name.
 
 
 @dataclass(frozen=True)
@@ -65,6 +59,7 @@ class Presentation:
         curve_label: What the figure calls it.
         notes: Lines above the table.
         appendix: Markdown below the table, above the verdict.
+        command: Line that runs the study again.
     """
 
     title: str
@@ -73,6 +68,7 @@ class Presentation:
     curve_label: str
     notes: tuple[str, ...] = ()
     appendix: str = ""
+    command: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,7 +77,7 @@ class Report:
 
     Attributes:
         text: Markdown: title, notes, table, failures, appendix, verdict.
-        folder: Of the study: `figure.png`, `table.csv`, models and trials.
+        folder: Of the study: `report.html`, `table.csv`, models and trials.
     """
 
     text: str
@@ -91,41 +87,18 @@ class Report:
         return self.text
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """The reference against another, on the seeds that both finished.
-
-    Attributes:
-        other: Label of the other.
-        difference: Mean of (reference - other) over those seeds.
-        half_width: Of the 95% interval around it; NaN below two seeds.
-        p: Of the paired t-test, after Holm's correction; NaN where there is
-            no test: below two seeds, or the same difference on every seed.
-        seeds: How many.
-    """
-
-    other: str
-    difference: float
-    half_width: float
-    p: float
-    seeds: int
-
-    @property
-    def significant(self) -> bool:
-        """Whether chance explains the difference badly enough."""
-        return self.p < ALPHA
-
-
 def write(
     folder: Path,
     results: Sequence[Result],
     baselines: Mapping[str, Mapping[str, float]],
     presentation: Presentation,
 ) -> Report:
-    """Writes table.csv, table.md and figure.png.
+    """Writes the tables, the figures and report.html, which shows them all.
 
     Args:
-        folder: Where to.
+        folder: Where to: table.csv, table.md, table.tex, trials.csv,
+            report.html and those of `charts.NAMES` that the study has; of an
+            earlier report, those that it has no longer are deleted.
         results: Of all trials, failed ones too; at least one finished.
         baselines: By name, the metrics of what needs no seeds.
         presentation: Names and notes.
@@ -135,36 +108,27 @@ def write(
     """
     table = summarise(results, presentation.metrics, baselines)
     text = markdown(table, results, presentation)
-    with atomic(folder / "table.csv") as scratch:
-        table.to_csv(scratch, index=False)
+    for name, frame in (("table", table), ("trials", trials(results))):
+        with atomic(folder / f"{name}.csv") as scratch:
+            frame.to_csv(scratch, index=False)
     write_text(folder / "table.md", text)
-    with atomic(folder / "figure.png") as scratch:
-        draw(scratch, results, baselines, presentation)
+    write_text(folder / "table.tex", latex(table, results, presentation))
+    drawn = charts.draw(results, baselines, presentation)
+    for chart in drawn:
+        with atomic(folder / chart.name) as scratch:
+            chart.save(scratch)
+    for name in {*charts.NAMES} - {chart.name for chart in drawn}:
+        (folder / name).unlink(missing_ok=True)
+    html = page.render(
+        results,
+        presentation,
+        findings(results, presentation.metrics[0]),
+        cells(table, results, presentation),
+        [*presentation.notes, INTERVALS],
+        {chart: folder / chart.name for chart in drawn},
+    )
+    write_text(folder / "report.html", html)
     return Report(text, folder)
-
-
-def interval(values: Sequence[float]) -> tuple[float, float]:
-    """Computes a mean and half the width of its 95% interval.
-
-    Args:
-        values: A sample, assumed normal.
-
-    Returns:
-        The mean and t_{0.975, n-1} s / sqrt(n), s the sample's standard
-        deviation; NaN instead of the latter when n = 1.
-
-    Example:
-
-    >>> mean, half_width = interval([1.0, 2.0, 3.0])
-    >>> round(mean, 3), round(half_width, 3)
-    (2.0, 2.484)
-    """
-    n = len(values)
-    mean = float(np.mean(values))
-    if n < 2:
-        return mean, math.nan
-    t = stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)
-    return mean, float(t * np.std(values, ddof=1) / math.sqrt(n))
 
 
 def summarise(
@@ -181,23 +145,29 @@ def summarise(
             at least.
 
     Returns:
-        Columns `model`, `kind` (trained or baseline), `seeds`, `failed`, for
-        each metric its mean and `<key>_interval` (half the width of the 95%
-        interval), `seconds` (mean of a trial) and `parameters`.
+        Columns `model`, one for each setting besides the activation, `kind`
+        (trained or baseline), `seeds`, `failed`, for each metric its mean,
+        `<key>_interval` (half the width of the 95% t interval), `<key>_low` and
+        `<key>_high` (the ends of the 95% bootstrap interval), `seconds` (mean
+        of a trial) and `parameters`.
     """
     rows = []
-    for label, group in by_label(results).items():
-        finished = [result for result in group if not result.reason]
-        row = {
-            "model": label,
+    for group in by_label(results).values():
+        finished = significance.finished(group)
+        row: dict[str, Any] = {
+            "model": group[0].settings["activation"],
+            **_further(group[0]),
             "kind": "trained",
             "seeds": len(finished),
             "failed": len(group) - len(finished),
         }
         if finished:
             for metric in metrics:
-                row[metric.key], row[f"{metric.key}_interval"] = interval(
-                    [result.metrics[metric.key] for result in finished]
+                key = metric.key
+                sample = [result.metrics[key] for result in finished]
+                row[key], row[f"{key}_interval"] = significance.interval(sample)
+                row[f"{key}_low"], row[f"{key}_high"] = significance.bootstrap(
+                    sample
                 )
             row["seconds"] = np.mean([result.seconds for result in finished])
             row["parameters"] = finished[0].parameters
@@ -208,7 +178,9 @@ def summarise(
             for metric in metrics
             if metric.key in scores
         }
-        rows.append({"model": name, "kind": "baseline", **values})
+        # Empty, not missing: a missing one would make the others floats.
+        none = dict.fromkeys(_further(results[0]), "")
+        rows.append({"model": name, **none, "kind": "baseline", **values})
     table = pd.DataFrame(rows)
     counts = ["seeds", "failed", "parameters"]
     return table.astype({name: "Int64" for name in counts if name in table})
@@ -229,99 +201,99 @@ def by_label(results: Sequence[Result]) -> dict[str, list[Result]]:
     return groups
 
 
-def reference_of(groups: Mapping[str, Sequence[Result]]) -> str:
-    """Returns whom a comparison is about.
-
-    Args:
-        groups: Finished results by label; at least one.
-
-    Returns:
-        serf, or the first where there is none.
-    """
-    return REFERENCE if REFERENCE in groups else next(iter(groups))
-
-
-def compare(
-    results: Sequence[Result], metric: str, reference: str
-) -> list[Comparison]:
-    """Tests a reference against each other setting, seed by seed.
+def trials(results: Sequence[Result]) -> pd.DataFrame:
+    """Lists every trial.
 
     Args:
         results: Of all trials, failed ones too.
-        metric: Name of the metric.
-        reference: Label of the reference.
 
     Returns:
-        One comparison for each other setting that shares a seed: two-sided
-        paired t-tests, Holm's correction for their number.
+        A row a trial: settings, `seed`, all metrics, `seconds`, `parameters`,
+        `finished` and `reason`.
     """
-    scores = {
-        label: {r.seed: r.metrics[metric] for r in group if not r.reason}
-        for label, group in by_label(results).items()
-    }
-    ours = scores.pop(reference, {})
-    found = []
-    for other, theirs in scores.items():
-        seeds = sorted(ours.keys() & theirs.keys())
-        if not seeds:
-            continue
-        differences = [ours[seed] - theirs[seed] for seed in seeds]
-        mean, half_width = interval(differences)
-        if np.ptp(differences) > 0:
-            p = float(np.asarray(stats.ttest_1samp(differences, 0.0))[1])
-        else:
-            p = math.nan
-        found.append(Comparison(other, mean, half_width, p, len(seeds)))
-    corrected = holm([comparison.p for comparison in found])
-    return [
-        Comparison(c.other, c.difference, c.half_width, p, c.seeds)
-        for c, p in zip(found, corrected, strict=True)
-    ]
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Corrects p-values for their number, by Holm's method.
-
-    Args:
-        p_values: NaN for a test that could not be made.
-
-    Returns:
-        The corrected values, NaN where they were.
-    """
-    from statsmodels.stats.multitest import multipletests
-
-    tested = [p for p in p_values if not math.isnan(p)]
-    if not tested:
-        return list(p_values)
-    corrected = iter(np.asarray(multipletests(tested, method="holm")[1]))
-    return [p if math.isnan(p) else float(next(corrected)) for p in p_values]
+    return pd.DataFrame(
+        [
+            {
+                **result.settings,
+                "seed": result.seed,
+                **{
+                    key: result.metrics.get(key, math.nan)
+                    for key in significance.finished(results)[0].metrics
+                },
+                "seconds": result.seconds,
+                "parameters": result.parameters,
+                "finished": result.finished,
+                "reason": result.reason,
+            }
+            for result in results
+        ]
+    )
 
 
 def verdict(results: Sequence[Result], metric: Metric) -> str:
-    """Says in one sentence what the comparison found.
+    """Says what the comparison found.
 
     Args:
         results: Of all trials, failed ones too; at least one finished.
         metric: The metric compared.
 
     Returns:
-        The sentence. Without serf among the settings, the first finished one
-        is compared with the others.
+        The sentences of `findings`.
     """
-    finished = by_label([result for result in results if not result.reason])
-    reference = reference_of(finished)
-    absent = "" if reference == REFERENCE else "serf was not compared: "
-    comparisons = compare(results, metric.key, reference)
-    if not comparisons:
-        return f"{absent}{reference} has nothing to be compared with."
-    if max(comparison.seeds for comparison in comparisons) < 2:
+    return " ".join(findings(results, metric))
+
+
+def findings(results: Sequence[Result], metric: Metric) -> list[str]:
+    """Says what the comparison found, sentence by sentence.
+
+    Args:
+        results: Of all trials, failed ones too; at least one finished.
+        metric: The metric compared.
+
+    Returns:
+        Who is better; what the seeds could have shown; and, where more than
+        the activation was varied, whether that matters. Without serf among
+        what was finished, the first activation is compared with the others.
+    """
+    reference = significance.reference_of(results)
+    comparisons = significance.compare(results, metric.key, reference)
+    sentences = [_overall(results, metric, reference, comparisons)]
+    tested = [c for c in comparisons if not math.isnan(c.p)]
+    if tested:
+        sentences.append(_power(tested, metric.decimals))
+    found = significance.interactions(results, metric.key, reference)
+    for name in significance.varied(results):
+        mine = [i for i in found if i.setting == name and not math.isnan(i.p)]
+        if mine:
+            sentences.append(_dependence(mine, metric.decimals))
+    levels = significance.compare_levels(results, metric.key, reference)
+    if any(not math.isnan(c.p) for c in levels):
+        sentences.append(_level_by_level(levels, metric, reference))
+    if reference != REFERENCE:
+        sentences[0] = f"{REFERENCE} was not compared: {sentences[0]}"
+    return [sentence[0].upper() + sentence[1:] for sentence in sentences]
+
+
+def _overall(
+    results: Sequence[Result],
+    metric: Metric,
+    reference: str,
+    comparisons: Sequence[Comparison],
+) -> str:
+    names = significance.activations_of(significance.finished(results))
+    if names == [reference]:
+        return f"{reference} has nothing to be compared with."
+    choices = list(significance.varied(results))
+    everywhere = f" at every value of {_and(choices)}" if choices else ""
+    enough = [c for c in comparisons if c.seeds >= LEAST_SEEDS]
+    if not enough:
         return (
-            f"{absent}No verdict on {reference}: intervals and tests need at "
-            "least 2 seeds that both activations finished."
+            f"No verdict on {reference}: intervals and tests need at least "
+            f"{LEAST_SEEDS} seeds that both activations finished{everywhere}."
         )
     sign = 1 if metric.higher_is_better else -1
     better, worse, same = [], [], []
-    for comparison in comparisons:
+    for comparison in enough:
         text = _describe(comparison, metric.decimals)
         if not comparison.significant:
             same.append(text)
@@ -339,25 +311,136 @@ def verdict(results: Sequence[Result], metric: Metric) -> str:
             f"no significant difference between {reference} and "
             f"{', '.join(same)}"
         )
-    seeds = sorted({comparison.seeds for comparison in comparisons})
-    method = (
-        f"paired t-test on {' or '.join(map(str, seeds))} seeds, p by "
-        f"Holm's correction, alpha = {ALPHA:.2f}"
+    compared = {
+        REFERENCE,
+        reference,
+        *(comparison.other for comparison in enough),
+    }
+    few = [n for n in significance.activations_of(results) if n not in compared]
+    if few:
+        parts.append(
+            f"no verdict on {_and(few)}, with fewer than {LEAST_SEEDS} seeds "
+            f"in common{everywhere}"
+        )
+    seeds = _numbers(comparison.seeds for comparison in enough)
+    averaged = f", of means over {_and(choices)}" if choices else ""
+    return (
+        f"{metric.label}: {'; '.join(parts)} (paired t-test on {seeds} seeds"
+        f"{averaged}, p by Holm's correction, alpha = {ALPHA:.2f})."
     )
-    sentence = f"{absent}{metric.label}: {'; '.join(parts)} ({method})."
-    return sentence[0].upper() + sentence[1:]
+
+
+def _power(tested: Sequence[Comparison], decimals: int) -> str:
+    """Says what the seeds could have shown, and how many would show more."""
+    visible = max(
+        significance.visible_difference(c.deviation, c.seeds, len(tested))
+        for c in tested
+    )
+    sentence = (
+        f"With {_numbers(c.seeds for c in tested)} seeds, differences of about "
+        f"{visible:.{decimals}f} and more are seen with "
+        f"{significance.POWER:.0%} power"
+    )
+    needed = {
+        c.other: significance.seeds_needed(
+            c.difference, c.deviation, len(tested)
+        )
+        for c in tested
+        if not c.significant
+    }
+    if needed:
+        most = significance.MOST_SEEDS
+        other = min(needed, key=lambda name: needed[name] or most + 1)
+        seeds = needed[other]
+        sentence += (
+            f"; to see the one measured against {other}, if it is real, would "
+            + (f"take about {seeds:,}" if seeds else f"take over {most:,}")
+            + " seeds"
+        )
+    return f"{sentence}."
+
+
+def _dependence(found: Sequence[Interaction], decimals: int) -> str:
+    """Says whether the difference depends on one setting."""
+    strong = [interaction for interaction in found if interaction.significant]
+    weak = [interaction for interaction in found if not interaction.significant]
+    parts = []
+    if strong:
+        texts = [
+            f"{i.other} ("
+            + (
+                ""
+                if math.isnan(i.trend)
+                else f"{i.trend:+z.{decimals}f} from one value to the next, "
+            )
+            + f"p = {i.p:.2g})"
+            for i in strong
+        ]
+        parts.append(f"it does, significantly, against {', '.join(texts)}")
+    if weak:
+        whom = f" against {_and([i.other for i in weak])}" if strong else ""
+        smallest = "smallest " if len(weak) > 1 else ""
+        parts.append(
+            f"no significant sign of it{whom} "
+            f"({smallest}p = {min(i.p for i in weak):.2g})"
+        )
+    return (
+        f"Whether the difference depends on {found[0].setting}: "
+        f"{'; '.join(parts)}."
+    )
+
+
+def _level_by_level(
+    found: Sequence[Comparison], metric: Metric, reference: str
+) -> str:
+    """Says where the reference is better or worse."""
+    tested = [c for c in found if not math.isnan(c.p)]
+    sign = 1 if metric.higher_is_better else -1
+    parts = []
+    for word, side in (("better", sign), ("worse", -sign)):
+        there: dict[str, list[str]] = {}
+        for c in tested:
+            if c.significant and side * c.difference > 0:
+                level = charts.name_of(c.level)
+                there.setdefault(c.other, []).append(level)
+        if there:
+            texts = [
+                f"{other} at {_some(levels)}" for other, levels in there.items()
+            ]
+            parts.append(
+                f"{reference} is significantly {word} than {'; '.join(texts)}"
+            )
+    if not parts:
+        parts.append("no significant difference anywhere")
+    elif not all(c.significant for c in tested):
+        parts.append("no significant difference in the rest")
+    return f"Value by value, in {len(tested)} tests: {'; '.join(parts)}."
 
 
 def _describe(comparison: Comparison, decimals: int) -> str:
-    difference = f"{comparison.difference:+z.{decimals}f}"  # z: no -0.0000
-    if not math.isnan(comparison.half_width):
-        difference += f" ± {comparison.half_width:.{decimals}f}"
+    difference = (
+        f"{comparison.difference:+z.{decimals}f} ± "  # z: no -0.0000
+        f"{comparison.half_width:.{decimals}f}"
+    )
     tested = (
         "not testable"
         if math.isnan(comparison.p)
-        else f"p = {comparison.p:.2g}"
+        else f"d = {comparison.effect:z.1f}, p = {comparison.p:.2g}"
     )
     return f"{comparison.other} ({difference}, {tested})"
+
+
+def _numbers(counts: Iterable[int]) -> str:
+    return " or ".join(map(str, sorted(set(counts))))
+
+
+def _some(levels: Sequence[str]) -> str:
+    """Names a few levels, and counts more."""
+    return _and(levels) if len(levels) <= FEW else f"{len(levels)} values"
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def markdown(
@@ -375,8 +458,82 @@ def markdown(
     Returns:
         Markdown: title, notes, table, failures, appendix, verdict.
     """
+    rows = [
+        [cell.replace("|", r"\|") for cell in row]
+        for row in cells(table, results, presentation)
+    ]
+    failures = [
+        f"- {result.label}, seed {result.seed}, failed: {result.reason}"
+        for result in results
+        if result.reason
+    ]
+    return "\n".join(
+        [
+            f"# {presentation.title}",
+            "",
+            *(f"{note}\n" for note in presentation.notes),
+            INTERVALS,
+            "",
+            *aligned(rows, left=1 + len(_further(results[0]))),
+            "",
+            *([*failures, ""] if failures else []),
+            *([presentation.appendix, ""] if presentation.appendix else []),
+            f"**Verdict.** {verdict(results, presentation.metrics[0])}",
+        ]
+    )
+
+
+def latex(
+    table: pd.DataFrame,
+    results: Sequence[Result],
+    presentation: Presentation,
+) -> str:
+    """Writes the table for a paper.
+
+    Args:
+        table: What `summarise` returns.
+        results: Of all trials, failed ones too.
+        presentation: Names.
+
+    Returns:
+        A LaTeX `tabular`, in the style of the package booktabs.
+    """
+    header, *rows = cells(table, results, presentation)
+    left = 1 + len(_further(results[0]))
+    tabular = (
+        pd.DataFrame(rows, columns=header)
+        .style.hide(axis="index")
+        .format(escape="latex")
+        .format_index(escape="latex", axis="columns")
+        .to_latex(
+            column_format="l" * left + "r" * (len(header) - left),
+            hrules=True,
+        )
+    )
+    # As a symbol it would need a font's encoding that has it.
+    tabular = tabular.replace("±", r"$\pm$")
+    return f"% Needs \\usepackage{{booktabs}}.\n{tabular}"
+
+
+def cells(
+    table: pd.DataFrame,
+    results: Sequence[Result],
+    presentation: Presentation,
+) -> list[list[str]]:
+    """Lays out the table as it is to be read.
+
+    Args:
+        table: What `summarise` returns.
+        results: Of all trials, failed ones too.
+        presentation: Names.
+
+    Returns:
+        The header, and the rows below it.
+    """
+    further = list(_further(results[0]))
     header = [
         "model",
+        *further,
         "seeds",
         *(metric.label for metric in presentation.metrics),
         "seconds",
@@ -387,6 +544,7 @@ def markdown(
             f"{row['model']} (baseline)"
             if row["kind"] == "baseline"
             else row["model"],
+            *(str(row[name]) for name in further),
             _cell(row["seeds"], "d"),
             *(
                 _with_interval(
@@ -401,27 +559,7 @@ def markdown(
         ]
         for row in table.to_dict("records")
     ]
-    failures = [
-        f"- {result.label}, seed {result.seed}, failed: {result.reason}"
-        for result in results
-        if result.reason
-    ]
-    return "\n".join(
-        [
-            f"# {presentation.title}",
-            "",
-            *(f"{note}\n" for note in presentation.notes),
-            "Scores on the test: mean ± half of the 95% interval over the "
-            "seeds. The interval is about the seeds alone: other texts would "
-            "move all scores.",
-            "",
-            *aligned([header, *rows]),
-            "",
-            *([*failures, ""] if failures else []),
-            *([presentation.appendix, ""] if presentation.appendix else []),
-            f"**Verdict.** {verdict(results, presentation.metrics[0])}",
-        ]
-    )
+    return [header, *rows]
 
 
 def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
@@ -450,6 +588,11 @@ def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
     return [line(rows[0]), line(rule), *map(line, rows[1:])]
 
 
+def _further(result: Result) -> dict[str, Any]:
+    """Returns the settings besides the activation."""
+    return {k: v for k, v in result.settings.items() if k != "activation"}
+
+
 def _cell(value: float, form: str) -> str:
     return "" if pd.isna(value) else format(value, form)
 
@@ -460,134 +603,3 @@ def _with_interval(mean: float, half_width: float | None, decimals: int) -> str:
     if half_width is None or pd.isna(half_width):
         return f"{mean:.{decimals}f}"
     return f"{mean:.{decimals}f} ± {half_width:.{decimals}f}"
-
-
-def draw(
-    path: Path,
-    results: Sequence[Result],
-    baselines: Mapping[str, Mapping[str, float]],
-    presentation: Presentation,
-) -> None:
-    """Draws curves over the epochs, and scores with their intervals.
-
-    Args:
-        path: The PNG to write.
-        results: Of all trials; failed ones are not drawn.
-        baselines: By name, the metrics of what needs no seeds.
-        presentation: Names.
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    groups = by_label([result for result in results if not result.reason])
-    figure = Figure(figsize=(11, 4.8), layout="constrained")
-    FigureCanvasAgg(figure)
-    curves, scores = figure.subplots(1, 2)
-    figure.suptitle(presentation.title)
-    _draw_curves(curves, groups, presentation)
-    _draw_scores(scores, groups, baselines, presentation.metrics[0])
-    figure.savefig(path, format="png", dpi=150)
-
-
-def _draw_curves(
-    axes: "Axes",
-    groups: Mapping[str, Sequence[Result]],
-    presentation: Presentation,
-) -> None:
-    from matplotlib.ticker import MaxNLocator
-
-    longest = 0
-    for number, (label, group) in enumerate(groups.items()):
-        curves = [result.history[presentation.curve] for result in group]
-        epochs = np.arange(1, 1 + min(map(len, curves)))
-        values = np.array([curve[: len(epochs)] for curve in curves])
-        draw_band(axes, epochs, values, number, label=label, markersize=4)
-        longest = max(longest, len(epochs))
-    axes.set_xlabel("epoch")
-    axes.set_ylabel(presentation.curve_label)
-    axes.set_title("Mean of the seeds; band: lowest to highest seed")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes.set_xlim(0.5, longest + 0.5)
-    axes.grid(alpha=0.3)
-    axes.legend()
-
-
-def draw_band(
-    axes: "Axes", x: np.ndarray, values: np.ndarray, number: int, **style: Any
-) -> None:
-    """Draws the mean of the seeds, and a band from the lowest to the highest.
-
-    Args:
-        axes: Where to.
-        x: Shape `(n,)`.
-        values: Shape `(seeds, n)`.
-        number: Of the setting: decides colour, line and marker.
-        **style: Further properties of the line, such as its `label`.
-    """
-    colour = COLOURS[number % len(COLOURS)]
-    axes.plot(
-        x,
-        values.mean(axis=0),
-        color=colour,
-        linestyle=LINES[number % len(LINES)],
-        marker=MARKERS[number % len(MARKERS)],
-        **style,
-    )
-    axes.fill_between(
-        x,
-        values.min(axis=0),
-        values.max(axis=0),
-        color=colour,
-        alpha=0.12,
-        linewidth=0,
-    )
-
-
-def _draw_scores(
-    axes: "Axes",
-    groups: Mapping[str, Sequence[Result]],
-    baselines: Mapping[str, Mapping[str, float]],
-    metric: Metric,
-) -> None:
-    for number, group in enumerate(groups.values()):
-        values = [result.metrics[metric.key] for result in group]
-        mean, half_width = interval(values)
-        colour = COLOURS[number % len(COLOURS)]
-        shifts = np.linspace(-0.12, 0.12, len(values)) if len(values) > 1 else 0
-        axes.plot(
-            number + np.asarray(shifts),
-            values,
-            linestyle="none",
-            marker=MARKERS[number % len(MARKERS)],
-            color=colour,
-            alpha=0.6,
-        )
-        axes.errorbar(
-            number + 0.25,
-            mean,
-            yerr=None if math.isnan(half_width) else half_width,
-            fmt="_",
-            color=colour,
-            capsize=4,
-            markersize=12,
-            linewidth=2,
-        )
-    low, high = axes.get_ylim()
-    for number, (name, scores) in enumerate(baselines.items()):
-        level = scores[metric.key]
-        # One far away would squeeze what is to be compared.
-        near = low - (high - low) < level < high + (high - low)
-        axes.axhline(
-            level if near else math.nan,
-            color="0.35",
-            linestyle=LINES[1 + number % (len(LINES) - 1)],
-            linewidth=1.2,
-            label=f"{name}: {level:.3f}" + ("" if near else " (off the axis)"),
-        )
-    axes.set_xticks(range(len(groups)), list(groups))
-    axes.set_xlim(-0.5, len(groups) - 0.3)
-    axes.set_ylabel(f"test {metric.label}")
-    axes.set_title("Each seed; bar: mean and its 95% interval")
-    axes.grid(axis="y", alpha=0.3)
-    if baselines:
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08))

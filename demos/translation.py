@@ -1138,12 +1138,15 @@ def samples(
         translations cannot be read, a line says so.
     """
     from demos import report
+    from demos import significance
     from demos.study import best
     from demos.trial import text_path
 
-    finished = report.by_label([r for r in results if not r.reason])
-    label = report.reference_of(finished)
-    chosen = best(finished[label], task.objective)
+    reference = significance.reference_of(results)
+    chosen = best(
+        [r for r in results if r.settings["activation"] == reference],
+        task.objective,
+    )
     path = text_path(folder, chosen, "test.txt")
     test = task.dataset.test
     try:
@@ -1155,6 +1158,6 @@ def samples(
     rows = list(zip(test.sources, test.targets, found, strict=True))[
         :: max(1, len(test) // SAMPLES)
     ][:SAMPLES]
-    header = ("source", "reference", f"{label}, seed {chosen.seed}")
+    header = ("source", "reference", f"{chosen.label}, seed {chosen.seed}")
     cells = [[text.replace("|", r"\|") for text in row] for row in rows]
     return "\n".join(report.aligned([header, *cells], left=len(header)))

@@ -60,7 +60,11 @@ def test_a_run_writes_all_that_it_promises(study):
         "study.json",
         "table.csv",
         "table.md",
+        "table.tex",
+        "trials.csv",
         "figure.png",
+        "wins.png",
+        "report.html",
         "relu.keras",
         "serf.keras",
         "tokenizer.json",
@@ -77,7 +81,7 @@ def test_a_run_writes_all_that_it_promises(study):
     assert table.loc["majority class", "accuracy"] == 0.5
     assert table.loc["serf", "accuracy"] > 0.9
     report = (study / "table.md").read_text()
-    assert "no significant difference between serf and relu" in report
+    assert "No verdict on serf" in report  # Of two seeds.
 
 
 def test_table_is_the_mean_of_the_trials(study):
