@@ -67,11 +67,11 @@ class StudyOptions:
     """What Keras runs on; by default what KERAS_BACKEND says."""
     vary: Annotated[
         tuple[str, ...],
-        tyro.conf.arg(metavar="NAME=VALUE,VALUE", help_behavior_hint=""),
+        tyro.conf.UseAppendAction,
+        tyro.conf.arg(metavar="NAME=VALUE,...", help_behavior_hint=""),
     ] = ()
     """Runs the study for every value of an option of the model or the training
-    too, as in --vary layers=1,2,4 optimizer=adam,sgd; several are combined with
-    each other."""
+    too: --vary layers=1,2,4 --vary optimizer=adam,sgd, all combined."""
     jobs: int | None = None
     """Processes that run trials side by side, each with its share of the cores;
     by default 1, and on a Ray cluster one a node."""

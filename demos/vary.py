@@ -144,7 +144,7 @@ def _value(task: Variable, name: str, text: str) -> Any:
     """Returns the value that a text means, checked by the options' parser."""
     if name in task.fixed:
         raise UserError(
-            f"--vary {name} cannot be: all trials of a study share it; run a "
+            f"--vary {name} is not possible: all trials share it; run a "
             "study for each value"
         )
     found = None
