@@ -63,9 +63,10 @@ def notebook(request):
     return read(request.param)
 
 
-def test_there_is_one_for_each_task_and_for_theory():
+def test_there_is_one_for_each_task_for_theory_and_for_the_readers_own():
     names = {path.stem for path in NOTEBOOKS}
     assert {"sentiment", "translation", "entailment", "theory"} <= names
+    assert "your_own_model" in names
 
 
 def test_it_was_run_and_shows_what_came_out(notebook):
