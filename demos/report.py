@@ -29,6 +29,7 @@ INTERVALS = (
 )
 
 FEW = 3  # Levels that a sentence can name.
+ALIKE = 1.5  # Ratio up to which one number can stand for several.
 
 
 @dataclass(frozen=True)
@@ -332,14 +333,19 @@ def _overall(
 
 def _power(tested: Sequence[Comparison], decimals: int) -> str:
     """Says what the seeds could have shown, and how many would show more."""
-    visible = max(
-        significance.visible_difference(c.deviation, c.seeds, len(tested))
+    visible = {
+        c.other: significance.visible_difference(
+            c.deviation, c.seeds, len(tested)
+        )
         for c in tested
-    )
+    }
+    low, high = (find(visible, key=visible.__getitem__) for find in (min, max))
+    size = f"{visible[high]:.{decimals}f}"
+    if visible[high] > ALIKE * visible[low]:
+        size = f"{visible[low]:.{decimals}f} ({low}) to {size} ({high})"
     sentence = (
         f"With {_numbers(c.seeds for c in tested)} seeds, differences of about "
-        f"{visible:.{decimals}f} and more are seen with "
-        f"{significance.POWER:.0%} power"
+        f"{size} and more are seen with {significance.POWER:.0%} power"
     )
     needed = {
         c.other: significance.seeds_needed(

@@ -87,6 +87,18 @@ def test_verdict_has_the_numbers_of_the_comparison():
     )
 
 
+def test_a_wide_spread_does_not_speak_for_a_narrow_one():
+    scores = {**SCORES, "relu": [0.1, 0.72, 0.4, 0.69, 0.9]}
+    results = results_of(scores)
+    relu, mish = significance.compare(results, "accuracy", "serf")
+    least, most = (
+        significance.visible_difference(c.deviation, 5, 2) for c in (mish, relu)
+    )
+    assert (
+        f"differences of about {least:.4f} (mish) to {most:.4f} (relu) and more"
+    ) in report.verdict(results, METRIC)
+
+
 def test_more_seeds_than_anyone_has_are_not_named():
     values = [0.5, 0.6, 0.7, 0.8]
     scores = {"relu": values, "serf": [0.6, 0.5, 0.8, 0.7]}
