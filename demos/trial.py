@@ -323,11 +323,11 @@ def elapsed(checkpoint: Path) -> float:
         checkpoint: The folder, as `training.Backup` writes it.
 
     Returns:
-        Seconds; 0 where there is none.
+        Seconds; 0 where there is none, or none that can be read.
     """
     try:
         return json.loads((checkpoint / "latest.json").read_text())["seconds"]
-    except FileNotFoundError:
+    except (OSError, ValueError, KeyError, TypeError):
         return 0.0
 
 

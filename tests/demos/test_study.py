@@ -172,7 +172,9 @@ def test_stopped_by_hand_it_says_what_is_kept(tmp_path):
 
 def test_where_no_model_can_be_put_it_says_what_is_kept(tmp_path):
     (tmp_path / "serf.keras").mkdir()
-    with pytest.raises(UserError, match="written: .* finished trials are kept"):
+    with pytest.raises(
+        UserError, match=r"written: .* finished trials are kept"
+    ):
         Study(Fake(), tmp_path).run(TRIALS, Silent())
     assert {result.name for result in gather(tmp_path)} == {
         "relu-seed0",
