@@ -13,6 +13,7 @@ import os
 import queue
 import re
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from demos.study import Observer
 
 POLL_SECONDS = 0.5  # Between two looks at how far the trials are.
+CONNECT_SECONDS = 10  # To wait for the head of a cluster.
 
 
 class Slot(Protocol):
@@ -433,7 +435,11 @@ def _ray(address: str | None) -> Iterator[Any]:
 
     import keras_serf
 
+    if address is not None:
+        _check_listens(address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Or it writes to stdout of each worker that dies, which is told anyway.
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
     try:
         import ray
     except ImportError:
@@ -461,3 +467,16 @@ def _ray(address: str | None) -> Iterator[Any]:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _check_listens(address: str) -> None:
+    """Checks that something listens, for which Ray would wait for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not port.isdigit():
+        return  # Ray knows other addresses too, such as "auto".
+    try:
+        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise UserError(
+            f"Ray cannot be reached at --address {address}: {error}"
+        ) from None
