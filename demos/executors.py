@@ -11,8 +11,11 @@ import json
 import math
 import os
 import queue
+import re
 import signal
+import socket
 import threading
+import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -29,11 +32,13 @@ from demos.files import write_json
 from demos.trial import Result
 from demos.trial import Runner
 from demos.trial import Trial
+from demos.trial import reason_of
 
 if TYPE_CHECKING:
     from demos.study import Observer
 
 POLL_SECONDS = 0.5  # Between two looks at how far the trials are.
+CONNECT_SECONDS = 10  # To wait for the head of a cluster.
 
 
 class Slot(Protocol):
@@ -154,6 +159,8 @@ def environment_variables(threads: int) -> dict[str, str]:
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+        # Where a process ends is told in a line; set it to know more.
+        "PYTHONFAULTHANDLER": os.environ.get("PYTHONFAULTHANDLER", ""),
         **{
             name: str(threads)
             for name in (
@@ -194,10 +201,7 @@ def _run(
         try:
             return trial, slot.run(trial, wait, since)
         except LostError as error:
-            result = runner.failed(trial, f"LostError: {error}")
-            with contextlib.suppress(OSError):  # It is told all the same.
-                runner.record(result)
-            return trial, result
+            return trial, runner.lost(trial, reason_of(error))
         finally:
             watch.end(trial)
             free.put(slot)
@@ -269,16 +273,17 @@ class _WorkerSide:
     """Runs trials in a process of its own; `_Watch` reads what it writes."""
 
     def __init__(self, pickled: bytes) -> None:
-        import pickle
-
-        from demos.backend import choose_backend
-        from demos.backend import start_keras
-
-        choose_backend(None)
-        start_keras()
-        self._runner: Runner = pickle.loads(pickled)
+        self._pickled = pickled
+        self._runner: Runner | None = None
 
     def run(self, trial: Trial, wait: bool, since: float) -> Result | None:
+        if self._runner is None:
+            try:
+                self._runner = self._start()
+            except Exception as error:
+                raise LostError(
+                    f"its process cannot start: {reason_of(error)}"
+                ) from None
         path = _epoch_path(self._runner.folder, trial)
 
         def on_epoch(epoch: int, logs: Mapping[str, float]) -> None:
@@ -287,14 +292,32 @@ class _WorkerSide:
 
         return self._runner.run(trial, on_epoch, wait, since)
 
+    def _start(self) -> Runner:
+        import pickle
+
+        from demos.backend import choose_backend
+        from demos.backend import start_keras
+
+        choose_backend(None)
+        start_keras()
+        return pickle.loads(self._pickled)
+
 
 _side: _WorkerSide | None = None  # Of a process that is a `_LocalSlot`'s.
 
 
-def _start(pickled: bytes) -> None:
+def _start(pickled: bytes, parent: int) -> None:
     global _side
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Its parent sees to that.
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     _side = _WorkerSide(pickled)
+
+
+def _end_with(parent: int) -> None:
+    """Ends this process when its parent has been killed."""
+    while os.getppid() == parent:
+        time.sleep(POLL_SECONDS)
+    os._exit(1)
 
 
 def _run_there(trial: Trial, wait: bool, since: float) -> Result | None:
@@ -321,11 +344,13 @@ class _LocalSlot:
             self._pool = ProcessPoolExecutor(
                 max_workers=1,
                 initializer=_start,
-                initargs=(self._pickled,),
+                initargs=(self._pickled, os.getpid()),
                 env=self._variables,
             )
         try:
-            return self._pool.submit(_run_there, trial, wait, since).result()
+            with _uninterrupted():
+                future = self._pool.submit(_run_there, trial, wait, since)
+            return future.result()
         except BrokenProcessPool as error:
             self.close()
             raise LostError(_how(error)) from None
@@ -336,14 +361,35 @@ class _LocalSlot:
             self._pool = None
 
 
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Lets no Ctrl-C come to this thread, nor ever to processes begun in it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    from joblib.externals.loky.backend import resource_tracker as lokys
+
+    for tracker in (resource_tracker, lokys):
+        tracker.ensure_running()  # Its own start would let them through again.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _how(error: Exception) -> str:
     """Says how a process ended, as loky does among much else."""
     text = str(error)
-    for name in ("SIGKILL", "SIGTERM", "SIGSEGV", "SIGABRT", "SIGBUS"):
-        if name in text:
-            memory = " (by lack of memory?)" if name == "SIGKILL" else ""
-            return f"its process was ended by {name}{memory}"
-    return "its process ended: " + " ".join(text.split())[:200]
+    code = re.search(r"\b(SIG\w+|EXIT)\((-?\d+)\)", text)
+    if code is None:
+        return "its process ended: " + " ".join(text.split())[:200]
+    if code[1] == "EXIT":
+        return f"its process ended with exit code {code[2]}"
+    memory = " (by lack of memory?)" if code[1] == "SIGKILL" else ""
+    return f"its process was ended by {code[1]}{memory}"
 
 
 class _RaySlot:
@@ -374,7 +420,7 @@ class _RaySlot:
             first = str(error).strip().partition("\n")[0]
             raise LostError(f"its process ended: {first}") from None
         except ray.exceptions.RayTaskError as error:
-            raise error.as_instanceof_cause() from None
+            raise error.cause from None
 
     def close(self) -> None:
         if self._actor is not None:
@@ -389,7 +435,11 @@ def _ray(address: str | None) -> Iterator[Any]:
 
     import keras_serf
 
+    if address is not None:
+        _check_listens(address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Or it writes to stdout of each worker that dies, which is told anyway.
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
     try:
         import ray
     except ImportError:
@@ -417,3 +467,16 @@ def _ray(address: str | None) -> Iterator[Any]:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _check_listens(address: str) -> None:
+    """Checks that something listens, for which Ray would wait for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not port.isdigit():
+        return  # Ray knows other addresses too, such as "auto".
+    try:
+        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise UserError(
+            f"Ray cannot be reached at --address {address}: {error}"
+        ) from None

@@ -46,7 +46,6 @@ class Progress:
     def __init__(self, trials: int, epochs: int) -> None:
         self._trials = trials
         self._epochs = epochs
-        self._started = 0
         self._ended = 0
         self._done: dict[str, int] = {}  # Epochs, by the name of the trial.
         self._line = _NotebookLine() if in_notebook() and trials else None
@@ -77,7 +76,6 @@ class Progress:
 
     def trial_started(self, trial: Trial) -> None:
         """Names the trial."""
-        self._started += 1
         self._done[trial.name] = 0
         self._show(trial, {})
 
@@ -121,7 +119,7 @@ class Progress:
 
     def _show(self, trial: Trial, shown: Mapping[str, str]) -> None:
         name = (
-            f"trial {self._started}/{self._trials} {trial.label} "
+            f"trial {len(self._done)}/{self._trials} {trial.label} "
             f"seed {trial.seed}"
         )
         self._bar.set_postfix(shown, refresh=False)

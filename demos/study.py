@@ -345,6 +345,10 @@ def gather(folder: Path) -> list[Result]:
     Returns:
         The results, by name of setting and then by seed.
     """
-    results = [read_result(path) for path in (folder / "trials").glob("*.json")]
+    results = [
+        read_result(path)
+        for path in (folder / "trials").glob("*.json")
+        if not path.name.startswith(".")  # One that is being written.
+    ]
     finished = [result for result in results if not result.reason]
     return sorted(finished, key=lambda result: (result.label, result.seed))

@@ -81,15 +81,20 @@ def fit(
         # ... but for a checkpoint, made when they have been swapped back.
         backup = Backup(workspace.checkpoint, data, best)
         chain.append(backup)
-    history = model.fit(
-        data,
-        epochs=epochs,
-        validation_data=validation_data,
-        shuffle=False,
-        verbose=0,
-        callbacks=chain,
-        **options,
-    ).history
+    try:
+        history = model.fit(
+            data,
+            epochs=epochs,
+            validation_data=validation_data,
+            shuffle=False,
+            verbose=0,
+            callbacks=chain,
+            **options,
+        ).history
+    finally:
+        # BackupAndRestore has told `fit` so, and nobody takes it back: another
+        # training of the same model is to begin at its beginning.
+        model._initial_epoch = 0
     return history if backup is None else backup.history
 
 
@@ -192,11 +197,6 @@ class Backup(keras.callbacks.Callback):
         """Remembers the curves."""
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(float(value))
-
-    def on_train_end(self, logs: Any = None) -> None:
-        """Lets another training of the same model begin at its beginning."""
-        # BackupAndRestore tells `fit` so, and nobody takes it back.
-        self.model._initial_epoch = 0
 
     @property
     def _state(self) -> Path:

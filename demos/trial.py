@@ -260,6 +260,30 @@ class Runner:
             finished=_now(),
         )
 
+    def lost(self, trial: Trial, reason: str) -> Result:
+        """Records, for a process that died, that the trial failed with it.
+
+        Args:
+            trial: The trial.
+            reason: How it died, in a line.
+
+        Returns:
+            The record, on the disk too unless that cannot take it, or another
+            process runs the trial by now; or that which the process wrote
+            before it died, if it had come so far.
+        """
+        result = self.failed(trial, reason)
+        with (
+            contextlib.suppress(OSError),  # It is told all the same.
+            _locked(self.folder, trial, wait=False) as ours,
+        ):
+            found = read(self.folder, trial)
+            if found and not found.reason:
+                return found
+            if ours:
+                self.record(result)
+        return result
+
     def record(self, result: Result) -> None:
         """Writes a record.
 
@@ -323,11 +347,11 @@ def elapsed(checkpoint: Path) -> float:
         checkpoint: The folder, as `training.Backup` writes it.
 
     Returns:
-        Seconds; 0 where there is none.
+        Seconds; 0 where there is none, or none that can be read.
     """
     try:
         return json.loads((checkpoint / "latest.json").read_text())["seconds"]
-    except FileNotFoundError:
+    except (OSError, ValueError, KeyError, TypeError):
         return 0.0
 
 

@@ -76,9 +76,9 @@ def axes(texts: Sequence[str], task: Variable) -> Axes:
     """
     found: Axes = {}
     for text in texts:
-        name, equals, values = text.partition("=")
+        name, _, values = text.partition("=")
         name = name.strip().lstrip("-").replace("-", "_")
-        if not (equals and all(v.strip() for v in values.split(","))):
+        if not (name and all(v.strip() for v in values.split(","))):
             raise UserError(
                 f"Expected --vary to be like layers=1,2,4. Received: {text!r}"
             )

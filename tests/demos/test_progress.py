@@ -18,7 +18,7 @@ FAILED = Result({"activation": "serf"}, 7, "f", reason="ValueError: no")
 def run(result):
     with Progress(trials=2, epochs=3) as progress:
         progress.trial_started(TRIAL)
-        progress.epoch_ended(1, {"loss": 0.7, "val_accuracy": 0.25})
+        progress.epoch_ended(TRIAL, 1, {"loss": 0.7, "val_accuracy": 0.25})
         progress.trial_ended(result)
 
 
@@ -42,6 +42,33 @@ def test_on_a_terminal_there_is_a_bar(capsys, monkeypatch):
     assert "trial 1/2 serf seed 7" in captured.err
     assert "3/6 epochs" in captured.err
     assert "failed: ValueError: no" in captured.err
+
+
+def test_trials_side_by_side_each_move_the_one_bar(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    other = Trial({"activation": "relu"}, 7)
+    with Progress(trials=2, epochs=4) as progress:
+        progress.trial_started(TRIAL)
+        progress.trial_started(other)
+        progress.epoch_ended(TRIAL, 3, {"loss": 0.75})  # From a checkpoint.
+        progress.epoch_ended(other, 1, {"loss": 0.25})
+        progress.trial_ended(FINISHED)  # Stopped early.
+        progress.epoch_ended(other, 2, {"loss": 0.125})
+    last = capsys.readouterr().err.split("\r")
+    shown = next(text for text in reversed(last) if "relu" in text)
+    assert "6/8 epochs" in shown
+    assert "left, epoch=2/4, loss=0.125" in shown
+
+
+def test_a_trial_that_another_process_runs_is_counted_once(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with Progress(trials=1, epochs=1) as progress:
+        progress.trial_started(TRIAL)
+        progress.trial_started(TRIAL)  # Now that the other one is done.
+        progress.trial_ended(FINISHED)
+    shown = capsys.readouterr().err
+    assert "trial 1/1 serf" in shown
+    assert "trial 2/1" not in shown
 
 
 def test_nothing_to_run_shows_nothing(capsys):
@@ -82,9 +109,10 @@ def kernel(monkeypatch):
 def test_in_a_notebook_one_line_is_written_anew(capsys, kernel):
     with Progress(trials=1, epochs=3) as progress:
         progress.trial_started(TRIAL)
-        progress.epoch_ended(1, {"loss": 0.7, "val_accuracy": 0.25})
+        progress.epoch_ended(TRIAL, 1, {"loss": 0.7, "val_accuracy": 0.25})
         assert kernel.shown == [
-            "0:00 trial 1/1 serf seed 7, epoch 1/3, val_accuracy 0.250"
+            "0:00 trial 1/1 serf seed 7, epoch 1/3, loss 0.700, "
+            "val_accuracy 0.250"
         ]
         progress.trial_ended(FINISHED)
     assert kernel.shown == ["0:00 1 of 1 trials run"]

@@ -14,6 +14,7 @@ from demos.study import gather
 from demos.study import grid
 from demos.trial import Outcome
 from demos.trial import Trial
+from demos.trial import locked
 
 TRIALS = grid({"activation": ["relu", "serf"]}, [0, 1])
 
@@ -28,7 +29,7 @@ class Silent:
     def trial_started(self, trial):
         pass
 
-    def epoch_ended(self, epoch, logs):
+    def epoch_ended(self, trial, epoch, logs):
         pass
 
     def trial_ended(self, result):
@@ -51,12 +52,12 @@ class Fake:
     def save_assets(self, folder):
         (folder / "assets.txt").write_text("assets")
 
-    def run(self, trial: Trial, on_epoch):
+    def run(self, trial: Trial, workspace):
         self.ran.append(trial.name)
         score = self.scores.get(trial.name, 0.5)
         if isinstance(score, BaseException):
             raise score
-        on_epoch(1, {"score": score})
+        workspace.on_epoch(1, {"score": score})
         return Outcome(
             {"validation": score},
             {"score": [score]},
@@ -125,7 +126,7 @@ def test_a_layer_that_raises_is_quoted_in_its_own_words(tmp_path, symbolic):
             raise ValueError("too wide\nby far")
 
     class Building(Fake):
-        def run(self, trial, on_epoch):
+        def run(self, trial, workspace):
             return Broken()(
                 keras.Input((3,)) if symbolic else keras.ops.ones((2, 3))
             )
@@ -134,32 +135,51 @@ def test_a_layer_that_raises_is_quoted_in_its_own_words(tmp_path, symbolic):
     assert result.reason == "ValueError: too wide"
 
 
-class Stopped(Fake):
+class Unsaved(Fake):
     """Whose model of the second trial cannot be saved, for some reason."""
 
     error: type[BaseException] = OSError
 
-    def run(self, trial, on_epoch):
-        found = super().run(trial, on_epoch)
-        return replace(found, save=self._fail) if self.ran[1:] else found
+    def run(self, trial, workspace):
+        found = super().run(trial, workspace)
+        if len(self.ran) == 2:
+            return replace(found, save=self._fail)
+        return found
 
     def _fail(self, path):
-        raise self.error
+        path.write_text("half of it")
+        raise self.error("no room")
 
 
-@pytest.mark.parametrize(
-    ("error", "raised", "kept"),
-    [
-        (OSError, UserError, "cannot be written: ; finished trials are kept"),
-        (KeyboardInterrupt, KeyboardInterrupt, "finished trials are kept"),
-    ],
-)
-def test_stopped_it_says_what_is_kept(tmp_path, error, raised, kept):
-    task = Stopped()
-    task.error = error
-    with pytest.raises(raised, match=kept):
+def test_a_model_that_cannot_be_saved_fails_its_trial_alone(tmp_path):
+    results = Study(Unsaved(), tmp_path).run(TRIALS, Silent())
+    assert [r.reason for r in results] == ["", "OSError: no room", "", ""]
+    assert not list(tmp_path.glob("trials/*.keras"))
+
+    again = Fake()
+    results = Study(again, tmp_path).run(TRIALS, Silent())
+    assert again.ran == ["serf-seed0"]
+    assert not any(result.reason for result in results)
+
+
+def test_stopped_by_hand_it_says_what_is_kept(tmp_path):
+    task = Unsaved()
+    task.error = KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt, match="finished trials are kept"):
         Study(task, tmp_path).run(TRIALS, Silent())
     assert len(gather(tmp_path)) == 1
+
+
+def test_where_no_model_can_be_put_it_says_what_is_kept(tmp_path):
+    (tmp_path / "serf.keras").mkdir()
+    with pytest.raises(
+        UserError, match=r"written: .* finished trials are kept"
+    ):
+        Study(Fake(), tmp_path).run(TRIALS, Silent())
+    assert {result.name for result in gather(tmp_path)} == {
+        "relu-seed0",
+        "serf-seed0",
+    }
 
 
 @pytest.mark.parametrize(
@@ -239,3 +259,58 @@ def test_a_damaged_record_is_named(tmp_path, name):
     (tmp_path / name).mkdir()
     with pytest.raises(UserError, match=name):
         Study(Fake(), tmp_path).pending(TRIALS)
+
+
+def test_a_record_half_written_by_one_who_was_killed_is_no_record(tmp_path):
+    Study(Fake(), tmp_path).run(TRIALS[:2], Silent())
+    (tmp_path / "trials/.relu-seed1.0123abcd.partial.json").write_text("{")
+    assert len(gather(tmp_path)) == 2
+    results = Study(Fake(), tmp_path).run(TRIALS, Silent())
+    assert len(results) == len(gather(tmp_path)) == 4
+
+
+class Told(Silent):
+    """Remembers what it is told."""
+
+    def __init__(self):
+        self.events = []
+
+    def trial_started(self, trial):
+        self.events.append(("started", trial.name))
+
+    def epoch_ended(self, trial, epoch, logs):
+        self.events.append((trial.name, epoch, dict(logs)))
+
+    def trial_ended(self, result):
+        self.events.append(("ended", result.name))
+
+
+def test_an_observer_is_told_of_every_step(tmp_path):
+    told = Told()
+    Study(Fake(), tmp_path).run(TRIALS[:2], told)
+    assert told.events == [
+        ("started", "relu-seed0"),
+        ("relu-seed0", 1, {"score": 0.5}),
+        ("ended", "relu-seed0"),
+        ("started", "serf-seed0"),
+        ("serf-seed0", 1, {"score": 0.5}),
+        ("ended", "serf-seed0"),
+    ]
+
+
+def test_what_another_process_runs_is_left_to_it(tmp_path):
+    """The first trial is taken: it comes last, when the other has ended."""
+
+    class Meeting(Fake):
+        def run(self, trial, workspace):
+            if trial.name == "serf-seed1":  # The last of those that are free.
+                theirs.release()
+            return super().run(trial, workspace)
+
+    task = Meeting()
+    study = Study(task, tmp_path)
+    theirs = locked(study.folder, "relu-seed0")
+    theirs.acquire()
+    results = study.run(TRIALS, Silent())
+    assert task.ran == ["serf-seed0", "relu-seed1", "serf-seed1", "relu-seed0"]
+    assert [r.name for r in results] == [trial.name for trial in TRIALS]
