@@ -36,7 +36,7 @@ def environment() -> dict[str, Any]:
             package: metadata.version(package)
             for package in ("keras", "keras-hub", backend)
         },
-        "platform": platform.platform(),
+        "platform": f"{platform.system()} {platform.machine()}",
         "processor": processor(),
         "cores": len(cores()),
         "threads": int(os.environ.get("OMP_NUM_THREADS") or len(cores())),
