@@ -66,6 +66,28 @@ def start_keras() -> None:
         ) from None
 
 
+def clear_session() -> None:
+    """Lets Keras forget all models, but not how it shares batches out."""
+    import keras
+
+    distribution = keras.distribution.distribution()
+    keras.backend.clear_session()
+    keras.distribution.set_distribution(distribution)
+
+
+@contextlib.contextmanager
+def undistributed() -> Iterator[None]:
+    """Lets Keras share no batch out, so that it may be of any size."""
+    import keras
+
+    distribution = keras.distribution.distribution()
+    keras.distribution.set_distribution(None)
+    try:
+        yield
+    finally:
+        keras.distribution.set_distribution(distribution)
+
+
 def remedy(backend: str) -> str:
     """Says how to install what a backend of Keras needs.
 

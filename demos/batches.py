@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from demos.backend import undistributed
 from demos.subwords import END
 from demos.subwords import PADDING
 from demos.subwords import START
@@ -154,7 +155,8 @@ def predict(
     batch_size = min(batch_size, len(inputs))
     missing = -len(inputs) % batch_size
     filled = np.pad(inputs, ((0, missing), (0, 0)), mode="edge")
-    answers = model.predict(filled, batch_size=batch_size, verbose=0)
+    with undistributed():
+        answers = model.predict(filled, batch_size=batch_size, verbose=0)
     return answers[: len(inputs)]
 
 

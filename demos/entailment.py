@@ -389,6 +389,7 @@ class EntailmentTask:
         import keras
         import numpy as np
 
+        from demos.backend import undistributed
         from demos.training import fit
         from demos.trial import Outcome
 
@@ -427,12 +428,13 @@ class EntailmentTask:
             else None,
         )
         seconds = time.perf_counter() - began
-        probabilities = {
-            name: model.predict(
-                parts[name], batch_size=self.training.batch_size, verbose=0
-            )
-            for name in ("validation", "test")
-        }
+        with undistributed():
+            probabilities = {
+                name: model.predict(
+                    parts[name], batch_size=self.training.batch_size, verbose=0
+                )
+                for name in ("validation", "test")
+            }
         metrics = {
             f"{prefix}{name}": value
             for part, prefix in (("test", ""), ("validation", "validation_"))

@@ -82,10 +82,12 @@ def option_values(arguments: Sequence[str], name: str) -> list[str]:
 def _first_message(boxed: str) -> str:
     """Takes what tyro says is wrong out of the box that it draws around."""
     lines: list[str] = []
+    if "│" not in boxed:  # Nor is there a box, but a title that is underlined.
+        boxed = "".join(f"│{line}│\n" for line in boxed.splitlines()[2:])
     for line in boxed.splitlines():
         inside = re.fullmatch(r"\s*│(.*)│\s*", line)
         text = inside[1].strip() if inside else ""
-        if lines and (not text or set(text) <= {"─"}):
+        if lines and (not text or set(text) <= {"─", "-"}):
             break
         if text:
             lines.append(text)

@@ -224,11 +224,12 @@ class SentimentTask:
 
         from demos import batches
         from demos import optimizers
+        from demos.backend import clear_session
         from demos.training import fit
         from demos.trial import Outcome
 
         sizes, training = vary.under(self, trial.settings).configs
-        keras.backend.clear_session()
+        clear_session()
         keras.utils.set_random_seed(trial.seed)
         model = build(
             trial.settings["activation"],

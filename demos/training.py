@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from demos.backend import undistributed
 from demos.files import write_json
 from demos.trial import DivergedError
 from demos.trial import Workspace
@@ -60,6 +61,7 @@ def fit(
 
     Raises:
         DivergedError: A log is not finite.
+        ValueError: A batch cannot be shared out among the devices.
     """
     best = keras.callbacks.EarlyStopping(
         monitor,
@@ -67,7 +69,9 @@ def fit(
         patience=epochs if patience is None else patience,
         restore_best_weights=True,
     )
+    _check_shares(data)
     chain: list[keras.callbacks.Callback] = [
+        _WholeTests(),
         _Watch(workspace),
         *callbacks,
         best,
@@ -227,6 +231,32 @@ def _set_torch_states(states: Mapping[str, np.ndarray]) -> None:
         torch.cuda.set_rng_state(
             torch.from_numpy(states[f"torch_{device + 1}"]), device
         )
+
+
+def _check_shares(data: keras.utils.PyDataset) -> None:
+    """Raises where Keras is to share batches out, and cannot."""
+    distribution = keras.distribution.distribution()
+    if distribution is None:
+        return
+    devices = distribution.device_mesh.devices.size
+    for i in range(len(data)):
+        rows = len(keras.tree.flatten(data[i])[0])
+        if rows % devices:
+            raise ValueError(
+                "Expected --data-parallel to find batches of a multiple of "
+                f"{devices} rows, as there are devices. Received: {rows} rows"
+            )
+
+
+class _WholeTests(keras.callbacks.Callback):
+    """Lets the validation, whose last batch has any size, not be shared out."""
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        self._whole = undistributed()
+        self._whole.__enter__()
+
+    def on_test_end(self, logs: Any = None) -> None:
+        self._whole.__exit__(None, None, None)
 
 
 class _Watch(keras.callbacks.Callback):

@@ -417,6 +417,7 @@ class TranslationTask:
     def _run(self, trial: "Trial", workspace: "Workspace") -> "Outcome":
         import keras
 
+        from demos.backend import undistributed
         from demos.training import fit
         from demos.trial import Outcome
 
@@ -432,10 +433,11 @@ class TranslationTask:
             mode="min",
             patience=self.training.patience,
         )
-        validation, test = (
-            scorer.evaluate(self.batches(part), return_dict=True, verbose=0)
-            for part in (self.dataset.validation, self.dataset.test)
-        )
+        with undistributed():
+            validation, test = (
+                scorer.evaluate(self.batches(part), return_dict=True, verbose=0)
+                for part in (self.dataset.validation, self.dataset.test)
+            )
         began = time.perf_counter()
         metrics, translations = self._tested(translator)
         seconds = time.perf_counter() - began

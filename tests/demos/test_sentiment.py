@@ -3,8 +3,10 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from typing import Any
 
 import keras
@@ -246,6 +248,119 @@ def test_same_seed_same_result_and_same_start(task):
 
     for ours, theirs in zip(weights("serf"), weights("relu"), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+class Started(BaseException):
+    """Ends a trial before its first epoch, with its model."""
+
+
+def started(task, monkeypatch, settings, seed):
+    """Returns the model of a trial, and its first batch, before training."""
+
+    def fit(model, data, **options):
+        raise Started(model, data[0])
+
+    monkeypatch.setattr("demos.training.fit", fit)
+    with pytest.raises(Started) as caught:
+        task.run(Trial({"activation": "serf", **settings}, seed), Workspace())
+    return caught.value.args
+
+
+def test_at_one_seed_all_activations_start_alike(task, monkeypatch):
+    starts = [
+        started(task, monkeypatch, {"activation": name}, seed)
+        for name, seed in (("serf", 3), ("relu", 3), ("serf", 4))
+    ]
+    assert [model.layers[-3].activation.__name__ for model, _ in starts] == [
+        *("serf", "relu", "serf")
+    ]
+    (ours, first), (paired, same), (other, another) = (
+        (model.get_weights(), batch) for model, batch in starts
+    )
+    for a, b in zip(ours + list(first), paired + list(same), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert not np.array_equal(first[0], another[0])
+    for a, b in zip(ours, other, strict=True):  # All that is drawn differs.
+        assert np.ptp(a) == 0 or not np.array_equal(a, b)
+
+
+def test_what_is_varied_reaches_the_model(task, monkeypatch):
+    usual, _ = started(task, monkeypatch, {}, 3)
+    varied, _ = started(
+        task,
+        monkeypatch,
+        {
+            "layers": 2,
+            "initializer": "zeros",
+            "optimizer": "sgd",
+            "learning_rate": 0.5,
+            "dropout": 0.25,
+            "head_dim": 7,
+        },
+        3,
+    )
+
+    def encoders(model):
+        return [x for x in model.layers if "transformer_encoder" in x.name]
+
+    def rates(model):
+        return {x.rate for x in model.layers if "dropout" in x.name}
+
+    assert (len(encoders(usual)), len(encoders(varied))) == (1, 2)
+    assert rates(usual) == {0.5, 0.3}
+    assert rates(varied) == {0.25}
+    assert {encoder.dropout for encoder in encoders(varied)} == {0.25}
+    head = varied.layers[-3]
+    assert head.units == 7
+    assert not np.any(head.get_weights()[0])
+    assert type(varied.optimizer).__name__ == "SGD"
+    assert float(varied.optimizer.learning_rate) == 0.5
+    assert type(usual.optimizer).__name__ == "AdamW"
+
+
+@pytest.mark.slow
+def test_killed_with_its_workers_it_completes(tmp_path, reviews):
+    """As a user would: python -m demos sentiment --jobs 2, and kill -9."""
+    out = tmp_path / "out"
+    arguments = [
+        *(sys.executable, "-m", "demos", "sentiment", "--jobs", "2"),
+        *("--dataset", str(reviews), "--out", str(out), "--epochs", "40"),
+        *("--activations", "relu", "serf", "--seeds", "0", "1"),
+        *("--embedding-dim", "8", "--heads", "2", "--batch-size", "32"),
+    ]
+    environment = {
+        **os.environ,
+        "KERAS_BACKEND": keras.backend.backend(),
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+    }
+    with subprocess.Popen(
+        arguments, env=environment, stderr=subprocess.DEVNULL
+    ) as process:
+        until = time.monotonic() + 300
+        while time.monotonic() < until:
+            under_way = {
+                path.parent.name for path in out.glob("*/*/latest.json")
+            }
+            finished = {path.stem for path in out.glob("trials/*-seed?.json")}
+            if finished and under_way - finished:
+                break
+            time.sleep(0.02)
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    kept = {p: p.read_bytes() for p in out.glob("trials/*-seed?.json")}
+    assert 1 <= len(kept) < 4
+
+    done = subprocess.run(
+        arguments, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0
+    lines = done.stderr.splitlines()  # Ours alone: of the data, and a trial.
+    assert len(lines) == 2 + 4 - len(kept)
+    assert all(line.startswith("trial ") for line in lines[2:])
+    assert "**Verdict.**" in done.stdout
+    assert len(gather(out)) == 4
+    assert {path: path.read_bytes() for path in kept} == kept
+    assert not list(out.glob("checkpoints/*"))
 
 
 def test_padding_does_not_change_the_answer(task):
