@@ -75,6 +75,14 @@ def clear_session() -> None:
     keras.distribution.set_distribution(distribution)
 
 
+def device_count() -> int:
+    """Returns among how many devices Keras shares a batch out."""
+    import keras
+
+    distribution = keras.distribution.distribution()
+    return distribution.device_mesh.devices.size if distribution else 1
+
+
 @contextlib.contextmanager
 def undistributed() -> Iterator[None]:
     """Lets Keras share no batch out, so that it may be of any size."""

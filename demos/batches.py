@@ -242,6 +242,8 @@ class PairBatches(keras.utils.PyDataset):
             end of a bucket are not served. With None all pairs are served, in
             one order always, the last batch of a bucket filled up with rows of
             padding.
+        multiple: Rows of a batch are a multiple of this, for devices that share
+            it out, if the bucket has so many.
     """
 
     def __init__(
@@ -251,6 +253,7 @@ class PairBatches(keras.utils.PyDataset):
         widths: Sequence[int],
         batch_tokens: int,
         seed: int | None = None,
+        multiple: int = 1,
     ) -> None:
         super().__init__()
         self._seed = seed
@@ -267,10 +270,11 @@ class PairBatches(keras.utils.PyDataset):
                     padded(target, bucket.width, [END]),
                 )
             )
-        self._sizes = [
-            min(len(labels), max(1, batch_tokens // labels.shape[1]))
+        sizes = [
+            min(len(labels), max(multiple, batch_tokens // labels.shape[1]))
             for *_, labels in self._arrays
         ]
+        self._sizes = [max(1, size - size % multiple) for size in sizes]
         self._order = self._draw()
 
     def __len__(self) -> int:

@@ -20,6 +20,7 @@ from typing import Any
 from typing import Literal
 
 from demos import command
+from demos.backend import clear_session
 from demos.command import StudyOptions
 from demos.errors import UserError
 
@@ -256,8 +257,6 @@ class ModelTask:
         Raises:
             UserError: The model, its metric or a number cannot be.
         """
-        import keras
-
         for name, value in (("epochs", epochs), ("batch_size", batch_size)):
             if value < 1:
                 raise UserError(
@@ -268,7 +267,7 @@ class ModelTask:
                 "Expected mode to be 'auto', 'max' or 'min'. "
                 f"Received: {mode!r}"
             )
-        keras.backend.clear_session()  # Or its name would count its kind.
+        clear_session()  # Or its name would count its kind.
         model = _built(build_model, trial, data["train"])
         few = [_rows(part, slice(0, 2)) for part in data["train"]]
         known = list(model.evaluate(*few, verbose=0, return_dict=True))
@@ -331,7 +330,7 @@ class ModelTask:
         from demos.training import fit
         from demos.trial import Outcome
 
-        keras.backend.clear_session()
+        clear_session()
         keras.utils.set_random_seed(trial.seed)
         model = _built(self.build_model, trial, self.data["train"])
         batch_size = trial.settings.get("batch_size", self.batch_size)

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from demos.backend import device_count
 from demos.backend import undistributed
 from demos.files import write_json
 from demos.trial import DivergedError
@@ -235,11 +236,8 @@ def _set_torch_states(states: Mapping[str, np.ndarray]) -> None:
 
 def _check_shares(data: keras.utils.PyDataset) -> None:
     """Raises where Keras is to share batches out, and cannot."""
-    distribution = keras.distribution.distribution()
-    if distribution is None:
-        return
-    devices = distribution.device_mesh.devices.size
-    for i in range(len(data)):
+    devices = device_count()
+    for i in range(len(data) if devices > 1 else 0):
         rows = len(keras.tree.flatten(data[i])[0])
         if rows % devices:
             raise ValueError(

@@ -385,11 +385,17 @@ class TranslationTask:
         Returns:
             `PairBatches`.
         """
+        from demos.backend import device_count
         from demos.batches import PairBatches
 
         sources, targets = self._train if part is None else self._tokens(part)
         return PairBatches(
-            sources, targets, self._widths, self.training.batch_tokens, seed
+            sources,
+            targets,
+            self._widths,
+            self.training.batch_tokens,
+            seed,
+            device_count(),
         )
 
     def run(self, trial: "Trial", workspace: "Workspace") -> "Outcome":

@@ -63,6 +63,49 @@ def test_training_is_served_no_pair_twice_in_an_epoch(pairs):
         assert (inputs["source"] != PADDING).any(axis=1).all()
 
 
+def test_devices_can_share_a_batch_of_pairs_out(pairs):
+    widths = batches.bucket_widths(batches.pair_lengths(*pairs), 4)
+    served = batches.PairBatches(*pairs, widths, 256, seed=1, multiple=3)
+    sizes = [len(served[i][1]) for i in range(len(served))]
+    assert all(size % 3 == 0 for size in sizes)
+    assert sum(sizes) > 250
+
+
+@pytest.mark.parametrize("keys", [(), ("a", "b")])
+def test_rows_of_arrays_are_served_once_an_epoch_in_a_drawn_order(keys):
+    rows = np.arange(10)
+    inputs = {key: rows for key in keys} if keys else rows
+
+    def epoch(served):
+        found = []
+        for i in range(len(served)):
+            x, y = served[i]
+            for key in keys or [slice(None)]:
+                np.testing.assert_array_equal(x[key], y)
+            found += y.tolist()
+        served.on_epoch_end()
+        return found
+
+    served = batches.ArrayBatches(inputs, rows, 3, seed=5)
+    first, second = epoch(served), epoch(served)
+    assert len(first) == len(set(first)) == 9  # Full batches alone.
+    assert first != second
+    again = batches.ArrayBatches(inputs, rows, 3, seed=5)
+    assert [epoch(again), epoch(again)] == [first, second]
+    assert epoch(batches.ArrayBatches(inputs, rows, 3, seed=6)) != first
+
+
+def test_what_changes_a_batch_draws_the_same_in_any_order():
+    rows = np.arange(8)
+    served = batches.ArrayBatches(
+        rows, rows, 4, 0, lambda x, draw: x + draw.random(len(x))
+    )
+    second, first = served[1], served[0]
+    np.testing.assert_array_equal(first[0], served[0][0])
+    np.testing.assert_array_equal(second[0], served[1][0])
+    assert (first[0] != first[1]).all()
+
+
 def test_order_depends_on_seed_and_epoch_alone(pairs):
     def epochs(seed):
         served = batches.PairBatches(*pairs, (10, 31), 256, seed=seed)
