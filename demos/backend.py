@@ -8,7 +8,9 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
+from typing import Any
 
 from demos.errors import UserError
 
@@ -67,12 +69,44 @@ def start_keras() -> None:
 
 
 def clear_session() -> None:
-    """Lets Keras forget all models, but not how it shares batches out."""
+    """Lets Keras forget all models, but not how it is set up.
+
+    That is the policy of dtypes, and how it shares batches out.
+    """
     import keras
 
     distribution = keras.distribution.distribution()
+    policy = keras.config.dtype_policy()
     keras.backend.clear_session()
     keras.distribution.set_distribution(distribution)
+    keras.config.set_dtype_policy(policy)
+
+
+def settings() -> dict[str, Any]:
+    """Returns how Keras is set up, for `set_up` in another process."""
+    import keras
+
+    policy = keras.config.dtype_policy()
+    return {
+        "floatx": keras.config.floatx(),
+        "image_data_format": keras.config.image_data_format(),
+        "dtype_policy": keras.dtype_policies.serialize(policy),
+    }
+
+
+def set_up(settings: Mapping[str, Any]) -> None:
+    """Sets Keras up.
+
+    Args:
+        settings: What `settings` has returned.
+    """
+    import keras
+
+    keras.config.set_floatx(settings["floatx"])
+    keras.config.set_image_data_format(settings["image_data_format"])
+    keras.config.set_dtype_policy(
+        keras.dtype_policies.deserialize(settings["dtype_policy"])
+    )
 
 
 def device_count() -> int:

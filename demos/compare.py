@@ -4,11 +4,13 @@
 `compare(build_model, data)` one of any Keras model.
 """
 
+import contextlib
 import hashlib
 import importlib
 import inspect
 import json
 import re
+import tempfile
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -39,11 +41,19 @@ SPLITS = ("train", "validation", "test")
 # Of data that come without: which part of the rows is validation, and test.
 HELD_OUT = 0.15
 TRAINING = ("epochs", "batch_size")  # What `vary` may name, besides arguments.
-# What is in the names of metrics that are to be small.
+# What is in the names of metrics that are to be small, and to be great.
 LOWER_IS_BETTER = re.compile(
     "loss|error|crossentropy|perplexity|divergence|distance|hinge|poisson|"
-    r"(\b|_)(mae|mse|mape|msle|rmse|wer|cer|fid)(\b|_)"
+    r"false_|log_?cosh|brier|(\b|_)(mae|mse|mape|msle|rmse|wer|cer|fid)(\b|_)",
+    re.IGNORECASE,
 )
+HIGHER_IS_BETTER = re.compile(
+    "acc|auc|precision|recall|sensitivity|specificity|f1|f_?beta|f_?score|iou|"
+    r"dice|jaccard|r2|cosine|true_|bleu|rouge|chrf|kappa|matthews|(\b|_)map(\b|_)",
+    re.IGNORECASE,
+)
+
+NOT_SAVED = "Keras cannot save such a model (get_config?), so none is kept"
 
 Arrays = tuple[Any, Any]  # Inputs and targets: arrays or structures of arrays.
 
@@ -114,7 +124,8 @@ def compare(
 
     Args:
         build_model: Is called as `build_model(activation)`, with the name, and
-            returns a compiled `keras.Model`; what `vary` names is passed on by
+            returns a new compiled `keras.Model`, which shares no weights and no
+            optimizer with the last one; what `vary` names is passed on by
             name. With `jobs` it is sent to other processes.
         data: `(x, y)`, of which 15% become the validation and 15% the test, by
             one shuffle for all; or `((x_train, y_train), (x_test, y_test))`, as
@@ -127,17 +138,20 @@ def compare(
         seeds: One trial of each activation is run for each of these; a verdict
             wants three at least.
         epochs: Passes over the training rows.
-        batch_size: Rows a step.
+        batch_size: Rows a step; those left over at the end of an epoch, which
+            are others each time, are not served in it.
         metric: What is compared: a metric that the model is compiled with, or
             `"loss"`; by default the first one.
-        mode: Whether it is to be high (`"max"`) or low; by default that is told
-            by its name, as `keras.callbacks.EarlyStopping` does.
+        mode: Whether it is to be high (`"max"`) or low (`"min"`); by default
+            that is told by its name, if that is one of the usual ones.
         vary: Values to try of arguments of `build_model`, of `epochs` or
-            `batch_size`, by name; all are combined.
+            `batch_size`, by name: numbers, strings or booleans. All are
+            combined.
         out: Folder to write; by default in `runs/compare/`. The same call, made
-            again, goes on where it was stopped. What `build_model` does is
-            known by the model's layers, loss and optimizer alone: after any
-            other change choose another folder.
+            again, goes on where it was stopped. It is taken for another one if
+            the data, the model's config or compilation, or the code of
+            `build_model` and of the functions beside it has changed; if
+            anything else has, choose another folder.
         jobs: Processes that run trials side by side.
         engine: `"ray"` to run them on a Ray cluster.
         address: Of its head.
@@ -168,15 +182,34 @@ def compare(
     """
     from demos.study import grid
 
-    if isinstance(seeds, int):
+    axes = {
+        name: _values(f"vary[{name!r}]", values)
+        for name, values in (vary or {}).items()
+    }
+    if taken := {"activation", "seed", "sees"} & axes.keys():
         raise UserError(
-            f"Expected seeds to be several, such as range(5). Received: {seeds}"
+            f"Expected vary to be of other things. Received: {taken.pop()!r}"
         )
-    if isinstance(activations, str):
-        activations = (activations,)
+    names = _values("activations", activations)
+    if not all(isinstance(name, str) for name in names):
+        raise UserError(
+            "Expected activations to be names, such as 'relu'. Received: "
+            f"{names}"
+        )
+    numbers = _values("seeds", seeds)
+    if not all(isinstance(seed, int) for seed in numbers):
+        raise UserError(f"Expected seeds to be integers. Received: {numbers}")
+    for name in TRAINING:
+        given = epochs if name == "epochs" else batch_size
+        for value in axes.get(name, (given,)):
+            if not isinstance(value, int) or value < 1:
+                raise UserError(
+                    f"Expected {name} to be a number, at least 1. "
+                    f"Received: {value!r}"
+                )
     options = StudyOptions(
-        activations=tuple(activations),
-        seeds=tuple(seeds),
+        activations=names,
+        seeds=numbers,
         out=None if out is None else Path(out),
         jobs=jobs,
         engine=engine,
@@ -185,7 +218,6 @@ def compare(
     )
     command.prepare(options, RUNS)
     command.start_training(options)
-    axes = {name: tuple(values) for name, values in (vary or {}).items()}
     trials = grid({"activation": options.activations, **axes}, options.seeds)
     task = ModelTask.of(
         build_model, split(data), epochs, batch_size, metric, mode, trials[0]
@@ -215,7 +247,8 @@ class ModelTask:
             the first is compared.
         higher_is_better: Which way it is to go.
         name: Of the model.
-        digest: Of the model's layers, loss and optimizer, and of the data.
+        digest: Of the model, the code that builds it, and the data.
+        can_be_saved: Whether the best models are kept.
     """
 
     build_model: Callable[..., Any]
@@ -226,6 +259,7 @@ class ModelTask:
     higher_is_better: bool
     name: str
     digest: str
+    can_be_saved: bool
 
     objective = "objective"
 
@@ -257,11 +291,8 @@ class ModelTask:
         Raises:
             UserError: The model, its metric or a number cannot be.
         """
-        for name, value in (("epochs", epochs), ("batch_size", batch_size)):
-            if value < 1:
-                raise UserError(
-                    f"Expected {name} to be at least 1. Received: {value}"
-                )
+        import numpy as np
+
         if mode not in ("auto", "max", "min"):
             raise UserError(
                 "Expected mode to be 'auto', 'max' or 'min'. "
@@ -269,24 +300,42 @@ class ModelTask:
             )
         clear_session()  # Or its name would count its kind.
         model = _built(build_model, trial, data["train"])
+        _check_apart(model, _built(build_model, trial, data["train"]))
         few = [_rows(part, slice(0, 2)) for part in data["train"]]
-        known = list(model.evaluate(*few, verbose=0, return_dict=True))
+        digest = _digest(model, build_model, data)
+        scores = model.evaluate(*few, verbose=0, return_dict=True)
+        known = list(scores)
+        for name, score in scores.items():
+            if np.ndim(score):
+                raise UserError(
+                    f"Expected metric {name!r} to be one number, such as an "
+                    f"average. Received: shape {np.shape(score)}"
+                )
         first = metric or next((k for k in known if k != "loss"), "loss")
         if first not in known:
             raise UserError(
                 f"Expected metric to be one that the model is compiled with: "
                 f"{', '.join(known)}. Received: {metric!r}"
             )
-        lower = LOWER_IS_BETTER.search(first)
+        lower, higher = (
+            bool(words.search(first))
+            for words in (LOWER_IS_BETTER, HIGHER_IS_BETTER)
+        )
+        if mode == "auto" and lower == higher:
+            raise UserError(
+                "Expected mode to be 'max' or 'min', for the name of metric "
+                f"{first!r} does not tell which is better. Received: 'auto'"
+            )
         return cls(
             build_model,
             data,
             epochs,
             batch_size,
             (first, *(name for name in known if name != first)),
-            mode == "max" or (mode == "auto" and lower is None),
+            mode == "max" or (mode == "auto" and higher),
             model.name,
-            _digest(model, data),
+            digest,
+            _can_be_saved(model),
         )
 
     @property
@@ -295,18 +344,21 @@ class ModelTask:
         train, validation, test = (_count(self.data[name]) for name in SPLITS)
         return (
             f"{self.name}: {train} rows to train on, {validation} to validate, "
-            f"{test} to test"
+            f"{test} to test" + ("" if self.can_be_saved else "; " + NOT_SAVED)
         )
 
     def config(self) -> dict[str, Any]:
         """Returns all that decides a trial's result, besides the trial."""
+        import keras
+
         return {
             "task": "compare",
             "model": self.name,
             "digest": self.digest,
             "rows": {name: _count(self.data[name]) for name in SPLITS},
             "training": {name: getattr(self, name) for name in TRAINING},
-            "metric": self.metrics[0],
+            "dtype_policy": keras.config.dtype_policy().name,
+            "metrics": list(self.metrics),
             "higher_is_better": self.higher_is_better,
         }
 
@@ -362,7 +414,7 @@ class ModelTask:
             },
             history,
             model.count_params(),
-            model.save,
+            model.save if self.can_be_saved else None,
         )
 
     def save_assets(self, folder: Path) -> None:
@@ -538,24 +590,110 @@ def _built(
     return model
 
 
-def _digest(model: Any, data: Mapping[str, Arrays]) -> str:
-    """Identifies a model and data, as far as Keras can describe them."""
+def _values(name: str, values: Any) -> tuple[Any, ...]:
+    """Makes plain values of what is given, each once.
+
+    Raises:
+        UserError: They are none, not plain, or not several.
+    """
+    import numpy as np
+
+    if isinstance(values, str | int | float):
+        raise UserError(
+            f"Expected {name} to be several values. Received: {values!r}"
+        )
+    found = tuple(v.item() if isinstance(v, np.generic) else v for v in values)
+    for value in found:
+        if not isinstance(value, str | int | float) or "/" in str(value):
+            raise UserError(
+                f"Expected {name} to be numbers, booleans or strings without "
+                f"a slash. Received: {value!r}"
+            )
+    if not found or len(set(found)) < len(found):
+        raise UserError(
+            f"Expected {name} to be at least one, each once. Received: "
+            f"{', '.join(map(str, found)) or 'none'}"
+        )
+    return found
+
+
+def _check_apart(model: Any, other: Any) -> None:
+    """Checks that two models are trained apart.
+
+    Raises:
+        UserError: They share weights, or the optimizer.
+    """
+    ours = {id(variable) for variable in model.variables}
+    shared = any(id(variable) in ours for variable in other.variables)
+    if shared or model.optimizer is other.optimizer:
+        what = "weights" if shared else "the optimizer"
+        raise UserError(
+            "Expected build_model to return a new model each time. Received "
+            f"two that share {what}: a trial would go on where another ended"
+        )
+
+
+def _can_be_saved(model: Any) -> bool:
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            model.save(Path(folder, "model.keras"))
+        except Exception:  # Keras raises what its layers do.
+            return False
+    return True
+
+
+def _digest(
+    model: Any, build_model: Callable[..., Any], data: Mapping[str, Arrays]
+) -> str:
+    """Identifies a model, the code that builds it, and data."""
     import keras
     import numpy as np
 
+    def described(describe: Callable[[], Any]) -> Any:
+        try:
+            return describe()
+        except Exception:  # A class without `get_config`, or a faulty one.
+            return None
+
     found = hashlib.sha256()
-    described = [
-        # Without names, which count the layers that were made before.
-        [
-            [type(layer).__name__, [list(w.shape) for w in layer.weights]]
-            for layer in model.layers
-        ],
-        model.optimizer.get_config(),
-        str(model.loss if isinstance(model.loss, str) else type(model.loss)),
+    parts = [
+        type(model).__qualname__,
+        [list(weight.shape) for weight in model.weights],
+        described(model.get_config),
+        described(model.get_compile_config),
+        _sources(build_model, set()),
     ]
-    text = json.dumps(described, sort_keys=True, default=str)
+    # What JSON does not know is told by its class: where it lies in memory is
+    # another matter in each process.
+    text = json.dumps(
+        parts, sort_keys=True, default=lambda each: type(each).__qualname__
+    )
     found.update(text.encode())
     for array in keras.tree.flatten([data[name] for name in SPLITS]):
         found.update(f"{array.dtype} {array.shape}".encode())
         found.update(np.ascontiguousarray(array).tobytes())
     return found.hexdigest()[:16]
+
+
+def _sources(function: Any, seen: set[str]) -> list[str]:
+    """Returns the code of a function, and of those beside it that it names."""
+    function = inspect.unwrap(function)
+    code = getattr(function, "__code__", None)
+    if code is None or code.co_qualname in seen:
+        return []
+    seen.add(code.co_qualname)
+    try:
+        found = [inspect.getsource(function)]
+    except (OSError, TypeError):  # Typed into an interpreter.
+        found = [code.co_code.hex(), repr(code.co_consts)]
+    for name in code.co_names:
+        named = function.__globals__.get(name)
+        if getattr(named, "__module__", None) == function.__module__:
+            if inspect.isclass(named):
+                with contextlib.suppress(OSError, TypeError):
+                    found.append(inspect.getsource(named))
+            elif inspect.isfunction(named):
+                found += _sources(named, seen)
+        elif isinstance(named, str | int | float):
+            found.append(f"{name}={named!r}")
+    return found

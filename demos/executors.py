@@ -296,11 +296,14 @@ class _WorkerSide:
         import pickle
 
         from demos.backend import choose_backend
+        from demos.backend import set_up
         from demos.backend import start_keras
 
         choose_backend(None)
         start_keras()
-        return pickle.loads(self._pickled)
+        runner, settings = pickle.loads(self._pickled)
+        set_up(settings)
+        return runner
 
 
 _side: _WorkerSide | None = None  # Of a process that is a `_LocalSlot`'s.
@@ -325,14 +328,27 @@ def _run_there(trial: Trial, wait: bool, since: float) -> Result | None:
     return _side.run(trial, wait, since)
 
 
+def _pickled(runner: Runner) -> bytes:
+    """Pickles a runner, and how Keras is set up."""
+    import cloudpickle
+
+    from demos.backend import settings
+
+    # By value where pickle cannot: what a notebook has defined.
+    try:
+        return cloudpickle.dumps((runner, settings()))
+    except TypeError as error:
+        raise UserError(
+            f"The trials cannot be sent to other processes ({error}); leave "
+            "--jobs and --engine out"
+        ) from None
+
+
 class _LocalSlot:
     """A pool of one process on this machine."""
 
     def __init__(self, runner: Runner, variables: Mapping[str, str]) -> None:
-        import cloudpickle
-
-        # By value where pickle cannot: what a notebook has defined.
-        self._pickled = cloudpickle.dumps(runner)
+        self._pickled = _pickled(runner)
         self._variables = dict(variables)
         self._pool: Any = None
 
@@ -398,11 +414,9 @@ class _RaySlot:
     def __init__(
         self, ray: Any, runner: Runner, options: Mapping[str, Any]
     ) -> None:
-        import cloudpickle
-
         self._ray = ray
         self._options = dict(options)
-        self._pickled = cloudpickle.dumps(runner)
+        self._pickled = _pickled(runner)
         self._actor: Any = None
 
     def run(self, trial: Trial, wait: bool, since: float) -> Result | None:

@@ -259,6 +259,8 @@ def findings(results: Sequence[Result], metric: Metric) -> list[str]:
     reference = significance.reference_of(results)
     comparisons = significance.compare(results, metric.key, reference)
     sentences = [_overall(results, metric, reference, comparisons)]
+    if any(result.reason for result in results):
+        sentences.append(_failures(results))
     tested = [c for c in comparisons if not math.isnan(c.p)]
     if tested:
         sentences.append(_power(tested, metric.decimals))
@@ -328,6 +330,23 @@ def _overall(
     return (
         f"{metric.label}: {'; '.join(parts)} (paired t-test on {seeds} seeds"
         f"{averaged}, p by Holm's correction, alpha = {ALPHA:.2f})."
+    )
+
+
+def _failures(results: Sequence[Result]) -> str:
+    """Says who failed: scores of the seeds that are left flatter them."""
+    parts = []
+    for name in significance.activations_of(results):
+        ours = [r for r in results if r.settings["activation"] == name]
+        failed = [r for r in ours if r.reason]
+        if failed:
+            parts.append(
+                f"{name} in {len(failed)} of {len(ours)} trials "
+                f"({failed[0].reason})"
+            )
+    return (
+        f"Failed: {'; '.join(parts)}; what is compared are the seeds that both "
+        "finished, and the means are of those that each did."
     )
 
 

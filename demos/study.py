@@ -13,8 +13,11 @@ run, and keeps the best model of each setting. Its folder:
     locks/                  so that processes do not get in each other's way
 """
 
+import contextlib
 import itertools
 import os
+import signal
+import threading
 import time
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -34,6 +37,7 @@ from demos.trial import Result
 from demos.trial import Runner
 from demos.trial import Task
 from demos.trial import Trial
+from demos.trial import interrupted
 from demos.trial import kept_fingerprint
 from demos.trial import locked
 from demos.trial import read
@@ -106,7 +110,34 @@ class InProcess:
             ) -> None:
                 observer.epoch_ended(trial, epoch, logs)
 
-            yield trial, runner.run(trial, on_epoch, wait, since)
+            with _heeding_interrupts():
+                result = runner.run(trial, on_epoch, wait, since)
+            yield trial, result
+
+
+@contextlib.contextmanager
+def _heeding_interrupts() -> Iterator[None]:
+    """Notes that Ctrl-C was pressed, for a framework may swallow the error."""
+    if (
+        threading.current_thread() is not threading.main_thread()
+        or signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+    ):
+        yield
+        return
+
+    def handle(number: int, frame: Any) -> None:
+        interrupted.set()
+        raise KeyboardInterrupt
+
+    interrupted.clear()
+    signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+        if interrupted.is_set():
+            raise KeyboardInterrupt
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        interrupted.clear()
 
 
 class Study:

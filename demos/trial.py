@@ -11,6 +11,7 @@ import math
 import os
 import re
 import shutil
+import threading
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -33,6 +34,8 @@ from demos.files import write_json
 from demos.files import write_text
 
 OnEpoch = Callable[[int, Mapping[str, float]], None]
+# Set by Ctrl-C; see `study.InProcess`.
+interrupted = threading.Event()
 
 
 class DivergedError(Exception):
@@ -88,7 +91,8 @@ class Outcome:
         metrics: Final scores; must hold the task's `objective`.
         history: Value of each metric after each epoch.
         parameters: Number of trained weights.
-        save: Writes the model to the path it is given.
+        save: Writes the model to the path it is given; None where it cannot
+            be written.
         texts: Ending and content of files to write beside the record.
         timings: Seconds that parts of the trial took.
     """
@@ -96,7 +100,7 @@ class Outcome:
     metrics: Mapping[str, float]
     history: Mapping[str, Sequence[float]]
     parameters: int
-    save: Callable[[Path], object]
+    save: Callable[[Path], object] | None
     texts: Mapping[str, str] = field(default_factory=dict)
     timings: Mapping[str, float] = field(default_factory=dict)
 
@@ -306,12 +310,15 @@ class Runner:
                 parameters=found.parameters,
                 timings=dict(found.timings),
             )
-            scratch = path.with_suffix(".tmp.keras")
-            found.save(scratch)
-            os.replace(scratch, path.with_suffix(".keras"))
+            if found.save is not None:
+                scratch = path.with_suffix(".tmp.keras")
+                found.save(scratch)
+                os.replace(scratch, path.with_suffix(".keras"))
             for ending, text in found.texts.items():
                 write_text(text_path(self.folder, trial, ending), text)
         except Exception as error:  # Whatever it is, the other trials go on.
+            if interrupted.is_set():  # JAX makes other errors of it.
+                raise KeyboardInterrupt from None
             path.with_suffix(".tmp.keras").unlink(missing_ok=True)
             if isinstance(error, DivergedError) and workspace.checkpoint:
                 # It would only diverge again.

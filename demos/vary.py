@@ -90,6 +90,13 @@ def axes(texts: Sequence[str], task: Variable) -> Axes:
         found[name] = tuple(
             _value(task, name, value.strip()) for value in values.split(",")
         )
+        ours = {option for _, option in _options(task, name)}
+        for other in found:
+            if other != name and ours & {o for _, o in _options(task, other)}:
+                raise UserError(
+                    f"--vary {name} and --vary {other} are the same option, or "
+                    "the one is a part of the other; leave one out"
+                )
         if len(set(found[name])) < len(found[name]):
             raise UserError(
                 f"Expected each value of --vary {name} once. Received: {values}"

@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 
 from demos.__main__ import main
+from demos.compare import ModelTask
 from demos.compare import compare
 from demos.compare import split
 from demos.errors import UserError
 from demos.study import gather
+from demos.trial import Trial
 
 pytestmark = pytest.mark.usefixtures("trains")
 
@@ -72,11 +74,6 @@ def test_a_model_of_the_users_is_compared(data, tmp_path, capsys):
 def test_at_a_seed_all_activations_begin_alike(data, tmp_path):
     begun = {}
 
-    class Remember(keras.callbacks.Callback):
-        def __init__(self, activation):
-            super().__init__()
-            self.activation = activation
-
     def build(activation):
         model = build_model(activation)
         model.build((None, 2))
@@ -84,8 +81,8 @@ def test_at_a_seed_all_activations_begin_alike(data, tmp_path):
         return model
 
     run(data, tmp_path, build)
-    # The first one of all is made to find out about the metrics.
-    relu, serf = begun["relu"][1:], begun["serf"]
+    # The first two of all are made to find out about the model.
+    relu, serf = begun["relu"][2:], begun["serf"]
     assert len(relu) == len(serf) == 2
     for ours, theirs in zip(relu, serf, strict=True):
         for one, other in zip(ours, theirs, strict=True):
@@ -203,9 +200,17 @@ def test_data_that_cannot_be_read(data, says):
         ),
         ({"metric": "auc"}, "compiled with: loss, mae. Received: 'auc'"),
         ({"mode": "up"}, "'auto', 'max' or 'min'. Received: 'up'"),
-        ({"epochs": 0}, "epochs to be at least 1. Received: 0"),
-        ({"seeds": 3}, "such as range"),
-        ({"seeds": ()}, "--seeds to be at least one"),
+        ({"epochs": 0}, "epochs to be a number, at least 1. Received: 0"),
+        ({"epochs": "3"}, "epochs to be a number, at least 1. Received: '3'"),
+        ({"seeds": 3}, "seeds to be several values. Received: 3"),
+        ({"seeds": ()}, "seeds to be at least one, each once. Received: none"),
+        ({"seeds": (1.5,)}, "seeds to be integers"),
+        ({"vary": {"units": (4, 4)}}, "each once. Received: 4, 4"),
+        ({"vary": {"units": "adam"}}, "several values. Received: 'adam'"),
+        ({"vary": {"units": ((4,), (8, 8))}}, r"Received: \(4,\)"),
+        ({"vary": {"units": ("a/b",)}}, "without a slash. Received: 'a/b'"),
+        ({"vary": {"activation": ("gelu",)}}, "other things"),
+        ({"vary": {"batch_size": (0, 1)}}, "batch_size to be a number"),
     ],
 )
 def test_mistakes_are_named_before_anything_is_trained(
@@ -214,6 +219,116 @@ def test_mistakes_are_named_before_anything_is_trained(
     with pytest.raises(UserError, match=says):
         run(data, tmp_path / "new", **options)
     assert not (tmp_path / "new").exists()
+
+
+def compiled(metric):
+    def build(activation):
+        model = build_model(activation)
+        model.compile("adam", "mse", metrics=[metric])
+        return model
+
+    return build
+
+
+def brier(y_true, y_pred):
+    return keras.ops.mean(keras.ops.square(y_true - y_pred), axis=-1)
+
+
+def sharpness(y_true, y_pred):
+    return keras.ops.mean(y_pred, axis=-1)
+
+
+@pytest.mark.parametrize(
+    ("metric", "higher"),
+    [("MAE", False), ("accuracy", True), (brier, False), ("r2_score", True)],
+)
+def test_the_usual_names_tell_which_is_better(data, metric, higher):
+    build, parts = compiled(metric), split(data)
+    trial = Trial({"activation": "relu"}, 0)
+    task = ModelTask.of(build, parts, 1, 32, None, "auto", trial)
+    assert task.higher_is_better is higher
+
+
+def test_a_name_that_does_not_tell_is_asked_about(data, tmp_path):
+    with pytest.raises(UserError, match=r"'max' or 'min'.*sharpness"):
+        run(data, tmp_path, compiled(sharpness))
+
+
+def test_a_metric_of_several_numbers_is_refused(data, tmp_path):
+    x, y = data
+    with pytest.raises(UserError, match="'f1_score' to be one number"):
+        run((x, y[:, None]), tmp_path, compiled(keras.metrics.F1Score()))
+
+
+@pytest.mark.parametrize("what", ["weights", "the optimizer"])
+def test_models_that_share_something_are_refused(data, tmp_path, what):
+    shared = keras.layers.Dense(4, name="backbone")
+    optimizer = keras.optimizers.Adam()
+
+    def build(activation):
+        first = shared if what == "weights" else keras.layers.Dense(4)
+        model = keras.Sequential(
+            [keras.Input((2,)), first, keras.layers.Dense(1, activation)]
+        )
+        model.compile("adam" if what == "weights" else optimizer, "mse")
+        return model
+
+    with pytest.raises(UserError, match=f"two that share {what}"):
+        run(data, tmp_path, build)
+
+
+def test_another_model_is_another_study(data, tmp_path):
+    def with_dropout(rate):
+        def build(activation):
+            model = keras.Sequential(
+                [
+                    keras.layers.Dense(4, activation),
+                    keras.layers.Dropout(rate),
+                    keras.layers.Dense(1),
+                ]
+            )
+            model.compile("adam", keras.losses.Huber(), metrics=["mae"])
+            return model
+
+        return build
+
+    run(data, tmp_path, with_dropout(0.1), seeds=(0,))
+    run(data, tmp_path, with_dropout(0.1), seeds=(0,))
+    with pytest.raises(UserError, match="a study with other"):
+        run(data, tmp_path, with_dropout(0.8), seeds=(0,))
+
+
+def test_what_is_set_up_for_keras_holds_in_the_trials(data, tmp_path):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        run(data, tmp_path, seeds=(0,))
+    finally:
+        keras.config.set_dtype_policy(before)
+    model = keras.saving.load_model(tmp_path / "serf.keras")
+    assert model.layers[0].compute_dtype == "bfloat16"
+
+
+class NoConfig(keras.Model):
+    def __init__(self, activation):
+        super().__init__()
+        self.hidden = keras.layers.Dense(4, activation)
+        self.head = keras.layers.Dense(1)
+
+    def call(self, inputs):
+        return self.head(self.hidden(inputs))
+
+
+def test_a_model_that_cannot_be_saved_is_compared_all_the_same(data, tmp_path):
+    def build(activation):
+        model = NoConfig(activation)
+        model.compile("adam", "mse")
+        return model
+
+    report = run(data, tmp_path, build, seeds=(0,))
+    assert len(gather(tmp_path)) == 2
+    assert "cannot save such a model" in report.text
+    assert not list(tmp_path.rglob("*.keras"))
 
 
 def test_an_argument_that_the_model_does_not_have(data, tmp_path):

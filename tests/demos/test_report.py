@@ -3,6 +3,7 @@
 import math
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -97,6 +98,21 @@ def test_a_wide_spread_does_not_speak_for_a_narrow_one():
     assert (
         f"differences of about {least:.4f} (mish) to {most:.4f} (relu) and more"
     ) in report.verdict(results, METRIC)
+
+
+def test_who_failed_is_said_with_the_verdict():
+    results = [
+        replace(r, reason="DivergedError: loss is nan", metrics={})
+        if (r.label, r.seed) in {("serf", 0), ("serf", 3)}
+        else r
+        for r in results_of(SCORES)
+    ]
+    sentence = report.verdict(results, METRIC)
+    assert (
+        "Failed: serf in 2 of 5 trials (DivergedError: loss is nan); what is "
+        "compared are the seeds that both finished"
+    ) in sentence
+    assert "Failed" not in report.verdict(results_of(SCORES), METRIC)
 
 
 def test_more_seeds_than_anyone_has_are_not_named():

@@ -88,7 +88,7 @@ def test_several_are_kept_in_their_order():
         (["learning_rate=high"], "values that --learning-rate takes.*: high"),
         (["optimizer=adam,sdg"], "values that --optimizer takes.*: sdg"),
         (["tied=maybe"], "tied to be true or false. Received: maybe"),
-        (["vocabulary-size=9"], "vocabulary_size cannot be: all trials"),
+        (["vocabulary-size=9"], "vocabulary_size is not possible: all trials"),
     ],
 )
 def test_what_means_nothing_is_one_line(texts, says):
@@ -143,3 +143,15 @@ def test_what_is_varied_is_not_shared():
     }
     assert config["model"]["encoders"] == 1
     assert vary.shared(config, Task(), []) == config
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["layers=1,2", "encoders=1,2"],
+        ["head_dropout=0,0.1", "dropout=0,0.1"],
+    ],
+)
+def test_an_option_is_not_varied_under_two_names(texts):
+    with pytest.raises(UserError, match="leave one out"):
+        vary.axes(texts, Task())
