@@ -864,7 +864,7 @@ def test_mobilenet_v3(tmp_path):
                 keras.ops.convert_to_numpy(w), keras.ops.convert_to_numpy(ours)
             )
     with pytest.raises(ValueError, match="relu6"):
-        replace_activations(new)
+        replace_activations(new, {"relu": "serf"})
 
 
 @pytest.mark.slow

@@ -20,6 +20,7 @@ def build(**changes):
         "embedding_dim": 16,
         "feedforward_dim": 16,
         "heads": 2,
+        "initializer": "glorot_uniform",
         "dropout": 0.1,
         "target_vocabulary": 20,
     }
