@@ -137,6 +137,8 @@ def main(folder, engine, behaviour):
 
 
 if __name__ == "__main__":
+    # A shell has what it runs in the background ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if sys.argv[1:] == ["cluster"]:
         cluster()
     else:
