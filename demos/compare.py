@@ -25,6 +25,7 @@ from demos import command
 from demos.backend import clear_session
 from demos.command import StudyOptions
 from demos.errors import UserError
+from demos.vary import OTHER
 
 if TYPE_CHECKING:
     from demos import report
@@ -168,16 +169,17 @@ def compare(
 
     ```python
     import keras
+    from sklearn.datasets import load_diabetes
+
     from demos.compare import compare
 
     def build_model(activation):
-        model = keras.Sequential([
-            keras.layers.Dense(64, activation), keras.layers.Dense(1)
-        ])
+        hidden = keras.layers.Dense(64, activation)
+        model = keras.Sequential([hidden, keras.layers.Dense(1)])
         model.compile("adam", "mse")
         return model
 
-    compare(build_model, (x, y), activations=["relu", "serf"], seeds=range(5))
+    compare(build_model, load_diabetes(return_X_y=True), ["relu", "serf"])
     ```
     """
     from demos.study import grid
@@ -186,7 +188,7 @@ def compare(
         name: _values(f"vary[{name!r}]", values)
         for name, values in (vary or {}).items()
     }
-    if taken := {"activation", "seed", "sees"} & axes.keys():
+    if taken := {"seed", *OTHER} & axes.keys():
         raise UserError(
             f"Expected vary to be of other things. Received: {taken.pop()!r}"
         )
@@ -199,9 +201,8 @@ def compare(
     numbers = _values("seeds", seeds)
     if not all(isinstance(seed, int) for seed in numbers):
         raise UserError(f"Expected seeds to be integers. Received: {numbers}")
-    for name in TRAINING:
-        given = epochs if name == "epochs" else batch_size
-        for value in axes.get(name, (given,)):
+    for name, given in zip(TRAINING, (epochs, batch_size), strict=True):
+        for value in (given, *axes.get(name, ())):
             if not isinstance(value, int) or value < 1:
                 raise UserError(
                     f"Expected {name} to be a number, at least 1. "

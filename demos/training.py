@@ -12,10 +12,9 @@ import numpy as np
 from demos.backend import device_count
 from demos.backend import undistributed
 from demos.files import write_json
+from demos.trial import LATEST
 from demos.trial import DivergedError
 from demos.trial import Workspace
-
-LATEST = "latest.json"  # Names the last whole checkpoint of a folder.
 
 
 def fit(

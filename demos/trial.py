@@ -34,6 +34,7 @@ from demos.files import write_json
 from demos.files import write_text
 
 OnEpoch = Callable[[int, Mapping[str, float]], None]
+LATEST = "latest.json"  # Names the last whole checkpoint of a folder.
 # Set by Ctrl-C; see `study.InProcess`.
 interrupted = threading.Event()
 
@@ -357,7 +358,7 @@ def elapsed(checkpoint: Path) -> float:
         Seconds; 0 where there is none, or none that can be read.
     """
     try:
-        return json.loads((checkpoint / "latest.json").read_text())["seconds"]
+        return json.loads((checkpoint / LATEST).read_text())["seconds"]
     except (OSError, ValueError, KeyError, TypeError):
         return 0.0
 

@@ -1,6 +1,7 @@
 """The engine, with a task that takes no time."""
 
 import json
+import signal
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
@@ -239,6 +240,27 @@ def test_records_say_where_they_come_from(tmp_path):
     assert {"python", "keras", "keras_serf", "platform"} <= set(
         record["environment"]
     )
+
+
+def test_ctrl_c_is_heard_where_a_framework_makes_another_error_of_it(tmp_path):
+    class Swallowing(Fake):
+        def run(self, trial, workspace):
+            self.ran.append(trial.name)
+            try:
+                signal.raise_signal(signal.SIGINT)
+            except KeyboardInterrupt:
+                raise TypeError("'NoneType' object is not callable") from None
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        task = Swallowing()
+        with pytest.raises(KeyboardInterrupt):
+            Study(task, tmp_path).run(TRIALS, Silent())
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert task.ran == ["relu-seed0"]
+    assert not list(tmp_path.glob("trials/*.json"))
 
 
 @pytest.mark.parametrize("place", ["file", "file/below"])
