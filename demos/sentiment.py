@@ -174,11 +174,6 @@ class SentimentTask:
         """Epochs of a trial."""
         return self.training.epochs
 
-    @property
-    def configs(self) -> tuple[ModelConfig, TrainingConfig]:
-        """The sizes of the model, and how it is trained."""
-        return self.model, self.training
-
     def config(self) -> dict[str, Any]:
         """Returns all that decides a trial's result, besides the trial.
 
@@ -228,7 +223,8 @@ class SentimentTask:
         from demos.training import fit
         from demos.trial import Outcome
 
-        sizes, training = vary.under(self, trial.settings).configs
+        varied = vary.under(self, trial.settings)
+        training = varied.training
         clear_session()
         keras.utils.set_random_seed(trial.seed)
         model = build(
@@ -236,7 +232,7 @@ class SentimentTask:
             len(self.dataset.label_names),
             self.tokenizer.get_vocab_size(),
             self.sequence_length,
-            sizes,
+            varied.model,
             training,
         )
         served = shuffled_batches(
