@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 from tokenizers import Tokenizer
 
+import keras_serf  # noqa: F401 - teaches Keras the word
 from demos import batches
 from demos import command
 from demos import sentiment
