@@ -46,7 +46,10 @@ from demos.trial import record_path
 
 
 class Observer(Protocol):
-    """Who wants to know how far the study is; see `progress.py`."""
+    """Who wants to know how far the study is; see `progress.py`.
+
+    It is told one thing at a time, be it from several threads.
+    """
 
     def trial_started(self, trial: Trial) -> None:
         """Says that a trial begins."""
@@ -113,6 +116,28 @@ class InProcess:
             with _heeding_interrupts():
                 result = runner.run(trial, on_epoch, wait, since)
             yield trial, result
+
+
+class _OneByOne:
+    """Tells an observer one thing at a time, whichever thread has it to say."""
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+        self._lock = threading.Lock()
+
+    def trial_started(self, trial: Trial) -> None:
+        with self._lock:
+            self._observer.trial_started(trial)
+
+    def epoch_ended(
+        self, trial: Trial, epoch: int, logs: Mapping[str, float]
+    ) -> None:
+        with self._lock:
+            self._observer.epoch_ended(trial, epoch, logs)
+
+    def trial_ended(self, result: Result) -> None:
+        with self._lock:
+            self._observer.trial_ended(result)
 
 
 @contextlib.contextmanager
@@ -254,6 +279,7 @@ class Study:
             KeyboardInterrupt: It was stopped; a message says what is kept.
         """
         executor = executor or InProcess()
+        observer = _OneByOne(observer)
         kept = "finished trials are kept"
         failures: dict[str, Result] = {}
         since = time.time()

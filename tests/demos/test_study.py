@@ -2,6 +2,8 @@
 
 import json
 import signal
+import threading
+import time
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
@@ -318,6 +320,45 @@ def test_an_observer_is_told_of_every_step(tmp_path):
         ("serf-seed0", 1, {"score": 0.5}),
         ("ended", "serf-seed0"),
     ]
+
+
+def test_an_observer_is_told_one_thing_at_a_time(tmp_path):
+    class Threads:
+        """Tells what it has to tell from a thread for each trial."""
+
+        def run(self, runner, trials, observer, wait, since):
+            barrier = threading.Barrier(len(trials))
+
+            def tell(trial):
+                barrier.wait()
+                observer.trial_started(trial)
+                observer.epoch_ended(trial, 1, {})
+
+            threads = [
+                threading.Thread(target=tell, args=(trial,)) for trial in trials
+            ]
+            for thread in threads:
+                thread.start()
+            for trial in trials:
+                yield trial, runner.run(trial, lambda *_: None, wait, since)
+            for thread in threads:
+                thread.join()
+
+    class Slow:
+        inside = told = 0
+
+        def _hear(self, *_):
+            assert not self.inside
+            self.inside = True
+            time.sleep(0.01)
+            self.inside = False
+            self.told += 1
+
+        trial_started = epoch_ended = trial_ended = _hear
+
+    observer = Slow()
+    Study(Fake(), tmp_path).run(TRIALS, observer, Threads())
+    assert observer.told == 3 * len(TRIALS)
 
 
 def test_what_another_process_runs_is_left_to_it(tmp_path):
