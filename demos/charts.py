@@ -47,11 +47,13 @@ class Chart:
 
     Attributes:
         name: Of its file.
+        caption: Below it.
         description: For who cannot see it.
         figure: The figure.
     """
 
     name: str
+    caption: str
     description: str
     figure: "Figure"
 
@@ -145,6 +147,7 @@ def draw_overview(
         )
     return Chart(
         "figure.png",
+        "Scores",
         f"Left: {presentation.curve_label} after each epoch, a line for each "
         f"of {', '.join(names)}. Right: test {metric.label} of each seed, with "
         "the mean and its 95% bootstrap interval; the numbers are in the "
@@ -193,6 +196,7 @@ def draw_levels(
     )
     return Chart(
         "figure.png",
+        "Scores",
         f"Test {metric.label} over {' and over '.join(choices)}, a line for "
         "each activation, with 95% bootstrap intervals; the numbers are in the "
         "table.",
@@ -250,6 +254,7 @@ def draw_curves(
     )
     return Chart(
         "curves.png",
+        "Learning curves",
         f"{presentation.curve_label} after each epoch, a panel for each level, "
         f"a line for each of {', '.join(names)}.",
         figure,
@@ -325,6 +330,7 @@ def draw_heat_map(
     figure.suptitle(f"{title}\n{what}", wrap=True)
     return Chart(
         "heatmap.png",
+        "Heat map",
         f"Heat map over {down} and {across}: {what}.",
         figure,
     )
@@ -385,6 +391,7 @@ def draw_wins(results: Sequence[Result], metric: "Metric", title: str) -> Chart:
     )
     return Chart(
         "wins.png",
+        "Wins and losses",
         f"Trials with the same seed and settings, by test {metric.label}: "
         f"{won}.",
         figure,
@@ -641,3 +648,21 @@ def _write(
         color="black" if math.isnan(value) or light > 0.5 else "white",
         fontsize="medium",
     )
+
+
+def wrapped(text: str, width: int = 30, lines: int = 4) -> str:
+    """Breaks a text into a few short lines, to be drawn.
+
+    Args:
+        text: The text.
+        width: Characters of a line.
+        lines: How many at most.
+
+    Returns:
+        The text; what does not fit is left out, and "$" kept from being read
+        as mathematics.
+    """
+    import textwrap
+
+    kept = textwrap.wrap(text, width, max_lines=lines, placeholder=" ...")
+    return "\n".join(kept).replace("$", r"\$")

@@ -785,6 +785,7 @@ def draw_examples(path: Path, dataset: "Entailment") -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    from demos.charts import wrapped
     from demos.files import atomic
     from demos.pictures import read_all
 
@@ -816,24 +817,6 @@ def draw_examples(path: Path, dataset: "Entailment") -> None:
             axes.set_xlabel(wrapped(post.text), fontsize=8)
     with atomic(path) as scratch:
         figure.savefig(scratch, format="png", dpi=110)
-
-
-def wrapped(text: str, width: int = 30, lines: int = 4) -> str:
-    """Breaks a text into a few short lines, to be drawn.
-
-    Args:
-        text: The text.
-        width: Characters of a line.
-        lines: How many at most.
-
-    Returns:
-        The text; what does not fit is left out, and "$" kept from being read
-        as mathematics.
-    """
-    import textwrap
-
-    kept = textwrap.wrap(text, width, max_lines=lines, placeholder=" ...")
-    return "\n".join(kept).replace("$", r"\$")
 
 
 def quick_part(dataset: "Entailment") -> "Entailment":
@@ -1077,7 +1060,7 @@ def presentation(
     folder: Path,
     results: Sequence["Result"],
 ) -> "report.Presentation":
-    """Says how the report is to call things, and draws the confusion matrices.
+    """Says how the report is to call things.
 
     Args:
         task: Where the results come from.
@@ -1087,8 +1070,9 @@ def presentation(
         results: Of all trials; at least one finished.
 
     Returns:
-        Titles, metrics and notes.
+        Titles, metrics, notes, and the confusion matrices.
     """
+    from demos import confusion
     from demos import report
 
     finished = [result for result in results if not result.reason]
@@ -1103,7 +1087,9 @@ def presentation(
         notes.insert(
             0, "QUICK RUN: few pairs, 1 epoch; the scores mean nothing"
         )
-    draw_confusion(folder, task.dataset, finished)
+    matrices = confusion.chart(
+        folder, finished, task.dataset.label_names, task.dataset.test.labels
+    )
     return report.Presentation(
         title=f"Entailment: {task.dataset.name}",
         metrics=(
@@ -1115,57 +1101,5 @@ def presentation(
         curve="val_macro_f1",
         curve_label="validation macro-F1",
         notes=tuple(notes),
+        pictures=(matrices,) if matrices else (),
     )
-
-
-def draw_confusion(
-    folder: Path, dataset: "Entailment", results: Sequence["Result"]
-) -> None:
-    """Draws the confusion matrix of each activation, all seeds together.
-
-    Args:
-        folder: Of the study; `confusion.png` is written there.
-        dataset: What the results come from.
-        results: Finished trials; those whose answers cannot be read are passed
-            over.
-    """
-    import numpy as np
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from sklearn.metrics import ConfusionMatrixDisplay
-    from sklearn.metrics import confusion_matrix
-
-    from demos import report
-    from demos.files import atomic
-    from demos.trial import text_path
-
-    names = dataset.label_names
-    matrices: dict[str, np.ndarray] = {}
-    for label, group in report.by_label(results).items():
-        for result in group:
-            path = text_path(folder, result, "test.txt")
-            said = path.read_text().splitlines() if path.is_file() else []
-            if len(said) == len(dataset.test):
-                matrices[label] = matrices.get(label, 0) + confusion_matrix(
-                    [names[i] for i in dataset.test.labels], said, labels=names
-                )
-    if not matrices:
-        return
-    figure = Figure(figsize=(3.6 * len(matrices), 4), layout="constrained")
-    FigureCanvasAgg(figure)
-    every = figure.subplots(1, len(matrices), squeeze=False)[0]
-    for axes, (label, matrix) in zip(every, matrices.items(), strict=True):
-        shares = matrix / np.maximum(1, matrix.sum(axis=1, keepdims=True))
-        shown = [wrapped(name, 20, 1) for name in names]
-        ConfusionMatrixDisplay(shares, display_labels=shown).plot(
-            ax=axes,
-            cmap="Blues",
-            colorbar=False,
-            values_format=".2f",
-            im_kw={"vmin": 0, "vmax": 1},
-        )
-        axes.set_title(label)
-        axes.set_xticks(range(len(names)), shown, rotation=30, ha="right")
-    figure.suptitle("Share of each true label, on the test, all seeds")
-    with atomic(folder / "confusion.png") as scratch:
-        figure.savefig(scratch, format="png", dpi=130)

@@ -21,12 +21,6 @@ if TYPE_CHECKING:
 
 TEMPLATE = Path(__file__).with_suffix(".html")
 NONE = "–"
-CAPTIONS = {
-    "figure.png": "Scores",
-    "curves.png": "Learning curves",
-    "heatmap.png": "Heat map",
-    "wins.png": "Wins and losses",
-}
 
 
 @dataclass(frozen=True)
@@ -85,7 +79,7 @@ def render(
         scores=Table("Scores on the test", table[0], table[1:], 1 + further),
         pictures=[
             {
-                "caption": CAPTIONS[chart.name],
+                "caption": chart.caption,
                 "description": chart.description,
                 "size": chart.size,
                 "data": base64.b64encode(path.read_bytes()).decode("ascii"),

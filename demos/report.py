@@ -61,6 +61,7 @@ class Presentation:
         notes: Lines above the table.
         appendix: Markdown below the table, above the verdict.
         command: Line that runs the study again.
+        pictures: Further charts, of the task's own.
     """
 
     title: str
@@ -70,6 +71,7 @@ class Presentation:
     notes: tuple[str, ...] = ()
     appendix: str = ""
     command: str = ""
+    pictures: tuple[charts.Chart, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,8 +100,9 @@ def write(
 
     Args:
         folder: Where to: table.csv, table.md, table.tex, trials.csv,
-            report.html and those of `charts.NAMES` that the study has; of an
-            earlier report, those that it has no longer are deleted.
+            report.html, the task's own charts, and those of `charts.NAMES` that
+            the study has; of an earlier report, those that it has no longer are
+            deleted.
         results: Of all trials, failed ones too; at least one finished.
         baselines: By name, the metrics of what needs no seeds.
         presentation: Names and notes.
@@ -114,7 +117,10 @@ def write(
             frame.to_csv(scratch, index=False)
     write_text(folder / "table.md", text)
     write_text(folder / "table.tex", latex(table, results, presentation))
-    drawn = charts.draw(results, baselines, presentation)
+    drawn = [
+        *charts.draw(results, baselines, presentation),
+        *presentation.pictures,
+    ]
     for chart in drawn:
         with atomic(folder / chart.name) as scratch:
             chart.save(scratch)

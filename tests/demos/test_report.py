@@ -1,5 +1,6 @@
 """Tables and verdict, against SciPy and arithmetic by hand."""
 
+import base64
 import math
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from demos import charts
 from demos import report
@@ -334,6 +336,22 @@ def test_figures_of_an_earlier_report_go(tmp_path):
     }
     for name in ("figure.png", "wins.png"):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_task_has_charts_of_its_own(tmp_path):
+    own = charts.Chart("own.png", "A <caption>", "What it shows", Figure())
+    report.write(
+        tmp_path,
+        results_of(SCORES),
+        {},
+        replace(presentation(), pictures=(own,)),
+    )
+    drawn = (tmp_path / "own.png").read_bytes()
+    assert drawn.startswith(b"\x89PNG")
+    page = (tmp_path / "report.html").read_text()
+    assert base64.b64encode(drawn).decode() in page
+    assert 'alt="What it shows"' in page
+    assert "<figcaption>A &lt;caption&gt;</figcaption>" in page
 
 
 def test_labels_group_results_in_their_order():
