@@ -13,6 +13,8 @@ from demos import report
 from demos import significance
 from demos.trial import Result
 
+pytestmark = pytest.mark.once
+
 METRIC = report.Metric("accuracy", "accuracy")
 PRESENTATION = report.Presentation("Title", (METRIC,), "val", "validation")
 BASELINES = {"near": {"accuracy": 0.72}, "far": {"accuracy": 0.1}}

@@ -5,6 +5,8 @@ import pytest
 from demos import confusion
 from demos.trial import Result
 
+pytestmark = pytest.mark.once
+
 NAMES = ("cat", "dog")
 LABELS = (0, 0, 1, 1)
 

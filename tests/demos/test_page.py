@@ -14,6 +14,8 @@ from demos import page
 from demos import report
 from demos.trial import Result
 
+pytestmark = pytest.mark.once
+
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 METRICS = (
     report.Metric("accuracy", "accuracy"),

@@ -16,6 +16,8 @@ from demos import report
 from demos import significance
 from demos.trial import Result
 
+pytestmark = pytest.mark.once
+
 METRIC = report.Metric("accuracy", "accuracy")
 LOSS = report.Metric("loss", "loss", higher_is_better=False)
 SCORES = {

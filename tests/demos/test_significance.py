@@ -13,6 +13,8 @@ from statsmodels.stats.multitest import multipletests
 from demos import significance
 from demos.trial import Result
 
+pytestmark = pytest.mark.once
+
 SCORES = {
     "relu": [0.70, 0.72, 0.71, 0.69, 0.73],
     "mish": [0.75, 0.77, 0.74, 0.76, 0.75],
