@@ -18,8 +18,14 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from demos.charts import Chart
+    from demos.trial import Result
+
 # Largest minus smallest output over the examples, below which a unit is dead.
 NEGLIGIBLE = 1e-6
+LOG = "dead_units"  # Name of the share among the logs of an epoch.
+AT_FIRST = "dead_units_at_first"  # The same before training, among metrics.
+MOST_PANELS = 5  # Side by side.
 
 
 class DeadUnits(keras.callbacks.Callback):
@@ -28,6 +34,9 @@ class DeadUnits(keras.callbacks.Callback):
     A unit is a feature of the output of a hidden layer that has an activation:
     a channel of a convolution counts once, for all of its places. It is dead if
     its output is the same for all examples, to within 1e-6.
+
+    The share after an epoch is also its log `dead_units`, and so in the history
+    that `fit` returns, and for callbacks that come after this one.
 
     Args:
         inputs: Examples: an array, or arrays as the model takes them; a few
@@ -57,9 +66,9 @@ class DeadUnits(keras.callbacks.Callback):
     ... )
     >>> model.compile("sgd", "mse")
     >>> dead = DeadUnits(x)
-    >>> _ = model.fit(x, y, epochs=2, verbose=0, callbacks=[dead])
-    >>> dead.totals
-    [1.0, 1.0, 1.0]
+    >>> history = model.fit(x, y, epochs=2, verbose=0, callbacks=[dead]).history
+    >>> dead.totals, history["dead_units"]
+    ([1.0, 1.0, 1.0], [1.0, 1.0])
     """
 
     def __init__(self, inputs: Any, batch_size: int = 256) -> None:
@@ -72,18 +81,8 @@ class DeadUnits(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         """Measures the model as it is before training."""
-        layers = list(hidden_layers(self.model))
-        if not layers:
-            raise ValueError(
-                "Expected a model with a hidden layer that has an activation. "
-                f"Received: model={self.model.name}"
-            )
-        inputs = self.model.inputs  # Sequential has no `input`.
-        self._probe = keras.Model(
-            inputs[0] if len(inputs) == 1 else self.model.input,
-            {layer.name: layer.output for layer in layers},
-        )
-        self.shares = {layer.name: [] for layer in layers}
+        self._probe = probe(self.model)
+        self.shares = {}
         self.totals = []
         self._measure()
 
@@ -92,26 +91,114 @@ class DeadUnits(keras.callbacks.Callback):
     ) -> None:
         """Measures the model after an epoch."""
         self._measure()
+        if logs is not None:
+            logs[LOG] = self.totals[-1]
 
     def _measure(self) -> None:
-        count = len(keras.tree.flatten(self._inputs)[0])
-        outputs: dict[str, list[np.ndarray]] = {
-            name: [] for name in self.shares
-        }
-        for start in range(0, count, self._batch_size):
-            rows = slice(start, start + self._batch_size)
-            examples = keras.tree.map_structure(
-                operator.itemgetter(rows), self._inputs
-            )
-            # Not `predict`, which would compile the probe in each training.
-            for name, output in self._probe(examples, training=False).items():
-                outputs[name].append(keras.ops.convert_to_numpy(output))
-        found = {
-            name: dead(np.concatenate(parts)) for name, parts in outputs.items()
-        }
+        found = dead_of(self._probe, self._inputs, self._batch_size)
         for name, is_dead in found.items():
-            self.shares[name].append(float(is_dead.mean()))
-        self.totals.append(float(np.concatenate([*found.values()]).mean()))
+            self.shares.setdefault(name, []).append(float(is_dead.mean()))
+        self.totals.append(total(found))
+
+
+def share(model: keras.Model, inputs: Any, batch_size: int = 256) -> float:
+    """Returns the share of dead units of a model as it is.
+
+    Args:
+        model: Sequential or functional.
+        inputs: Examples, as of `DeadUnits`.
+        batch_size: Examples computed at a time.
+
+    Returns:
+        From 0 to 1, of all hidden layers together.
+
+    Raises:
+        ValueError: If the model has no hidden layer with an activation.
+
+    Example:
+
+    >>> dense = keras.layers.Dense
+    >>> model = keras.Sequential(
+    ...     [keras.Input((3,)), dense(4, "relu"), dense(2, "softmax")]
+    ... )
+    >>> share(model, np.zeros((8, 3)))  # Always the same answer: dead.
+    1.0
+    """
+    return total(dead_of(probe(model), inputs, batch_size))
+
+
+def probe(model: keras.Model) -> keras.Model:
+    """Builds a model that shows the outputs of hidden layers.
+
+    Args:
+        model: Sequential or functional.
+
+    Returns:
+        A model of the same inputs to those outputs, by the layer's name.
+
+    Raises:
+        ValueError: If the model has no hidden layer with an activation.
+    """
+    layers = list(hidden_layers(model))
+    if not layers:
+        raise ValueError(
+            "Expected a model with a hidden layer that has an activation. "
+            f"Received: model={model.name}"
+        )
+    inputs = model.inputs  # Sequential has no `input`.
+    return keras.Model(
+        inputs[0] if len(inputs) == 1 else model.input,
+        {layer.name: layer.output for layer in layers},
+    )
+
+
+def dead_of(
+    probe: keras.Model, inputs: Any, batch_size: int
+) -> dict[str, np.ndarray]:
+    """Says which units of each layer answer all examples alike.
+
+    Args:
+        probe: What `probe` returns.
+        inputs: Examples, as of `DeadUnits`.
+        batch_size: Examples computed at a time.
+
+    Returns:
+        By the layer's name bool, shape `(units,)`.
+    """
+    count = len(keras.tree.flatten(inputs)[0])
+    ranges: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    for start in range(0, count, batch_size):
+        rows = slice(start, start + batch_size)
+        examples = keras.tree.map_structure(operator.itemgetter(rows), inputs)
+        # Not `predict`, which would compile the probe in each training.
+        for name, output in probe(examples, training=False).items():
+            values = keras.ops.convert_to_numpy(output)
+            flat = values.reshape(-1, values.shape[-1])
+            low, high = flat.min(axis=0), flat.max(axis=0)
+            if name in ranges:
+                low = np.minimum(low, ranges[name][0])
+                high = np.maximum(high, ranges[name][1])
+            ranges[name] = low, high
+    return {
+        name: high - low < NEGLIGIBLE for name, (low, high) in ranges.items()
+    }
+
+
+def total(found: Mapping[str, np.ndarray]) -> float:
+    """Returns the share of dead units of all layers together.
+
+    Args:
+        found: What `dead_of` returns.
+
+    Returns:
+        From 0 to 1.
+
+    Example:
+
+    >>> total({"a": np.array([True]), "b": np.array([False, False, False])})
+    0.25
+    """
+    return float(np.concatenate([*found.values()]).mean())
 
 
 def hidden_layers(model: keras.Model) -> Iterator[keras.Layer]:
@@ -142,22 +229,36 @@ def hidden_layers(model: keras.Model) -> Iterator[keras.Layer]:
             yield layer
 
 
-def dead(outputs: np.ndarray) -> np.ndarray:
-    """Says which units answer all examples alike.
+def chart(results: Sequence["Result"]) -> "Chart | None":
+    """Draws the share of dead units over the epochs of a study's trials.
 
     Args:
-        outputs: Shape `(examples, ..., units)`.
+        results: Of all trials, whose history has the log `dead_units` and whose
+            metrics have `dead_units_at_first`; failed ones are not drawn.
 
     Returns:
-        bool, shape `(units,)`.
-
-    Example:
-
-    >>> dead(np.array([[0.0, 1.0], [0.0, 2.0]])).tolist()
-    [True, False]
+        The chart, a panel for each level of what was varied; None where there
+        are more than can be told apart.
     """
-    flat = outputs.reshape(-1, outputs.shape[-1])
-    return np.ptp(flat, axis=0) < NEGLIGIBLE
+    from demos import charts
+    from demos import significance
+
+    finished = significance.finished(results)
+    panels: dict[str, dict[str, list[list[float]]]] = {}
+    for result in finished:
+        level = {k: v for k, v in result.settings.items() if k != "activation"}
+        curve = [result.metrics[AT_FIRST], *result.history[LOG]]
+        panel = panels.setdefault(charts.name_of(level), {})
+        panel.setdefault(result.settings["activation"], []).append(curve)
+    if len(panels) > MOST_PANELS:
+        return None
+    return charts.Chart(
+        "dead_units.png",
+        "Dead units",
+        "Share of dead units before training and after each epoch, a line for "
+        f"each of {', '.join(significance.activations_of(finished))}.",
+        draw(panels),
+    )
 
 
 def draw(

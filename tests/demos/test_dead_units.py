@@ -6,6 +6,7 @@ import pytest
 
 import keras_serf  # noqa: F401 - teaches Keras the word
 from demos.dead_units import DeadUnits
+from demos.dead_units import share
 
 
 def mlp(activation, bias):
@@ -27,7 +28,11 @@ def mlp(activation, bias):
 def trained(model, x):
     dead = DeadUnits(x)
     targets = np.zeros((len(x), *model.output_shape[1:]))
-    model.fit(x, targets, epochs=2, verbose=0, callbacks=[dead])
+    history = model.fit(
+        x, targets, epochs=2, verbose=0, callbacks=[dead]
+    ).history
+    assert history["dead_units"] == dead.totals[1:]
+    assert share(model, x) == dead.totals[-1]  # The rate is 0: all the same.
     return dead
 
 
@@ -65,6 +70,16 @@ def test_channels_and_layers_of_their_own_count_too():
     model.compile(keras.optimizers.SGD(0.0), "mse")
     images = np.random.default_rng(0).random((16, 8, 8, 1))
     assert trained(model, images).shares == {"relu": [0.25] * 3}
+
+
+def test_a_unit_lives_if_examples_of_different_batches_differ(x):
+    model = mlp("relu", -60.0)
+    x = np.zeros_like(x)
+    assert share(model, x) == 1.0
+    kernel = model.get_layer("hidden").get_weights()[0]
+    x[-1] = 100 * kernel[:, 0]  # Far on the side where unit 0 answers.
+    assert share(model, x, batch_size=8) < 1.0
+    assert share(model, x[:-1], batch_size=8) == 1.0
 
 
 def test_a_model_without_hidden_activations_is_refused(x):
