@@ -23,6 +23,10 @@ COMMANDS = {
         "demos.entailment",
         "Does one post imply another? A small model of texts and pictures",
     ),
+    "classification": (
+        "demos.classification",
+        "What does a picture show? Networks of any kind and depth",
+    ),
     "compare": (
         "demos.compare",
         "One activation against another, in any of the tasks above",

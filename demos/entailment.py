@@ -829,14 +829,10 @@ def quick_part(dataset: "Entailment") -> "Entailment":
         640 pairs to train on and 160 in each of the other splits, at most;
         named so that nobody takes it for the whole.
     """
+    from demos.datasets import evenly_by_label
 
     def part(pairs: "PostPairs", count: int) -> "PostPairs":
-        rows: list[int] = []
-        for label in sorted(set(pairs.labels)):
-            own = [i for i, known in enumerate(pairs.labels) if known == label]
-            share = max(1, count * len(own) // len(pairs))
-            rows += [own[i] for i in command.evenly(len(own), share)]
-        return pairs.take(sorted(rows))
+        return pairs.take(evenly_by_label(pairs.labels, count))
 
     return replace(
         dataset,

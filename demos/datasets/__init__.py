@@ -18,6 +18,8 @@ from demos.errors import UserError
 if TYPE_CHECKING:
     import numpy as np
 
+# Pictures that `keras.datasets` downloads.
+KERAS_IMAGES = ("mnist", "fashion_mnist", "cifar10", "cifar100")
 # Languages written without spaces: a character takes the place of a word.
 UNSPACED = ("ja", "zh")
 
@@ -208,6 +210,71 @@ class Entailment:
         return _digest(self)
 
 
+@dataclass(frozen=True)
+class ImageSplit:
+    """Pictures of one size and, for each of them, the index of its label.
+
+    Attributes:
+        pixels: uint8, shape `(pictures, height, width, channels)`, with 1
+            channel (grey) or 3 (red, green and blue).
+        labels: The indices.
+    """
+
+    pixels: "np.ndarray" = field(repr=False)
+    labels: tuple[int, ...] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows: Sequence[int]) -> "ImageSplit":
+        """Returns some of the pictures.
+
+        Args:
+            rows: Indices of those to take, in the order wanted.
+
+        Returns:
+            The pictures.
+        """
+        return ImageSplit(
+            self.pixels[list(rows)], tuple(self.labels[i] for i in rows)
+        )
+
+
+@dataclass(frozen=True)
+class ImageClassification:
+    """Labelled pictures in three splits.
+
+    Attributes:
+        name: Name of the dataset; it becomes the name of a folder.
+        label_names: Name of each label, at its index.
+        train: What a model learns from.
+        validation: What chooses between epochs and between models.
+        test: What is scored once, at the end.
+        notes: What a reader should know (pictures left out and why), a line
+            each.
+    """
+
+    name: str
+    label_names: tuple[str, ...]
+    train: ImageSplit
+    validation: ImageSplit
+    test: ImageSplit
+    notes: tuple[str, ...] = ()
+
+    def digest(self) -> str:
+        """Returns the SHA-256 of labels and splits: it changes with the data.
+
+        Returns:
+            64 hexadecimal digits.
+        """
+        found = hashlib.sha256(json.dumps(self.label_names).encode())
+        for part in (self.train, self.validation, self.test):
+            about = [part.pixels.shape, part.labels]
+            found.update(json.dumps(about).encode())
+            found.update(part.pixels.tobytes())
+        return found.hexdigest()
+
+
 def load(
     dataset: str,
     text_column: str = "text",
@@ -319,6 +386,79 @@ def load_entailment(dataset: str, data_dir: Path | None = None) -> Entailment:
     )
 
 
+def load_images(dataset: str, side: int | None = None) -> ImageClassification:
+    """Loads labelled pictures by the dataset's name, or the user's own folder.
+
+    Args:
+        dataset: `"mnist_5k"`, `"digits"`, `"mnist"`, `"fashion_mnist"`,
+            `"cifar10"`, `"cifar100"`, or the path of a folder that has a folder
+            of pictures for each label.
+        side: Pixels of a side that the pictures of a folder are resized to; by
+            default 64. The pictures of the others have their own size.
+
+    Returns:
+        The dataset, split.
+
+    Raises:
+        UserError: The dataset is unknown, missing, or cannot be used.
+    """
+    if dataset == "mnist_5k":
+        from demos.datasets import mnist_5k
+
+        return mnist_5k.load()
+    if dataset == "digits":
+        from demos.datasets import digits
+
+        return digits.load()
+    if dataset in KERAS_IMAGES:
+        from demos.datasets import keras_images
+
+        return keras_images.load(dataset)
+    if Path(dataset).is_dir():
+        from demos.datasets import image_folder
+
+        return image_folder.load(Path(dataset), side)
+    raise UserError(
+        f"Expected --dataset to be mnist_5k, digits, {', '.join(KERAS_IMAGES)} "
+        "or the path of a folder with a folder of pictures for each label. "
+        f"Received: {dataset!r}"
+    )
+
+
+def split_images(
+    name: str,
+    pixels: "np.ndarray",
+    labels: Sequence[int],
+    label_names: Sequence[str],
+    notes: tuple[str, ...] = (),
+) -> ImageClassification:
+    """Splits pictures: 70% training, 10% validation, 20% test, by label.
+
+    Args:
+        name: Of the dataset.
+        pixels: Shape `(pictures, height, width, channels)`.
+        labels: Index of the label of each.
+        label_names: Name of each label.
+        notes: What a reader should know.
+
+    Returns:
+        The dataset: the same always.
+
+    Raises:
+        UserError: A label has too few pictures to stand in every split.
+    """
+    every = ImageSplit(pixels, tuple(int(label) for label in labels))
+    validation, test, train = (
+        every.take(sorted(rows))
+        for rows in stratified_rows(
+            name, "pictures", every.labels, label_names, (0.1, 0.2, 0.7)
+        )
+    )
+    return ImageClassification(
+        name, tuple(label_names), train, validation, test, notes
+    )
+
+
 def stratified_split(
     name: str,
     texts: Sequence[str],
@@ -401,6 +541,29 @@ def stratified_rows(
         splits.append(chosen)
         left -= fraction
     return [*splits, rest]
+
+
+def evenly_by_label(labels: Sequence[int], most: int) -> list[int]:
+    """Chooses rows, evenly spaced among those of a label.
+
+    Args:
+        labels: Index of the label of each row.
+        most: How many to take, about; at least one of each label.
+
+    Returns:
+        Their indices, each label as often as its share of the rows has it.
+
+    Example:
+
+    >>> evenly_by_label([0, 1, 0, 1, 0, 0], 3)
+    [0, 1, 4]
+    """
+    rows: list[int] = []
+    for label in sorted(set(labels)):
+        own = [i for i, known in enumerate(labels) if known == label]
+        share = max(1, most * len(own) // len(labels))
+        rows += own[:: max(1, -(-len(own) // share))]
+    return sorted(rows)
 
 
 def take(

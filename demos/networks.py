@@ -1,0 +1,227 @@
+"""Networks that classify pictures, by the names that the commands take.
+
+Two are built here, a small convolutional network and a multilayer perceptron of
+any depth; all others are those of Keras Applications, with other activations.
+All read raw pixels, from 0 to 255, and return logits.
+"""
+
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+import keras_serf
+from demos.errors import UserError
+
+SMALL = ("cnn", "mlp")
+POOLED = 4  # Pixels of a side from which pictures are pooled.
+LEAST_SIDE = 32  # Of Keras Applications: most refuse less.
+# What Keras Applications have in hidden layers. Some of it has an upper bound,
+# which `replace_activations` leaves alone unless it is named.
+RECTIFIERS = ("relu", "relu6", "gelu", "silu", "hard_silu")
+
+
+def build(
+    network: str,
+    activation: str,
+    shape: tuple[int, int, int],
+    labels: int,
+    *,
+    layers: int,
+    width: int,
+    initializer: str,
+    dropout: float = 0.0,
+    batch_normalization: bool = False,
+    image_size: int | None = None,
+) -> keras.Model:
+    """Builds a network, its weights drawn by Keras' global seed.
+
+    Args:
+        network: `"cnn"`, `"mlp"`, or one of `applications()`; to those nothing
+            but the next three arguments and the last one matters.
+        activation: Of all hidden layers.
+        shape: Height, width and channels of a picture.
+        labels: How many there are.
+        layers: Convolutions of `"cnn"`, hidden layers of `"mlp"`.
+        width: Channels of the first convolution, which double with each
+            pooling; units of each hidden layer.
+        initializer: Of the weights of hidden layers.
+        dropout: Fraction dropped after each hidden layer of `"mlp"`, and before
+            the last layer of `"cnn"`.
+        batch_normalization: Whether hidden layers normalize before their
+            activation.
+        image_size: Pixels of a side that pictures are resized to; by default
+            they stay as they are, but see `application`.
+
+    Returns:
+        A model of uint8 `(batch, *shape)` to logits `(batch, labels)`.
+
+    Raises:
+        UserError: There is no such network, or it cannot read such pictures.
+
+    Example:
+
+    >>> model = build(
+    ...     "mlp",
+    ...     "serf",
+    ...     (8, 8, 1),
+    ...     10,
+    ...     layers=3,
+    ...     width=16,
+    ...     initializer="he_normal",
+    ... )
+    >>> model.output_shape, model.count_params()
+    ((None, 10), 1754)
+    """
+    check(network)
+    if network not in SMALL:
+        return application(network, activation, shape, labels, image_size)
+    inputs = keras.Input(shape, dtype="uint8", name="pixels")
+    x = keras.layers.Rescaling(1 / 255)(inputs)
+    x = _resized(x, image_size or shape[0], image_size or shape[1])
+    poolings = _poolings(x.shape[1:3])
+    if network == "mlp":
+        x = keras.layers.Flatten()(x)
+    for number in range(layers):
+        if network == "mlp":
+            layer: Any = keras.layers.Dense(
+                width, kernel_initializer=initializer
+            )
+        else:
+            layer = keras.layers.Conv2D(
+                width * 2 ** min(number, poolings),
+                3,
+                padding="same",
+                kernel_initializer=initializer,
+            )
+        x = layer(x)
+        if batch_normalization:
+            x = keras.layers.BatchNormalization()(x)
+        x = keras.layers.Activation(activation)(x)
+        if network == "mlp":
+            x = keras.layers.Dropout(dropout)(x)
+        elif number < poolings:
+            x = keras.layers.MaxPooling2D()(x)
+    if network == "cnn":
+        x = keras.layers.GlobalAveragePooling2D()(x)
+        x = keras.layers.Dropout(dropout)(x)
+    outputs = keras.layers.Dense(labels, name="logits")(x)
+    return keras.Model(inputs, outputs, name=network)
+
+
+def application(
+    network: str,
+    activation: str,
+    shape: tuple[int, int, int],
+    labels: int,
+    image_size: int | None = None,
+) -> keras.Model:
+    """Builds a network of Keras Applications, with another activation.
+
+    Its rectifiers are replaced by `keras_serf.replace_activations`; gates such
+    as those of squeeze-and-excitation stay. Grey pictures are read as red,
+    green and blue.
+
+    Args:
+        network: One of `applications()`.
+        activation: Takes the place of the network's own.
+        shape: Height, width and channels of a picture.
+        labels: How many there are.
+        image_size: Pixels of a side that pictures are resized to; by default
+            those smaller than 32 x 32 are enlarged to that.
+
+    Returns:
+        A model of uint8 `(batch, *shape)` to logits `(batch, labels)`.
+
+    Raises:
+        UserError: It cannot read such pictures.
+    """
+    make = applications()[network]
+    options: dict[str, Any] = {}
+    if "include_preprocessing" in inspect.signature(make).parameters:
+        options["include_preprocessing"] = False
+    inputs = keras.Input(shape, dtype="uint8", name="pixels")
+    # EfficientNet's first version cannot leave its own rescaling out.
+    own = network.startswith("efficientnetb")
+    x = keras.layers.Rescaling(1.0 if own else 1 / 255)(inputs)
+    x = _resized(x, *(image_size or max(LEAST_SIDE, n) for n in shape[:2]))
+    if shape[2] == 1:
+        x = keras.layers.Concatenate()([x, x, x])
+    try:
+        model = make(
+            weights=None,
+            input_tensor=x,
+            classes=labels,
+            classifier_activation=None,
+            **options,
+        )
+    except ValueError as error:
+        raise UserError(
+            f"--network {network} cannot read these pictures ({error}); give a "
+            "larger --image-size"
+        ) from None
+    return keras_serf.replace_activations(
+        model, dict.fromkeys(_rectifiers(model), activation)
+    )
+
+
+def applications() -> dict[str, Any]:
+    """Returns the functions of `keras.applications` that build a network.
+
+    Returns:
+        By name, in lower case.
+
+    Example:
+
+    >>> "mobilenetv2" in applications()
+    True
+    """
+    return {
+        name.lower(): function
+        for name, function in vars(keras.applications).items()
+        if callable(function) and name[0].isupper()
+    }
+
+
+def check(network: str) -> None:
+    """Checks that there is a network of this name.
+
+    Args:
+        network: The name.
+
+    Raises:
+        UserError: There is none.
+    """
+    known = [*SMALL, *sorted(applications())]
+    if network not in known:
+        raise UserError(
+            f"Expected --network to be of {', '.join(known)}. "
+            f"Received: {network!r}"
+        )
+
+
+def _resized(x: Any, height: int, width: int) -> Any:
+    """Resizes pictures that are not of that size."""
+    if x.shape[1:3] == (height, width):
+        return x
+    return keras.layers.Resizing(height, width)(x)
+
+
+def _poolings(sides: tuple[int, int]) -> int:
+    """Returns how often pictures can be halved and stay pictures."""
+    side, count = min(sides), 0
+    while side >= POOLED:
+        side, count = side // 2, count + 1
+    return count
+
+
+def _rectifiers(model: keras.Model) -> Iterator[str]:
+    """Yields those activations of hidden layers that a model has."""
+    found = set()
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.ReLU):
+            found.add("relu" if layer.max_value is None else "relu6")
+        activation = getattr(layer, "activation", None)
+        found.add(getattr(activation, "__name__", ""))
+    yield from (name for name in RECTIFIERS if name in found)
