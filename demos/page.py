@@ -1,4 +1,4 @@
-"""One page of HTML that holds a whole study and needs nothing beside it."""
+"""Pages of HTML that hold a whole study, or several, and load nothing."""
 
 import base64
 import json
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from demos.report import Metric
     from demos.report import Presentation
 
-TEMPLATE = Path(__file__).with_suffix(".html")
+TEMPLATES = Path(__file__).parent
 NONE = "–"
 
 
@@ -61,31 +61,14 @@ def render(
     Returns:
         HTML, with the pictures inside: it loads nothing.
     """
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATE.parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
     further = len(results[0].settings) - 1
-    return environment.get_template(TEMPLATE.name).render(
+    return fill(
+        "page.html",
         title=presentation.title,
         findings=findings,
         notes=notes,
         scores=Table("Scores on the test", table[0], table[1:], 1 + further),
-        pictures=[
-            {
-                "caption": chart.caption,
-                "description": chart.description,
-                "size": chart.size,
-                "data": base64.b64encode(path.read_bytes()).decode("ascii"),
-            }
-            for chart, path in pictures.items()
-        ],
+        pictures=embedded(pictures),
         statistics=[
             table
             for table in (
@@ -103,6 +86,49 @@ def render(
         trials=trials(results, presentation.metrics),
         records=[record(result) for result in results],
     )
+
+
+def fill(template: str, **values: Any) -> str:
+    """Fills a template in.
+
+    Args:
+        template: Name of its file.
+        **values: What it names.
+
+    Returns:
+        HTML.
+    """
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(template).render(values)
+
+
+def embedded(pictures: Mapping["Chart", Path]) -> list[dict[str, Any]]:
+    """Describes charts as `macros.html` draws them.
+
+    Args:
+        pictures: The charts, and where their PNG is.
+
+    Returns:
+        Of each, caption, description, size in CSS pixels and the PNG in base64.
+    """
+    return [
+        {
+            "caption": chart.caption,
+            "description": chart.description,
+            "size": chart.size,
+            "data": base64.b64encode(path.read_bytes()).decode("ascii"),
+        }
+        for chart, path in pictures.items()
+    ]
 
 
 def overall(results: Sequence[Result], metric: "Metric") -> Table:

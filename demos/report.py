@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -81,10 +82,12 @@ class Report:
     Attributes:
         text: Markdown: title, notes, table, failures, appendix, verdict.
         folder: Of the study: `report.html`, `table.csv`, models and trials.
+        results: Of all trials, failed ones too.
     """
 
     text: str
     folder: Path
+    results: tuple[Result, ...] = field(default=(), repr=False)
 
     def _repr_markdown_(self) -> str:
         return self.text
@@ -135,7 +138,7 @@ def write(
         {chart: folder / chart.name for chart in drawn},
     )
     write_text(folder / "report.html", html)
-    return Report(text, folder)
+    return Report(text, folder, tuple(results))
 
 
 def summarise(
