@@ -27,6 +27,10 @@ COMMANDS = {
         "demos.classification",
         "What does a picture show? Networks of any kind and depth",
     ),
+    "ablation": (
+        "demos.ablation",
+        "Depth, width, optimizer, ...: where does an activation gain?",
+    ),
     "compare": (
         "demos.compare",
         "One activation against another, in any of the tasks above",

@@ -204,6 +204,43 @@ def draw_levels(
     )
 
 
+def draw_studies(
+    studies: Mapping[str, Sequence[Result]], metric: "Metric", title: str
+) -> Chart:
+    """Draws the scores of several studies, each of which varied one setting.
+
+    Args:
+        studies: Of each all trials, by name.
+        metric: What is drawn.
+        title: Above the panels.
+
+    Returns:
+        The chart `ablation.png`: a panel for each study.
+    """
+    columns = min(4, len(studies))
+    rows = math.ceil(len(studies) / columns)
+    figure = _figure(max(6, 4 * columns), 3.6 * rows + 0.9)
+    every = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in every[len(studies) :]:
+        axes.set_axis_off()
+    for axes, results in zip(every, studies.values(), strict=False):
+        (name,) = significance.varied(results)
+        _draw_margin(axes, results, metric, name)
+    for axes in every[::columns]:
+        axes.set_ylabel(f"test {metric.label}")
+    _legend_below(figure, *every[0].get_legend_handles_labels())
+    figure.suptitle(
+        f"{title}\nmean of the seeds and its 95% bootstrap interval", wrap=True
+    )
+    return Chart(
+        "ablation.png",
+        "Scores",
+        f"Test {metric.label} over each of {', '.join(studies)}, a line for "
+        "each activation, with 95% bootstrap intervals.",
+        figure,
+    )
+
+
 def draw_curves(
     results: Sequence[Result], presentation: "Presentation"
 ) -> Chart:

@@ -82,15 +82,16 @@ class ModelConfig:
 class TrainingConfig:
     """How the network is trained: the same for every activation."""
 
-    epochs: int = 8
+    epochs: int = 10
     """Passes over the training pictures; the one most accurate on the
     validation is kept."""
     batch_size: int = 32
     """Pictures a step."""
     optimizer: Optimizer = "adam"
     """Of Keras; sgd has Nesterov's momentum, 0.9."""
-    learning_rate: float = 0.002
-    """At its beginning: it falls to 0 by a cosine."""
+    learning_rate: float | None = None
+    """At its beginning: it falls to 0 by a cosine. By default what Keras gives
+    the optimizer: 0.01 for sgd, 0.001 for the others."""
     weight_decay: float = 0.0
     """Of the optimizer, decoupled."""
     dropout: float = 0.0
@@ -105,7 +106,7 @@ class TrainingConfig:
 # The defaults of each dataset. CIFAR's are shifted and mirrored as is usual:
 # He et al., "Deep residual learning", 2016, section 4.2.
 USUAL: Mapping[str, tuple[ModelConfig, TrainingConfig]] = {
-    "digits": (ModelConfig(), TrainingConfig(epochs=15)),
+    "digits": (ModelConfig(), TrainingConfig(epochs=20)),
     "mnist": (ModelConfig(), TrainingConfig(batch_size=128)),
     "fashion_mnist": (ModelConfig(width=32), TrainingConfig(batch_size=128)),
     **dict.fromkeys(
@@ -160,6 +161,9 @@ class ClassificationTask:
     dataset: "ImageClassification"
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    _compiled: dict[str, Any] = field(
+        init=False, repr=False, default_factory=dict
+    )
 
     objective = "validation_accuracy"
     groups = MappingProxyType({"depth": ("layers",)})
@@ -240,17 +244,12 @@ class ClassificationTask:
         import numpy as np
 
         from demos import dead_units
-        from demos import optimizers
-        from demos.backend import clear_session
         from demos.batches import ArrayBatches
         from demos.training import fit
         from demos.trial import Outcome
 
         varied = vary.under(self, trial.settings)
         training = varied.training
-        clear_session()
-        keras.utils.set_random_seed(trial.seed)
-        model = varied.build(trial.settings["activation"])
         train, validation = (
             (part.pixels, np.array(part.labels, "int32"))
             for part in (self.dataset.train, self.dataset.validation)
@@ -261,17 +260,10 @@ class ClassificationTask:
             trial.seed,
             mover(training.shift, training.flip),
         )
-        model.compile(
-            optimizers.make(
-                training.optimizer,
-                keras.optimizers.schedules.CosineDecay(
-                    training.learning_rate, training.epochs * len(served)
-                ),
-                weight_decay=training.weight_decay,
-            ),
-            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            metrics=["accuracy"],
-        )
+        keras.utils.set_random_seed(trial.seed)
+        fresh = varied.build(trial.settings["activation"])
+        varied._compile(fresh, len(served))
+        model = command.reused(self._compiled, trial.label, fresh)
         probed = train[0][list(command.evenly(len(train[0]), PROBED))]
         at_first = dead_units.share(model, probed)
         history = fit(
@@ -294,6 +286,7 @@ class ClassificationTask:
             dead_units.AT_FIRST: at_first,
         }
         outputs = keras.layers.Softmax()(model.output)
+        self._compiled[trial.label] = model
         return Outcome(
             metrics,
             history,
@@ -305,6 +298,26 @@ class ClassificationTask:
                     f"{self.dataset.label_names[label]}\n" for label in said
                 )
             },
+        )
+
+    def _compile(self, model: Any, steps: int) -> None:
+        import keras
+
+        from demos import optimizers
+
+        training = self.training
+        model.compile(
+            optimizers.make(
+                training.optimizer,
+                keras.optimizers.schedules.CosineDecay(
+                    training.learning_rate
+                    or optimizers.USUAL_RATE[training.optimizer],
+                    training.epochs * steps,
+                ),
+                weight_decay=training.weight_decay,
+            ),
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            metrics=["accuracy"],
         )
 
     def save_assets(self, folder: Path) -> None:
@@ -484,7 +497,7 @@ def compare(options: ClassificationOptions) -> "report.Report":
     """
     from demos.datasets import load_images
 
-    check(options)
+    check_options(options.model, options.training)
     command.prepare(options, RUNS)
     dataset = load_images(options.dataset, options.model.image_size)
     command.start_training(options)
@@ -492,12 +505,29 @@ def compare(options: ClassificationOptions) -> "report.Report":
         dataset = quick_part(dataset)
         options = command.quick(options)
     task = ClassificationTask(dataset, options.model, options.training)
+    return run(task, options, RUNS / f"{dataset.name}-{options.model.network}")
+
+
+def run(task: ClassificationTask, options: Any, usual: Path) -> "report.Report":
+    """Runs a study of a task, and reports.
+
+    Args:
+        task: The task.
+        options: `StudyOptions`, with `quick`.
+        usual: Where it is kept if no other folder is asked for.
+
+    Returns:
+        The report, of which the files are written.
+
+    Raises:
+        UserError: The input is at fault, or no trial was finished.
+    """
     task.build(options.activations[0])  # A failure here is to come early.
     return command.run_study(
         task,
         options,
-        RUNS / f"{dataset.name}-{options.model.network}",
-        describe(dataset),
+        usual,
+        describe(task.dataset),
         task.baselines,
         lambda folder, results: presentation(
             task, options.quick, folder, results
@@ -584,18 +614,17 @@ def read_picture(
     return np.asarray(grey).reshape(height, width, channels)
 
 
-def check(options: ClassificationOptions | ClassificationTask) -> None:
+def check_options(model: ModelConfig, training: TrainingConfig) -> None:
     """Checks what can be checked without Keras.
 
     Args:
-        options: The command line, or the task with the same configs.
+        model: The network and its sizes.
+        training: How to train it.
 
     Raises:
         UserError: An option has no possible meaning.
     """
-    command.check_numbers(
-        [options.model, options.training], FRACTIONS, MAY_BE_ZERO
-    )
+    command.check_numbers([model, training], FRACTIONS, MAY_BE_ZERO)
 
 
 def check_task(task: ClassificationTask) -> None:
@@ -609,7 +638,7 @@ def check_task(task: ClassificationTask) -> None:
     """
     from demos import networks
 
-    check(task)
+    check_options(task.model, task.training)
     networks.check(task.model.network)
 
 

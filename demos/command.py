@@ -606,6 +606,29 @@ def read(
         ) from None
 
 
+def reused(compiled: dict[str, Any], kind: str, fresh: Any) -> Any:
+    """Returns what an earlier trial has compiled, in the state of a new model.
+
+    So a framework compiles once for all seeds. (PyTorch compiles nothing.)
+
+    Args:
+        compiled: Models of earlier trials, by their kind; whoever asks puts the
+            model back once the trial has ended well.
+        kind: Says what is compiled: the same text for the same computation.
+        fresh: A `keras.Model`, compiled and new.
+
+    Returns:
+        The earlier model, taken out of `compiled`, or `fresh`.
+    """
+    import keras
+
+    kept = compiled.pop(kind, None)
+    if kept is None or keras.backend.backend() == "torch":
+        return fresh
+    copy_state(fresh, kept)
+    return kept
+
+
 def copy_state(source: Any, target: Any) -> None:
     """Makes a compiled model what another one is, without compiling it again.
 

@@ -525,22 +525,13 @@ class EntailmentTask:
         }
 
     def _start(self, trial: "Trial", steps: int) -> Any:
-        """Returns a new model, compiled.
-
-        What an earlier trial with the same activation has compiled is used
-        again, with the state of a new model. (PyTorch compiles nothing.)
-        """
+        """Returns a new model, compiled; see `command.reused`."""
         import keras
 
         keras.utils.set_random_seed(trial.seed)
         fresh = self.build(trial.settings["activation"])
         self._compile(fresh, steps)
-        # It is kept anew once the trial has ended well.
-        kept = self._compiled.pop(self._kind(trial), None)
-        if kept is None or keras.backend.backend() == "torch":
-            return fresh
-        command.copy_state(fresh, kept)
-        return kept
+        return command.reused(self._compiled, self._kind(trial), fresh)
 
     def _kind(self, trial: "Trial") -> str:
         """Names what is compiled: the same, whatever a probe sees."""

@@ -1,5 +1,6 @@
 """Optimizers by the names that the commands take."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Literal
@@ -8,6 +9,15 @@ if TYPE_CHECKING:
     import keras
 
 Optimizer = Literal["adamw", "adam", "nadam", "lion", "rmsprop", "sgd"]
+# Those that Keras gives them.
+USUAL_RATE: Mapping[Optimizer, float] = {
+    "adamw": 0.001,
+    "adam": 0.001,
+    "nadam": 0.001,
+    "lion": 0.001,
+    "rmsprop": 0.001,
+    "sgd": 0.01,
+}
 
 
 def make(
