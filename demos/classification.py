@@ -22,6 +22,7 @@ import tyro
 
 from demos import command
 from demos import vary
+from demos.backend import check_initializer
 from demos.command import ModelOptions
 from demos.command import StudyOptions
 from demos.errors import UserError
@@ -522,6 +523,7 @@ def run(task: ClassificationTask, options: Any, usual: Path) -> "report.Report":
     Raises:
         UserError: The input is at fault, or no trial was finished.
     """
+    check_initializer(task.model.initializer)
     task.build(options.activations[0])  # A failure here is to come early.
     return command.run_study(
         task,

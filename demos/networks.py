@@ -161,9 +161,11 @@ def application(
             f"--network {network} cannot read these pictures ({error}); give a "
             "larger --image-size"
         ) from None
-    return keras_serf.replace_activations(
+    model = keras_serf.replace_activations(
         model, dict.fromkeys(_rectifiers(model), activation)
     )
+    # Its input would be a list of one.
+    return keras.Model(model.inputs[0], model.outputs[0], name=network)
 
 
 def applications() -> dict[str, Any]:

@@ -1,0 +1,66 @@
+"""The user's own folder of pictures."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from demos.datasets import load_images
+from demos.errors import UserError
+
+COLOURS = {"red apples": (255, 0, 0), "green pears": (0, 128, 0)}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """20 pictures of each of two labels, of different sizes and depths."""
+    for label, colour in COLOURS.items():
+        (tmp_path / "fruit" / label / "more").mkdir(parents=True)
+        for number in range(20):
+            place = "more" if number % 2 else "."
+            path = tmp_path / "fruit" / label / place / f"{number}.png"
+            Image.new("RGB", (40 + number, 30), colour).save(path)
+    return tmp_path / "fruit"
+
+
+def test_the_folders_are_the_labels(folder):
+    dataset = load_images(str(folder), side=16)
+    assert dataset.name == "fruit"
+    assert dataset.label_names == ("green pears", "red apples")
+    parts = (dataset.train, dataset.validation, dataset.test)
+    assert [len(part) for part in parts] == [28, 4, 8]
+    for part in parts:
+        assert part.pixels.shape[1:] == (16, 16, 3)
+        for pixels, label in zip(part.pixels, part.labels, strict=True):
+            expected = COLOURS[dataset.label_names[label]]
+            assert (pixels == np.array(expected)).all()
+    assert dataset.notes == ()
+    assert load_images(str(folder)).train.pixels.shape[1:] == (64, 64, 3)
+
+
+def test_damaged_and_repeated_pictures_are_counted(folder):
+    (folder / "green pears" / "bad.jpg").write_bytes(b"no picture")
+    first = folder / "red apples" / "0.png"
+    (folder / "red apples" / "again.png").write_bytes(first.read_bytes())
+    (folder / "red apples" / "notes.txt").write_text("not a picture")
+    (folder / ".cache").mkdir()
+    dataset = load_images(str(folder), side=16)
+    assert dataset.notes == (
+        "1 damaged pictures left out, such as green pears/bad.jpg",
+        "1 repeated pictures left out",
+    )
+    parts = (dataset.train, dataset.validation, dataset.test)
+    assert sum(map(len, parts)) == 40
+
+
+def test_what_is_no_such_folder_is_refused(tmp_path, folder):
+    for path, says in [
+        (folder / "red apples", "two folders or more.*Received: more, with 10"),
+        (tmp_path / "nowhere", "Expected --dataset to be mnist_5k, digits"),
+    ]:
+        with pytest.raises(UserError, match=says):
+            load_images(str(path))
+    for path in (folder / "green pears").rglob("*.png"):
+        if path.stem != "1":
+            path.unlink()
+    with pytest.raises(UserError, match="at least 10 different pictures"):
+        load_images(str(folder))
