@@ -118,7 +118,7 @@ def compare(options: AblationOptions) -> "Report":
     for number, (axis, text) in enumerate(texts.items(), 1):
         say(f"axis {number}/{len(texts)}: {text}")
         found[axis] = classification.run(
-            task,
+            replace(task),  # A new one: what it compiles is not kept for long.
             replace(
                 options, vary=(text,), out=options.out and options.out / axis
             ),
