@@ -23,6 +23,10 @@ COMMANDS = {
         "demos.entailment",
         "Does one post imply another? A small model of texts and pictures",
     ),
+    "detection": (
+        "demos.detection",
+        "Where are which things in a picture? A small detector scored by mAP",
+    ),
     "compare": (
         "demos.compare",
         "One activation against another, in any of the tasks above",

@@ -606,6 +606,25 @@ def read(
         ) from None
 
 
+def renewed(kept: Any, fresh: Any) -> Any:
+    """Uses what an earlier trial has compiled again, for a new model.
+
+    Args:
+        kept: A compiled `keras.Model` of an earlier trial; None for none.
+        fresh: One that was built and compiled in the same way, and is new.
+
+    Returns:
+        `kept`, with the state of `fresh`; or that, where nothing is kept or, as
+        on PyTorch, nothing is compiled.
+    """
+    import keras
+
+    if kept is None or keras.backend.backend() == "torch":
+        return fresh
+    copy_state(fresh, kept)
+    return kept
+
+
 def copy_state(source: Any, target: Any) -> None:
     """Makes a compiled model what another one is, without compiling it again.
 

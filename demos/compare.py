@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 COMMAND = "python -m demos compare"
 RUNS = Path("runs", "compare")
 TASKS = {
-    name: f"demos.{name}" for name in ("sentiment", "translation", "entailment")
+    name: f"demos.{name}"
+    for name in ("sentiment", "translation", "entailment", "detection")
 }
 SPLITS = ("train", "validation", "test")
 # Of data that come without: which part of the rows is validation, and test.

@@ -525,22 +525,16 @@ class EntailmentTask:
         }
 
     def _start(self, trial: "Trial", steps: int) -> Any:
-        """Returns a new model, compiled.
-
-        What an earlier trial with the same activation has compiled is used
-        again, with the state of a new model. (PyTorch compiles nothing.)
-        """
+        """Returns a new model, compiled."""
         import keras
 
         keras.utils.set_random_seed(trial.seed)
         fresh = self.build(trial.settings["activation"])
         self._compile(fresh, steps)
         # It is kept anew once the trial has ended well.
-        kept = self._compiled.pop(self._kind(trial), None)
-        if kept is None or keras.backend.backend() == "torch":
-            return fresh
-        command.copy_state(fresh, kept)
-        return kept
+        return command.renewed(
+            self._compiled.pop(self._kind(trial), None), fresh
+        )
 
     def _kind(self, trial: "Trial") -> str:
         """Names what is compiled: the same, whatever a probe sees."""
@@ -552,17 +546,14 @@ class EntailmentTask:
 
         from demos import optimizers
 
-        warmup = round(self.training.warmup_epochs * steps)
-        peak = self.training.learning_rate
         focal = self.training.focal_gamma
         model.compile(
             optimizers.make(
                 self.training.optimizer,
-                keras.optimizers.schedules.CosineDecay(
-                    0.0 if warmup else peak,
-                    max(1, self.epochs * steps - warmup),
-                    warmup_target=peak if warmup else None,
-                    warmup_steps=warmup,
+                optimizers.cosine(
+                    self.training.learning_rate,
+                    self.epochs * steps,
+                    round(self.training.warmup_epochs * steps),
                 ),
                 weight_decay=self.training.weight_decay,
             ),

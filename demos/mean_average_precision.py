@@ -72,8 +72,7 @@ def detection_scores(
             "images": images,
             "categories": categories,
             "annotations": [
-                _annotation(number, picture, box)
-                | {"iscrowd": int(box.crowd)}
+                _annotation(number, picture, box) | {"iscrowd": int(box.crowd)}
                 for number, (picture, box) in enumerate(boxes, 1)
             ],
         }

@@ -43,13 +43,16 @@ def load(train: int = TRAIN, other: int = OTHER) -> Detection:
     Raises:
         UserError: The packages that hold the drawings are not installed.
     """
+    train_part, validation, test = (
+        _split(count, number)
+        for number, count in enumerate([train, other, other])
+    )
     return Detection(
         "animals",
         LABEL_NAMES,
-        *(
-            _split(count, number)
-            for number, count in enumerate([train, other, other])
-        ),
+        train_part,
+        validation,
+        test,
         read=scenes.render,
     )
 
@@ -117,13 +120,14 @@ def box_of(drawing: Drawing) -> Box:
 
 def _covered(one: Drawing, other: Drawing) -> float:
     """Returns how much two drawings share, of the smaller one."""
-    shared = smaller = 1.0
-    for side in (0, 1):
-        lengths = [d.size * _shape(d.name)[side] for d in (one, other)]
-        starts = [d[1 + side] for d in (one, other)]
-        ends = [s + n for s, n in zip(starts, lengths, strict=True)]
+    sides = [[d.size * side for side in _shape(d.name)] for d in (one, other)]
+    shared = 1.0
+    for axis, starts in enumerate(
+        [(one.left, other.left), (one.top, other.top)]
+    ):
+        ends = [
+            start + lengths[axis]
+            for start, lengths in zip(starts, sides, strict=True)
+        ]
         shared *= max(0.0, min(ends) - max(starts))
-    smaller = min(
-        d.size**2 * _shape(d.name)[0] * _shape(d.name)[1] for d in (one, other)
-    )
-    return shared / smaller
+    return shared / min(width * height for width, height in sides)
