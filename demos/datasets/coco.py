@@ -182,7 +182,7 @@ def _read(
             else:
                 part.pictures.append(found)
                 part.boxes.append(boxes[image["id"]])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise UserError(
             f"Expected {path} to be in COCO's format. Received {_wrong(error)}"
         ) from None
