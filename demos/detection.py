@@ -71,14 +71,14 @@ class ModelConfig:
 class TrainingConfig:
     """How the model is trained: the same for every activation."""
 
-    epochs: int = 8
+    epochs: int = 6
     """Passes over the training pictures; the one with the highest mAP on the
     validation is kept."""
     batch_size: int = 32
     """Pictures a step."""
     optimizer: Optimizer = "adamw"
     """Of Keras; sgd has Nesterov's momentum, 0.9."""
-    learning_rate: float = 0.003
+    learning_rate: float = 0.01
     """At its highest: it rises to this and falls to 0 by a cosine."""
     warmup_epochs: float = 0.5
     """Epochs in which the learning rate rises."""
@@ -91,7 +91,7 @@ class TrainingConfig:
 # Of other data than animals: fewer pictures, and larger, of more things.
 OTHER_DATA = (
     ModelConfig(image_size=128, channels=32),
-    TrainingConfig(epochs=50, batch_size=16, learning_rate=0.001, flip=True),
+    TrainingConfig(epochs=50, batch_size=16, learning_rate=0.005, flip=True),
 )
 
 
