@@ -58,7 +58,7 @@ class ModelConfig:
 
     image_size: int = 64
     """Pixels of a side that pictures are resized to, a multiple of 16."""
-    channels: int = 24
+    channels: int = 16
     """Of the first convolution; each that halves the sides doubles them."""
     blocks: int = 1
     """Residual blocks at each of the three sizes of the map."""
@@ -78,7 +78,7 @@ class TrainingConfig:
     """Pictures a step."""
     optimizer: Optimizer = "adamw"
     """Of Keras; sgd has Nesterov's momentum, 0.9."""
-    learning_rate: float = 0.01
+    learning_rate: float = 0.02
     """At its highest: it rises to this and falls to 0 by a cosine."""
     warmup_epochs: float = 0.5
     """Epochs in which the learning rate rises."""
