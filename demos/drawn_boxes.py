@@ -158,11 +158,14 @@ def draw(picture: "Image.Image", boxes: Sequence[Drawn]) -> "Image.Image":
             width=line,
         )
         # Above the box, or in it where there is no room above.
-        _, _, width, height = pen.textbbox((0, 0), box.text, font=font)
+        margin_x, margin_y, *corner = pen.textbbox((0, 0), box.text, font=font)
+        width, height = corner[0] - margin_x, corner[1] - margin_y
         x = min(max(0, left), max(0, copy.width - width))
         y = top - height if top >= height else max(0, top)
         pen.rectangle((x, y, x + width, y + height), fill=colour)
-        pen.text((x, y), box.text, fill="white", font=font)
+        pen.text(
+            (x - margin_x, y - margin_y), box.text, fill="white", font=font
+        )
     return copy
 
 
@@ -187,11 +190,13 @@ def sheet(
     )
     FigureCanvasAgg(figure)
     every = figure.subplots(len(rows), columns, squeeze=False)
-    for axes in every.ravel():
-        axes.set_axis_off()
     for line, row in zip(every, rows, strict=True):
         for axes, picture in zip(line, row, strict=False):
             axes.imshow(picture)
+            axes.set_xticks([])
+            axes.set_yticks([])
+        for axes in line[len(row) :]:
+            axes.set_axis_off()
     for axes, title in zip(every[0], titles, strict=False):
         axes.set_title(title, fontsize=10, parse_math=False)
     return figure

@@ -5,8 +5,8 @@ The pictures are composed of OpenMoji's drawings (https://openmoji.org, CC BY-SA
 stand, and `scenes.render` the pictures.
 
 A picture shows one to four animals of different sizes, in which no two boxes
-overlap by much, and one of the places of `scenes` in every other picture, which
-has no box: a detector is to tell animals from what is none.
+overlap by much. Half of the pictures show one of the places of `scenes` too,
+which has no box: a detector is to tell animals from what is none.
 """
 
 import random
