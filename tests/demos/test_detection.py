@@ -77,7 +77,7 @@ def write_export(folder, **counts):
 def folder(tmp_path_factory):
     return write_export(
         tmp_path_factory.mktemp("data") / "rectangles",
-        train=96,
+        train=144,
         valid=32,
         test=32,
     )
@@ -94,7 +94,7 @@ def run(folder, out, *arguments):
             *("detection", "--dataset", str(folder), "--out", str(out)),
             *("--activations", "relu", "serf", "--seeds", "0"),
             *("--epochs", "6", "--learning-rate", "0.02", *SIZES),
-            *("--batch-size", "16", *arguments),
+            *("--batch-size", "8", *arguments),
         ]
     )
 
@@ -133,7 +133,7 @@ def test_a_run_writes_all_that_it_promises(study):
     assert "What the models find" in (study / "report.html").read_text("utf-8")
     report = (study / "table.md").read_text(encoding="utf-8")
     assert "of the training was spent waiting for data" in report
-    assert "160 pictures read at" in report
+    assert "208 pictures read at" in report
     with Image.open(study / "examples.png") as sheet:
         assert sheet.width > 500
 
