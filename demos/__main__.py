@@ -27,6 +27,10 @@ COMMANDS = {
         "demos.classification",
         "What does a picture show? Networks of any kind and depth",
     ),
+    "detection": (
+        "demos.detection",
+        "Where are which things in a picture? A small detector scored by mAP",
+    ),
     "ablation": (
         "demos.ablation",
         "Depth, width, optimizer, ...: where does an activation gain?",

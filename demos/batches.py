@@ -154,8 +154,9 @@ def predict(
     """
     batch_size = min(batch_size, len(inputs))
     missing = -len(inputs) % batch_size
-    room = [(0, missing), *[(0, 0)] * (inputs.ndim - 1)]
-    filled = np.pad(inputs, room, mode="edge")
+    # Rows alone are padded, each with the last one.
+    edges = [(0, missing)] + [(0, 0)] * (inputs.ndim - 1)
+    filled = np.pad(inputs, edges, mode="edge") if missing else inputs
     with undistributed():
         answers = model.predict(filled, batch_size=batch_size, verbose=0)
     return answers[: len(inputs)]

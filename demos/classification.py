@@ -264,7 +264,7 @@ class ClassificationTask:
         keras.utils.set_random_seed(trial.seed)
         fresh = varied.build(trial.settings["activation"])
         varied._compile(fresh, len(served))
-        model = command.reused(self._compiled, trial.label, fresh)
+        model = command.renewed(self._compiled.pop(trial.label, None), fresh)
         probed = train[0][list(command.evenly(len(train[0]), PROBED))]
         at_first = dead_units.share(model, probed)
         history = fit(
@@ -310,10 +310,11 @@ class ClassificationTask:
         model.compile(
             optimizers.make(
                 training.optimizer,
-                keras.optimizers.schedules.CosineDecay(
+                optimizers.cosine(
                     training.learning_rate
                     or optimizers.USUAL_RATE[training.optimizer],
                     training.epochs * steps,
+                    warmup=0,
                 ),
                 weight_decay=training.weight_decay,
             ),
@@ -600,20 +601,11 @@ def read_picture(
         UserError: It is not found, or no picture.
     """
     import numpy as np
-    from PIL import Image
 
-    from demos.datasets.posts import ImageFile
-    from demos.datasets.posts import read_file
-
-    if not path.is_file():
-        raise UserError(f"{path} is not found")
-    try:
-        pixels = read_file(Path(), ImageFile(str(path), ""), max(height, width))
-    except Exception:  # Of a damaged file, decoders raise anything.
-        raise UserError(f"{path} cannot be read as a picture") from None
-    picture = Image.fromarray(pixels).resize((width, height))
+    picture = command.open_picture(path)
     grey = picture.convert("L") if channels == 1 else picture
-    return np.asarray(grey).reshape(height, width, channels)
+    pixels = np.asarray(grey.resize((width, height)))
+    return pixels.reshape(height, width, channels)
 
 
 def check_options(model: ModelConfig, training: TrainingConfig) -> None:

@@ -38,6 +38,7 @@ from demos.progress import say
 from demos.study import InProcess
 
 if TYPE_CHECKING:
+    from PIL import Image
     from tokenizers import Tokenizer
 
     from demos.report import Presentation
@@ -606,23 +607,43 @@ def read(
         ) from None
 
 
-def reused(compiled: dict[str, Any], kind: str, fresh: Any) -> Any:
-    """Returns what an earlier trial has compiled, in the state of a new model.
-
-    So a framework compiles once for all seeds. (PyTorch compiles nothing.)
+def open_picture(path: Path) -> "Image.Image":
+    """Opens a picture, the right way up.
 
     Args:
-        compiled: Models of earlier trials, by their kind; whoever asks puts the
-            model back once the trial has ended well.
-        kind: Says what is compiled: the same text for the same computation.
-        fresh: A `keras.Model`, compiled and new.
+        path: Of its file.
 
     Returns:
-        The earlier model, taken out of `compiled`, or `fresh`.
+        The picture, red, green and blue.
+
+    Raises:
+        UserError: It is not found, or cannot be read.
+    """
+    from demos.datasets import posts
+
+    if not path.is_file():
+        raise UserError(f"{path} is not found")
+    try:
+        return posts.open_file(path)
+    except MemoryError:
+        raise
+    except Exception:  # Of a damaged file, decoders raise anything.
+        raise UserError(f"{path} cannot be read as a picture") from None
+
+
+def renewed(kept: Any, fresh: Any) -> Any:
+    """Uses what an earlier trial has compiled again, for a new model.
+
+    Args:
+        kept: A compiled `keras.Model` of an earlier trial; None for none.
+        fresh: One that was built and compiled in the same way, and is new.
+
+    Returns:
+        `kept`, with the state of `fresh`; or that, where nothing is kept or, as
+        on PyTorch, nothing is compiled.
     """
     import keras
 
-    kept = compiled.pop(kind, None)
     if kept is None or keras.backend.backend() == "torch":
         return fresh
     copy_state(fresh, kept)

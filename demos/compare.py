@@ -37,7 +37,13 @@ COMMAND = "python -m demos compare"
 RUNS = Path("runs", "compare")
 TASKS = {
     name: f"demos.{name}"
-    for name in ("sentiment", "translation", "entailment", "classification")
+    for name in (
+        "sentiment",
+        "translation",
+        "entailment",
+        "classification",
+        "detection",
+    )
 }
 SPLITS = ("train", "validation", "test")
 # Of data that come without: which part of the rows is validation, and test.

@@ -525,13 +525,16 @@ class EntailmentTask:
         }
 
     def _start(self, trial: "Trial", steps: int) -> Any:
-        """Returns a new model, compiled; see `command.reused`."""
+        """Returns a new model, compiled."""
         import keras
 
         keras.utils.set_random_seed(trial.seed)
         fresh = self.build(trial.settings["activation"])
         self._compile(fresh, steps)
-        return command.reused(self._compiled, self._kind(trial), fresh)
+        # It is kept anew once the trial has ended well.
+        return command.renewed(
+            self._compiled.pop(self._kind(trial), None), fresh
+        )
 
     def _kind(self, trial: "Trial") -> str:
         """Names what is compiled: the same, whatever a probe sees."""
@@ -543,17 +546,14 @@ class EntailmentTask:
 
         from demos import optimizers
 
-        warmup = round(self.training.warmup_epochs * steps)
-        peak = self.training.learning_rate
         focal = self.training.focal_gamma
         model.compile(
             optimizers.make(
                 self.training.optimizer,
-                keras.optimizers.schedules.CosineDecay(
-                    0.0 if warmup else peak,
-                    max(1, self.epochs * steps - warmup),
-                    warmup_target=peak if warmup else None,
-                    warmup_steps=warmup,
+                optimizers.cosine(
+                    self.training.learning_rate,
+                    self.epochs * steps,
+                    round(self.training.warmup_epochs * steps),
                 ),
                 weight_decay=self.training.weight_decay,
             ),

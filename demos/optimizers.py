@@ -53,3 +53,32 @@ def make(
         "sgd": keras.optimizers.SGD,
     }[name]
     return kind(learning_rate, **options)
+
+
+def cosine(
+    peak: float, steps: int, warmup: int
+) -> "keras.optimizers.schedules.CosineDecay":
+    """Makes a learning rate that rises, and falls to 0 by a cosine.
+
+    Args:
+        peak: Its highest value.
+        steps: Of the whole training.
+        warmup: Steps in which it rises; with 0, it begins with the peak.
+
+    Returns:
+        The schedule.
+
+    Example:
+
+    >>> rate = cosine(0.1, steps=100, warmup=10)
+    >>> [round(float(rate(step)), 3) for step in (0, 5, 10, 55, 100)]
+    [0.0, 0.05, 0.1, 0.05, 0.0]
+    """
+    import keras
+
+    return keras.optimizers.schedules.CosineDecay(
+        0.0 if warmup else peak,
+        max(1, steps - warmup),
+        warmup_target=peak if warmup else None,
+        warmup_steps=warmup,
+    )

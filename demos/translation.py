@@ -344,8 +344,6 @@ class TranslationTask:
             ),
             precision=self.training.precision,
         )
-        warmup = round(self.training.warmup_epochs * steps)
-        peak = self.training.learning_rate
         options: dict[str, Any] = {}
         if self.training.optimizer == "adam":
             options["beta_2"] = 0.98  # Vaswani et al., section 5.3.
@@ -358,11 +356,10 @@ class TranslationTask:
         model.compile(
             optimizers.make(
                 self.training.optimizer,
-                keras.optimizers.schedules.CosineDecay(
-                    0.0 if warmup else peak,
-                    max(1, self.epochs * steps - warmup),
-                    warmup_target=peak if warmup else None,
-                    warmup_steps=warmup,
+                optimizers.cosine(
+                    self.training.learning_rate,
+                    self.epochs * steps,
+                    round(self.training.warmup_epochs * steps),
                 ),
                 global_clipnorm=self.training.clip_norm,
                 **options,

@@ -12,6 +12,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
+from typing import NamedTuple
 
 from demos.errors import UserError
 
@@ -275,6 +276,89 @@ class ImageClassification:
         return found.hexdigest()
 
 
+class Box(NamedTuple):
+    """Where a thing is in a picture, measured in sides of the picture.
+
+    Attributes:
+        label: Index of the name of the thing.
+        left: From the left edge of the picture to the box, in its width.
+        top: From the upper edge of the picture to the box, in its height.
+        width: Of the box, in the picture's width.
+        height: Of the box, in the picture's height.
+        crowd: Whether it is around many things of a kind, not told apart
+            (COCO's `iscrowd`).
+    """
+
+    label: int
+    left: float
+    top: float
+    width: float
+    height: float
+    crowd: bool = False
+
+
+@dataclass(frozen=True)
+class BoxedPictures:
+    """Pictures and, for each of them, the boxes around the things in it.
+
+    Attributes:
+        pictures: What `Detection.read` turns into pixels.
+        boxes: Of each picture, none or more.
+    """
+
+    pictures: tuple[Any, ...]
+    boxes: tuple[tuple[Box, ...], ...]
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def take(self, rows: Sequence[int]) -> "BoxedPictures":
+        """Returns some of the pictures.
+
+        Args:
+            rows: Indices of those to take, in the order wanted.
+
+        Returns:
+            The pictures.
+        """
+        return BoxedPictures(
+            tuple(self.pictures[i] for i in rows),
+            tuple(self.boxes[i] for i in rows),
+        )
+
+
+@dataclass(frozen=True)
+class Detection:
+    """Pictures with boxes in three splits.
+
+    Attributes:
+        name: Name of the dataset; it becomes the name of a folder.
+        label_names: Name of each kind of thing, at its index.
+        train: What a model learns from.
+        validation: What chooses between epochs and between models.
+        test: What is scored once, at the end.
+        read: Turns a picture, and the pixels wanted of a side, into uint8
+            `(side, side, 3)`.
+        notes: What a reader should know (boxes left out and why), a line each.
+    """
+
+    name: str
+    label_names: tuple[str, ...]
+    train: BoxedPictures
+    validation: BoxedPictures
+    test: BoxedPictures
+    read: Callable[[Any, int], "np.ndarray"] = field(repr=False)
+    notes: tuple[str, ...] = ()
+
+    def digest(self) -> str:
+        """Returns the SHA-256 of labels and splits: it changes with the data.
+
+        Returns:
+            64 hexadecimal digits.
+        """
+        return _digest(self)
+
+
 def load(
     dataset: str,
     text_column: str = "text",
@@ -422,6 +506,32 @@ def load_images(dataset: str, side: int | None = None) -> ImageClassification:
         f"Expected --dataset to be mnist_5k, digits, {', '.join(KERAS_IMAGES)} "
         "or the path of a folder with a folder of pictures for each label. "
         f"Received: {dataset!r}"
+    )
+
+
+def load_detection(dataset: str) -> Detection:
+    """Loads pictures with boxes by the dataset's name, or the user's folder.
+
+    Args:
+        dataset: `"animals"`, or the path of a folder in COCO's format.
+
+    Returns:
+        The dataset, split.
+
+    Raises:
+        UserError: The dataset is unknown, missing, or cannot be used.
+    """
+    if dataset == "animals":
+        from demos.datasets import animals
+
+        return animals.load()
+    if Path(dataset).is_dir():
+        from demos.datasets import coco
+
+        return coco.load(Path(dataset))
+    raise UserError(
+        "Expected --dataset to be animals or the path of a folder in COCO's "
+        f"format. Received: {dataset!r}"
     )
 
 
@@ -640,7 +750,9 @@ def position(text: str) -> float:
     return int.from_bytes(digest[:4], "big") / 2**32
 
 
-def _digest(dataset: TextClassification | Translation | Entailment) -> str:
+def _digest(
+    dataset: TextClassification | Translation | Entailment | Detection,
+) -> str:
     content = asdict(dataset)
     del content["notes"]
     content.pop("read", None)

@@ -19,6 +19,7 @@ from demos.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
+    from PIL import Image
 
 COLUMNS = ("text_1", "image_1", "text_2", "image_2", "label")
 # Test, validation, training: 10%, then 5% of what is left, as in Keras'
@@ -144,7 +145,7 @@ def _pairs(
         posts = []
         for side in (1, 2):
             path = picture(row, side).strip()
-            file = _image_file(folder, path) if path else None
+            file = image_file(folder, path) if path else None
             if path and file is None:
                 counts[absent] += 1
                 example = example or path
@@ -163,7 +164,16 @@ def _pairs(
     return pairs, notes
 
 
-def _image_file(folder: Path, path: str) -> ImageFile | None:
+def image_file(folder: Path, path: str) -> ImageFile | None:
+    """Finds the file of a picture.
+
+    Args:
+        folder: That its path starts from.
+        path: Of the file.
+
+    Returns:
+        The picture; None where there is no such file.
+    """
     try:
         with (folder / path).open("rb") as file:
             return ImageFile(
@@ -187,11 +197,28 @@ def read_file(folder: Path, file: ImageFile, side: int) -> np.ndarray:
     Raises:
         OSError: The file is damaged, or no picture.
     """
+    return resized(open_file(folder / file.path, side), side)
+
+
+def open_file(path: Path, side: int | None = None) -> "Image.Image":
+    """Opens a picture, the right way up.
+
+    Args:
+        path: Of its file, in any format that Pillow reads.
+        side: A side of this many pixels is enough; by default all are read.
+
+    Returns:
+        The picture, red, green and blue, on white where it is transparent.
+
+    Raises:
+        OSError: The file is damaged, or no picture.
+    """
     from PIL import Image
     from PIL import ImageOps
 
-    with Image.open(folder / file.path) as opened:
-        opened.draft("RGB", (side, side))  # JPEG: decodes no more than needed.
+    with Image.open(path) as opened:
+        if side is not None:  # JPEG: decodes no more than needed.
+            opened.draft("RGB", (side, side))
         picture = ImageOps.exif_transpose(opened)
         if picture.mode.startswith("I"):  # 16 bits a pixel, which Pillow cuts.
             high = np.asarray(picture) / 256
@@ -200,8 +227,19 @@ def read_file(folder: Path, file: ImageFile, side: int) -> np.ndarray:
             picture = picture.convert("RGBA")
             paper = Image.new("RGBA", picture.size, "white")
             picture = Image.alpha_composite(paper, picture)
-        return np.asarray(
-            picture.convert("RGB").resize(
-                (side, side), Image.Resampling.BILINEAR
-            )
-        )
+        return picture.convert("RGB")
+
+
+def resized(picture: "Image.Image", side: int) -> np.ndarray:
+    """Stretches a picture to a square.
+
+    Args:
+        picture: Red, green and blue.
+        side: Pixels wanted of a side.
+
+    Returns:
+        uint8, shape `(side, side, 3)`.
+    """
+    from PIL import Image
+
+    return np.asarray(picture.resize((side, side), Image.Resampling.BILINEAR))

@@ -2,6 +2,7 @@
 
 import itertools
 
+import keras
 import numpy as np
 import pytest
 
@@ -172,3 +173,16 @@ def test_what_is_too_long_is_cut_and_still_ends():
     assert inputs["target"].tolist() == [[START, 8, 8, 8]]
     assert labels.tolist() == [[8, 8, 8, END]]
     assert weights.tolist() == [[1, 1, 1, 1]]
+
+
+@pytest.mark.parametrize("shape", [(10, 3), (10, 4, 4, 3)])
+def test_a_model_is_asked_of_each_row_once(shape):
+    rows = np.random.default_rng(0).normal(size=shape).astype("float32")
+    inputs = keras.Input(shape[1:])
+    model = keras.Model(inputs, keras.layers.Flatten()(inputs) * 2)
+    for batch_size in (4, 10, 100):
+        np.testing.assert_allclose(
+            batches.predict(model, rows, batch_size),
+            rows.reshape(10, -1) * 2,
+            rtol=1e-6,
+        )

@@ -1,0 +1,110 @@
+"""Mean average precision of boxes, as COCO has it."""
+
+import contextlib
+import io
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from demos.datasets import Box
+
+MOST = 100  # Boxes of a picture that count: COCO's maxDets.
+
+
+class Found(NamedTuple):
+    """A box that a detector has found, measured in sides of the picture.
+
+    Attributes:
+        picture: Index of the picture.
+        label: Index of the name of the thing.
+        score: From 0 to 1: how sure the detector is.
+        left: From the left edge of the picture to the box.
+        top: From the upper edge of the picture to the box.
+        width: Of the box.
+        height: Of the box.
+    """
+
+    picture: int
+    label: int
+    score: float
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+def detection_scores(
+    truth: Sequence[Sequence[Box]], found: Sequence[Found]
+) -> dict[str, float]:
+    """Scores detections by pycocotools, the judge of COCO.
+
+    Average precision is the area below the curve of precision against recall,
+    at 101 recalls; its mean is taken over the labels that occur in `truth`.
+
+    Args:
+        truth: The boxes of each picture. Of a crowd, any number may be found
+            or none.
+        found: What a detector has found in them; the 100 best of a label in a
+            picture count.
+
+    Returns:
+        `map_50`, where a box is found by one with an IoU (intersection over
+        union) of at least 0.5, and `map`, the mean over the thresholds 0.5,
+        0.55, ..., 0.95: COCO's main score.
+
+    Raises:
+        ValueError: There is no box in `truth`.
+    """
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    boxes = [(i, box) for i, row in enumerate(truth) for box in row]
+    labels = sorted({box.label for _, box in boxes if not box.crowd})
+    if not labels:
+        raise ValueError("Expected at least one box. Received none")
+    found = [box for box in found if box.label in set(labels)]
+    if not found:
+        return {"map_50": 0.0, "map": 0.0}
+    images = [{"id": i} for i in range(len(truth))]
+    categories = [{"id": label} for label in labels]
+    with contextlib.redirect_stdout(io.StringIO()):  # It tells of each step.
+        known, said = COCO(), COCO()
+        known.dataset = {
+            "images": images,
+            "categories": categories,
+            "annotations": [
+                _annotation(number, picture, box) | {"iscrowd": int(box.crowd)}
+                for number, (picture, box) in enumerate(boxes, 1)
+            ],
+        }
+        said.dataset = {
+            "images": images,
+            "categories": categories,
+            "annotations": [
+                _annotation(number, box.picture, box) | {"score": box.score}
+                for number, box in enumerate(found, 1)
+            ],
+        }
+        known.createIndex()
+        said.createIndex()
+        judge = COCOeval(known, said, "bbox")
+        # Boxes of all sizes: COCO's own ranges are in pixels.
+        judge.params.areaRng, judge.params.areaRngLbl = [[0, 1e10]], ["all"]
+        judge.params.maxDets = [MOST]
+        judge.evaluate()
+        judge.accumulate()
+    # Thresholds, recalls, labels, ranges of areas, numbers of boxes.
+    precision = judge.eval["precision"]
+    return {
+        "map_50": float(precision[0].mean()),
+        "map": float(precision.mean()),
+    }
+
+
+def _annotation(number: int, picture: int, box: Box | Found) -> dict:
+    return {
+        "id": number,
+        "image_id": picture,
+        "category_id": box.label,
+        "bbox": [box.left, box.top, box.width, box.height],
+        "area": box.width * box.height,
+    }
