@@ -33,7 +33,6 @@ from demos.progress import say
 
 if TYPE_CHECKING:
     import numpy as np
-    from PIL import Image
 
     from demos import report
     from demos.datasets import BoxedPictures
@@ -71,7 +70,7 @@ class ModelConfig:
 class TrainingConfig:
     """How the model is trained: the same for every activation."""
 
-    epochs: int = 6
+    epochs: int = 5
     """Passes over the training pictures; the one with the highest mAP on the
     validation is kept."""
     batch_size: int = 32
