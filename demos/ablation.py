@@ -84,8 +84,23 @@ def main(arguments: Sequence[str]) -> int:
     Raises:
         UserError: The input is at fault, or no trial of a study was finished.
     """
-    print(compare(parse(AblationOptions, arguments, COMMAND)).text)
+    print(compare(parse_options(arguments)).text)
     return 0
+
+
+def parse_options(arguments: Sequence[str]) -> AblationOptions:
+    """Parses the command line.
+
+    Args:
+        arguments: What follows `ablation`.
+
+    Returns:
+        The options.
+
+    Raises:
+        UserError: They do not fit.
+    """
+    return parse(AblationOptions, arguments, COMMAND)
 
 
 def compare(options: AblationOptions) -> "Report":
