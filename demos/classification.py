@@ -49,7 +49,7 @@ RUNS = Path("runs", "classification")
 # Of a --quick run: pictures to train on, and in each of the other splits.
 QUICK_TRAIN, QUICK_OTHER = 640, 160
 EXAMPLES, EXAMPLES_IN_A_ROW = 20, 10
-PROBED = 256  # Pictures that show which units are dead.
+PROBED = 256  # Pictures that show which units are dead, and how large.
 FRACTIONS = ("dropout",)
 MAY_BE_ZERO = ("weight_decay", "shift")
 WIDTHS: Mapping[str, int] = {"cnn": 16, "mlp": 128}
@@ -71,6 +71,9 @@ class ModelConfig:
     initializer: str = "he_normal"
     """Of the weights of hidden layers of cnn and mlp: a name that Keras knows,
     such as glorot_uniform or serf_normal."""
+    unit_variance: bool = False
+    """Scales the initial weights of cnn and mlp so that all hidden layers begin
+    with a variance of 1, whatever the activation."""
     batch_normalization: bool = False
     """Normalizes before each activation of cnn and mlp."""
     image_size: int | None = None
@@ -245,6 +248,7 @@ class ClassificationTask:
         import numpy as np
 
         from demos import dead_units
+        from demos import networks
         from demos.batches import ArrayBatches
         from demos.training import fit
         from demos.trial import Outcome
@@ -263,9 +267,11 @@ class ClassificationTask:
         )
         keras.utils.set_random_seed(trial.seed)
         fresh = varied.build(trial.settings["activation"])
+        probed = train[0][list(command.evenly(len(train[0]), PROBED))]
+        if varied.model.unit_variance:
+            networks.scale_to_unit_variance(fresh, probed)
         varied._compile(fresh, len(served))
         model = command.renewed(self._compiled.pop(trial.label, None), fresh)
-        probed = train[0][list(command.evenly(len(train[0]), PROBED))]
         at_first = dead_units.share(model, probed)
         history = fit(
             model,
@@ -634,6 +640,11 @@ def check_task(task: ClassificationTask) -> None:
 
     check_options(task.model, task.training)
     networks.check(task.model.network)
+    if task.model.unit_variance and task.model.network not in networks.SMALL:
+        raise UserError(
+            f"Expected --unit-variance with {' or '.join(networks.SMALL)}. "
+            f"Received: {task.model.network}"
+        )
 
 
 def describe(dataset: "ImageClassification") -> str:

@@ -204,6 +204,15 @@ def test_what_is_varied_is_what_is_trained(task):
     assert batches.history["loss"] != run(task, "relu").history["loss"]
 
 
+def test_weights_that_are_scaled_first_train_otherwise(task):
+    plain, scaled = (
+        run(task, "silu", unit_variance=scaled).history["loss"][0]
+        for scaled in (False, True)
+    )
+    assert plain == run(task, "silu").history["loss"][0]
+    assert scaled < plain  # He's scale is too small for SiLU.
+
+
 def test_pictures_are_moved_and_mirrored_within_bounds():
     pixels = np.zeros((200, 9, 9, 1), "uint8")
     pixels[:, 4, 4] = 255  # A point in the middle.
@@ -232,6 +241,10 @@ def test_dead_units_are_counted(task):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
+        (
+            ["--network", "vgg16", "--unit-variance"],
+            "Expected --unit-variance with cnn or mlp",
+        ),
         (["--network", "vgg"], "Expected --network to be of cnn, mlp"),
         (["--network", "vgg16", "--image-size", "8"], "larger --image-size"),
         (["--layers", "0"], "Expected --layers to be above 0"),

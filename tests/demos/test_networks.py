@@ -12,6 +12,9 @@ from keras_serf import serf
 SIZES = {"layers": 3, "width": 4, "initializer": "he_normal"}
 
 
+numpy = keras.ops.convert_to_numpy
+
+
 def activations(model):
     return [
         layer.activation
@@ -65,6 +68,31 @@ def test_options_of_the_training_are_in_the_network(network):
     ]
     assert rates == [0.25] * (3 if network == "mlp" else 1)
     assert "Resizing" in kinds
+
+
+@pytest.mark.parametrize("activation", ["relu", "serf", "tanh"])
+@pytest.mark.parametrize("network", networks.SMALL)
+def test_hidden_layers_can_begin_with_a_variance_of_1(network, activation):
+    sizes = {**SIZES, "layers": 6, "width": 8}
+    model = networks.build(network, activation, (8, 8, 1), 10, **sizes)
+    before = model.get_weights()
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 8, 8, 1), "uint8")
+    networks.scale_to_unit_variance(model, pixels)
+    linear = [
+        layer
+        for layer in model.layers
+        if isinstance(layer, keras.layers.Dense | keras.layers.Conv2D)
+    ]
+    outputs = keras.Model(model.input, [layer.output for layer in linear])
+    deviations = [float(np.std(out)) for out in map(numpy, outputs(pixels))]
+    assert deviations[:-1] == pytest.approx([1.0] * 6, rel=1e-4)
+    # Scaled, and no more; the last layer not even that.
+    after = model.get_weights()
+    for old, new in zip(before, after, strict=True):
+        if old.any():
+            ratio = new / old
+            assert ratio == pytest.approx(ratio.flat[0], rel=1e-4)
+    np.testing.assert_array_equal(after[-2], before[-2])
 
 
 def test_pixels_are_scaled_inside():
