@@ -14,6 +14,9 @@ from dataclasses import field
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from typing import Annotated
+
+import tyro
 
 from demos import classification
 from demos import command
@@ -54,11 +57,17 @@ PAGE = "ablation.html"
 class AblationOptions(StudyOptions):
     """Varies one hyper-parameter after the other, with each activation.
 
-    Each is a study of its own; --vary depth=2,20 gives the depth other values.
+    Each is a study of its own, and all tests are corrected together.
     """
 
     axes: tuple[str, ...] = tuple(AXES)
     """What is varied, one after the other."""
+    vary: Annotated[
+        tuple[str, ...],
+        tyro.conf.UseAppendAction,
+        tyro.conf.arg(metavar="AXIS=VALUE,...", help_behavior_hint=""),
+    ] = ()
+    """Other values of an axis than the usual ones: --vary depth=2,20."""
     dataset: str = "digits"
     """As of: python -m demos classification."""
     quick: bool = False
@@ -168,7 +177,8 @@ def vary_texts(options: AblationOptions) -> dict[str, str]:
             f"{' '.join(options.axes) or 'none'}"
         )
     found = {}
-    for axis in options.axes:
+    for name in options.axes:
+        axis = name.replace("-", "_")
         if axis not in AXES:
             raise UserError(
                 f"Expected --axes to be of {', '.join(AXES)}. Received: {axis}"

@@ -1,6 +1,7 @@
 """Frozen dataclasses from command lines, and errors in one line."""
 
 import contextlib
+import inspect
 import io
 import re
 from collections.abc import Sequence
@@ -44,7 +45,7 @@ def parse(
                 args=list(arguments),
                 default=tyro.MISSING_NONPROP if default is None else default,
                 prog=command,
-                description=f"{kind.__doc__}\n\n{notes}".strip(),
+                description=f"{inspect.getdoc(kind)}\n\n{notes}".strip(),
                 config=(
                     tyro.conf.OmitArgPrefixes,
                     tyro.conf.FlagCreatePairsOff,
