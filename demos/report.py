@@ -283,7 +283,14 @@ def findings(results: Sequence[Result], metric: Metric) -> list[str]:
         sentences.append(_level_by_level(levels, metric, reference))
     if reference != REFERENCE:
         sentences[0] = f"{REFERENCE} was not compared: {sentences[0]}"
-    return [sentence[0].upper() + sentence[1:] for sentence in sentences]
+    return [_capitalised(sentence) for sentence in sentences]
+
+
+def _capitalised(sentence: str) -> str:
+    """Begins a sentence with a capital, unless it begins like "mAP"."""
+    if sentence[1:2].isupper():
+        return sentence
+    return sentence[0].upper() + sentence[1:]
 
 
 def _overall(

@@ -73,6 +73,12 @@ def test_verdict_names_the_better_and_the_same():
     assert "\n" not in sentence
 
 
+def test_verdict_begins_with_a_capital_unless_the_metric_has_its_own():
+    for label, begins in (("accuracy", "Accuracy: "), ("mAP@.5", "mAP@.5: ")):
+        metric = report.Metric("accuracy", label)
+        assert report.verdict(results_of(SCORES), metric).startswith(begins)
+
+
 def test_verdict_has_the_numbers_of_the_comparison():
     results = results_of(SCORES)
     relu, mish = significance.compare(results, "accuracy", "serf")
