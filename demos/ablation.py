@@ -24,6 +24,7 @@ from demos.classification import ClassificationTask
 from demos.classification import ModelConfig
 from demos.classification import TrainingConfig
 from demos.command import StudyOptions
+from demos.errors import UnfinishedError
 from demos.errors import UserError
 from demos.options import parse
 from demos.progress import say
@@ -36,8 +37,8 @@ if TYPE_CHECKING:
 
 COMMAND = "python -m demos ablation"
 RUNS = Path("runs", "ablation")
-# The axes of the paper's ablations (its section on them), and values that a
-# network of this size can do with: the middle is the default, or near it.
+# The axes of the paper's ablations, and values for a network of this size: the
+# defaults, and smaller and larger ones where there are such.
 AXES: Mapping[str, str] = {
     "depth": "2,4,8,16,32",
     "width": "16,64,256",
@@ -71,8 +72,8 @@ class AblationOptions(StudyOptions):
     dataset: str = "digits"
     """As of: python -m demos classification."""
     quick: bool = False
-    """A try-out in a few minutes: 640 pictures, 1 epoch, the first 2 seeds and
-    2 values of each axis at most. Its scores mean nothing."""
+    """A try-out in a few minutes: 640 pictures, 1 epoch, the first 2 seeds at
+    most and 2 of the usual values of each axis. Its scores mean nothing."""
     model: ModelConfig = field(
         default_factory=lambda: ModelConfig(network="mlp", layers=4, width=64)
     )
@@ -124,7 +125,6 @@ def compare(options: AblationOptions) -> "Report":
     Raises:
         UserError: The input is at fault, or no trial of a study was finished.
     """
-    from demos import vary
     from demos.datasets import load_images
 
     texts = vary_texts(options)
@@ -136,22 +136,50 @@ def compare(options: AblationOptions) -> "Report":
         dataset = classification.quick_part(dataset)
         options = command.quick(options)
     task = ClassificationTask(dataset, options.model, options.training)
-    vary.axes(tuple(texts.values()), task)  # A failure here is to come early.
+    for text in texts.values():  # A failure here is to come early.
+        classification.check_axes(task, (text,))
     folder = options.out or RUNS / dataset.name
     found: dict[str, Report] = {}
+    failed: dict[str, str] = {}
     for number, (axis, text) in enumerate(texts.items(), 1):
         say(f"axis {number}/{len(texts)}: {text}")
-        found[axis] = classification.run(
-            replace(task),  # A new one: what it compiles is not kept for long.
-            replace(
-                options, vary=(text,), out=options.out and options.out / axis
-            ),
-            folder,
-        )
-    description = classification.describe(dataset)
+        out = options.out and options.out / axis
+        try:
+            found[axis] = classification.run(
+                # A new one: what it compiles is not kept for long.
+                replace(task),
+                replace(options, vary=(text,), out=out),
+                folder,
+            )
+        except UnfinishedError as error:
+            failed[axis] = str(error)
+    if not found:
+        raise UnfinishedError(next(iter(failed.values())))
+    notes = [
+        classification.describe(dataset),
+        *(f"{axis}: {reason}" for axis, reason in failed.items()),
+        f"What is not varied: {fixed(task)}.",
+    ]
     if options.quick:
-        description = f"QUICK RUN: the scores mean nothing; {description}"
-    return write(folder, found, description)
+        notes.insert(0, "QUICK RUN: few pictures, 1 epoch")
+    return write(folder, found, notes)
+
+
+def fixed(task: ClassificationTask) -> str:
+    """Says what the studies share.
+
+    Args:
+        task: As it is where nothing is varied.
+
+    Returns:
+        The options of model and training, but for those that are not given.
+    """
+    return ", ".join(
+        f"{name.replace('_', ' ')} {value}"
+        for config in (task.model, task.training)
+        for name, value in vars(config).items()
+        if value is not None and value is not False
+    )
 
 
 def vary_texts(options: AblationOptions) -> dict[str, str]:
@@ -187,19 +215,31 @@ def vary_texts(options: AblationOptions) -> dict[str, str]:
         if options.quick:
             values = values[:QUICK_VALUES]
         found[axis] = f"{axis}={','.join(values)}"
+    given: set[str] = set()
     for text in options.vary:
-        axis = text.partition("=")[0].replace("-", "_")
+        axis = text.partition("=")[0].strip().lstrip("-").replace("-", "_")
         if axis not in found:
             raise UserError(
                 f"Expected --vary to be of the axes {', '.join(found)}. "
                 f"Received: {text!r}"
             )
+        if axis in given:
+            raise UserError(
+                f"Expected --vary {axis} once, with all its values. Received "
+                "it twice"
+            )
+        if "," not in text:
+            raise UserError(
+                f"Expected --vary {axis} to be two values or more. Received: "
+                f"{text!r}"
+            )
+        given.add(axis)
         found[axis] = text
     return found
 
 
 def write(
-    folder: Path, found: Mapping[str, "Report"], description: str
+    folder: Path, found: Mapping[str, "Report"], notes: Sequence[str]
 ) -> "Report":
     """Writes what the studies have found together.
 
@@ -207,7 +247,7 @@ def write(
         folder: Where to: ablation.html, ablation.md, ablation.csv and
             ablation.png.
         found: By axis, the report of its study.
-        description: Of the data, in a line.
+        notes: On the data and on what the studies share, a line each.
 
     Returns:
         A report on all of them.
@@ -220,6 +260,7 @@ def write(
     from demos import charts
     from demos import page
     from demos import report
+    from demos import significance
     from demos.files import atomic
     from demos.files import write_text
 
@@ -227,17 +268,16 @@ def write(
     results = {axis: one.results for axis, one in found.items()}
     rows = together(results, metric)
     findings = summary(rows, results, metric)
+    every = tuple(result for ours in results.values() for result in ours)
+    reference = significance.reference_of(every)
     title = "Ablation: one hyper-parameter after the other"
     chart = charts.draw_studies(results, metric, title)
     sentences = {
         axis: report.findings(list(ours), metric)
         for axis, ours in results.items()
     }
-    notes = [
-        description,
-        f"{len(found)} studies, {sum(map(len, results.values()))} trials. What "
-        "is not varied is as by default.",
-    ]
+    trials = sum(map(len, results.values()))
+    notes = [*notes, f"{len(found)} studies, {trials} trials."]
     pages = {axis: one.folder / "report.html" for axis, one in found.items()}
     header, cells = table(rows, metric)
     lines = [
@@ -273,7 +313,7 @@ def write(
                 notes=notes,
                 pictures=page.embedded({chart: folder / chart.name}),
                 comparisons=page.Table(
-                    f"serf against the others: {metric.label}",
+                    f"{reference} against the others: {metric.label}",
                     header,
                     cells,
                     left=2,
@@ -293,7 +333,6 @@ def write(
         )
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {error}") from None
-    every = tuple(result for ours in results.values() for result in ours)
     return report.Report(text, folder, every)
 
 
@@ -497,7 +536,8 @@ def claim(
     ...     Metric("accuracy", "accuracy"),
     ... )
     'Deeper networks gain more from serf: yes, against relu (+0.0120 from one \
-depth to the next, p = 0.004) (interaction of activation and depth, 1 tests).'
+depth to the next, p = 0.004) (interaction of activation and depth, 1 test; \
+the question came before the data, so that the other axes do not count).'
     """
     tested = [one for one in found if not math.isnan(one.p)]
     parts = []
@@ -519,5 +559,10 @@ depth to the next, p = 0.004) (interaction of activation and depth, 1 tests).'
             f"p = {min(one.p for one in weak):.2g})"
         )
     told = "; ".join(parts) or "no verdict, for want of seeds"
-    tests = f" (interaction of activation and depth, {len(tested)} tests)"
+    several = f"{len(tested)} tests corrected together"
+    tests = (
+        " (interaction of activation and depth, "
+        f"{several if len(tested) > 1 else '1 test'}; the question came before "
+        "the data, so that the other axes do not count)"
+    )
     return f"{CLAIM} from {reference}: {told}{tests if tested else ''}."

@@ -68,6 +68,13 @@ def start_keras() -> None:
         ) from None
 
 
+def channels_last() -> None:
+    """Has pictures as the demos have them, whatever keras.json says."""
+    import keras
+
+    keras.config.set_image_data_format("channels_last")
+
+
 def clear_session() -> None:
     """Lets Keras forget all models, but not how it is set up.
 

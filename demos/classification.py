@@ -22,6 +22,7 @@ import tyro
 
 from demos import command
 from demos import vary
+from demos.backend import channels_last
 from demos.backend import check_initializer
 from demos.command import ModelOptions
 from demos.command import StudyOptions
@@ -49,6 +50,10 @@ RUNS = Path("runs", "classification")
 # Of a --quick run: pictures to train on, and in each of the other splits.
 QUICK_TRAIN, QUICK_OTHER = 640, 160
 EXAMPLES, EXAMPLES_IN_A_ROW = 20, 10
+# Options that networks of Keras Applications have no use for.
+IDLE = {"layers", "width", "initializer", "dropout", "batch_normalization"}
+COMPONENTS = 50  # Of the baseline.
+PROBED_AT_ONCE = 32  # Large networks have large outputs.
 PROBED = 256  # Pictures that show which units are dead, and how large.
 FRACTIONS = ("dropout",)
 MAY_BE_ZERO = ("weight_decay", "shift")
@@ -272,7 +277,7 @@ class ClassificationTask:
             networks.scale_to_unit_variance(fresh, probed)
         varied._compile(fresh, len(served))
         model = command.renewed(self._compiled.pop(trial.label, None), fresh)
-        at_first = dead_units.share(model, probed)
+        at_first = dead_units.share(model, probed, PROBED_AT_ONCE)
         history = fit(
             model,
             served,
@@ -282,14 +287,14 @@ class ClassificationTask:
             workspace=workspace,
             monitor="val_accuracy",
             mode="max",
-            callbacks=(dead_units.DeadUnits(probed),),
+            callbacks=(dead_units.DeadUnits(probed, PROBED_AT_ONCE),),
         )
         said, scores = varied._scored(self.dataset.test, model)
         _, validated = varied._scored(self.dataset.validation, model)
         metrics = {
             **scores,
             **{f"validation_{name}": v for name, v in validated.items()},
-            dead_units.LOG: dead_units.share(model, probed),
+            dead_units.LOG: dead_units.share(model, probed, PROBED_AT_ONCE),
             dead_units.AT_FIRST: at_first,
         }
         outputs = keras.layers.Softmax()(model.output)
@@ -344,20 +349,28 @@ class ClassificationTask:
         Returns:
             By name: always the most frequent label of the training pictures
             (with their frequencies as probabilities), and linear discriminant
-            analysis of the pixels with Ledoit and Wolf's shrinkage, both of
-            scikit-learn.
+            analysis, with Ledoit and Wolf's shrinkage, of the pixels' first 50
+            principal components, all of scikit-learn.
         """
+        import numpy as np
+        from sklearn.decomposition import PCA
         from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
         from sklearn.dummy import DummyClassifier
+        from sklearn.pipeline import make_pipeline
 
         train, test = (
-            (part.pixels.reshape(len(part), -1) / 255, part.labels)
+            (part.pixels.reshape(len(part), -1) / np.float32(255), part.labels)
             for part in (self.dataset.train, self.dataset.test)
         )
         models: dict[str, Any] = {
             "majority class": DummyClassifier(strategy="prior"),
-            "linear discriminant analysis": LinearDiscriminantAnalysis(
-                solver="lsqr", shrinkage="auto"
+            "linear discriminant analysis": make_pipeline(
+                PCA(
+                    min(COMPONENTS, *train[0].shape),
+                    svd_solver="randomized",
+                    random_state=0,
+                ),
+                LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto"),
             ),
         }
         return {
@@ -530,7 +543,8 @@ def run(task: ClassificationTask, options: Any, usual: Path) -> "report.Report":
     Raises:
         UserError: The input is at fault, or no trial was finished.
     """
-    check_initializer(task.model.initializer)
+    channels_last()
+    check_axes(task, options.vary)
     task.build(options.activations[0])  # A failure here is to come early.
     return command.run_study(
         task,
@@ -607,10 +621,12 @@ def read_picture(
         UserError: It is not found, or no picture.
     """
     import numpy as np
+    from PIL import Image
 
     picture = command.open_picture(path)
     grey = picture.convert("L") if channels == 1 else picture
-    pixels = np.asarray(grey.resize((width, height)))
+    small = grey.resize((width, height), Image.Resampling.BILINEAR)
+    pixels = np.asarray(small)
     return pixels.reshape(height, width, channels)
 
 
@@ -627,6 +643,34 @@ def check_options(model: ModelConfig, training: TrainingConfig) -> None:
     command.check_numbers([model, training], FRACTIONS, MAY_BE_ZERO)
 
 
+def check_axes(task: ClassificationTask, texts: Sequence[str]) -> None:
+    """Checks all that trials are to train.
+
+    Args:
+        task: The task.
+        texts: What is varied, as `--vary` takes it.
+
+    Raises:
+        UserError: An option has no possible meaning, or none for a network.
+    """
+    from demos import networks
+    from demos.study import grid
+
+    axes = vary.axes(texts, task)
+    for trial in grid(axes, [0]):
+        varied = vary.under(task, trial.settings)
+        check_task(varied)
+        check_initializer(varied.model.initializer)
+        idle = [
+            name for name in axes if IDLE & {*task.groups.get(name, (name,))}
+        ]
+        if idle and varied.model.network not in networks.SMALL:
+            raise UserError(
+                f"--vary {idle[0]} is of {' and '.join(networks.SMALL)} alone. "
+                f"Received: --network {varied.model.network}"
+            )
+
+
 def check_task(task: ClassificationTask) -> None:
     """Checks what a trial is to train.
 
@@ -640,6 +684,12 @@ def check_task(task: ClassificationTask) -> None:
 
     check_options(task.model, task.training)
     networks.check(task.model.network)
+    side = min(task.dataset.train.pixels.shape[1:3])
+    if task.training.shift >= side:
+        raise UserError(
+            f"Expected --shift to be below the pictures' side, {side}. "
+            f"Received: {task.training.shift}"
+        )
     if task.model.unit_variance and task.model.network not in networks.SMALL:
         raise UserError(
             f"Expected --unit-variance with {' or '.join(networks.SMALL)}. "

@@ -496,7 +496,10 @@ def best_model(
         if options.activation in (None, result.settings["activation"])
         and "sees" not in result.settings  # No probe.
     ]
-    if any(objective not in result.metrics for result in results):
+    kinds = {result.config.get("task", runs.name) for result in results}
+    if kinds - {runs.name} or any(
+        objective not in result.metrics for result in results
+    ):
         raise UserError(
             f"{folder} holds a study of another task; train with: {command}"
         )

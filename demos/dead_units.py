@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from demos.charts import Chart
     from demos.trial import Result
 
-# Largest minus smallest output over the examples, below which a unit is dead.
+# A unit whose largest output over the examples is no further from its smallest
+# is dead; as a part of that distance in the liveliest unit of the layer, for a
+# whole layer may answer faintly.
 NEGLIGIBLE = 1e-6
 LOG = "dead_units"  # Name of the share among the logs of an epoch.
 AT_FIRST = "dead_units_at_first"  # The same before training, among metrics.
@@ -33,7 +35,8 @@ class DeadUnits(keras.callbacks.Callback):
 
     A unit is a feature of the output of a hidden layer that has an activation:
     a channel of a convolution counts once, for all of its places. It is dead if
-    its output is the same for all examples, to within 1e-6.
+    its output is the same for all examples: to within a millionth of what the
+    liveliest unit of its layer ranges over.
 
     The share after an epoch is also its log `dead_units`, and so in the history
     that `fit` returns, and for callbacks that come after this one.
@@ -179,8 +182,9 @@ def dead_of(
                 low = np.minimum(low, ranges[name][0])
                 high = np.maximum(high, ranges[name][1])
             ranges[name] = low, high
+    spans = {name: high - low for name, (low, high) in ranges.items()}
     return {
-        name: high - low < NEGLIGIBLE for name, (low, high) in ranges.items()
+        name: span <= NEGLIGIBLE * span.max() for name, span in spans.items()
     }
 
 
@@ -208,7 +212,8 @@ def hidden_layers(model: keras.Model) -> Iterator[keras.Layer]:
         model: Sequential or functional.
 
     Yields:
-        Its layers with an activation other than linear, but for the outputs.
+        Its layers with an activation other than linear, and those that are
+        nothing but an activation; not the outputs.
 
     Example:
 
@@ -223,7 +228,10 @@ def hidden_layers(model: keras.Model) -> Iterator[keras.Layer]:
     for layer in model.layers:
         activation = getattr(layer, "activation", None)
         acts = isinstance(
-            layer, (keras.layers.ReLU, keras.layers.LeakyReLU)
+            layer,
+            keras.layers.Activation
+            | keras.layers.ReLU
+            | keras.layers.LeakyReLU,
         ) or activation not in (None, keras.activations.linear)
         if acts and id(layer.output) not in outputs:
             yield layer

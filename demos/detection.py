@@ -23,6 +23,7 @@ import tyro
 
 from demos import command
 from demos import vary
+from demos.backend import channels_last
 from demos.command import ModelOptions
 from demos.command import StudyOptions
 from demos.errors import UserError
@@ -545,6 +546,7 @@ def compare(options: DetectionOptions) -> "report.Report":
     command.prepare(options, RUNS)
     dataset = load_detection(options.dataset)
     command.start_training(options)
+    channels_last()
     if options.quick:
         dataset = quick_part(dataset)
         options = command.quick(options)

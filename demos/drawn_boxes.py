@@ -109,8 +109,7 @@ def named(boxes: Sequence[Any], label_names: Sequence[str]) -> list[Drawn]:
     """Says what is to be written beside boxes.
 
     Args:
-        boxes: `Found`, those with a score of 0.3 or more; or `Box`, of which
-            all are drawn.
+        boxes: `Found`, which have a score, or `Box`.
         label_names: Of all labels there are.
 
     Returns:
@@ -119,12 +118,11 @@ def named(boxes: Sequence[Any], label_names: Sequence[str]) -> list[Drawn]:
     drawn = []
     for box in boxes:
         score = getattr(box, "score", None)
-        if score is None or score >= SHOWN:
-            text = label_names[box.label]
-            if score is not None:
-                text += f" {score:.2f}"
-            place = box.left, box.top, box.width, box.height
-            drawn.append(Drawn(box.label, text, *place))
+        text = label_names[box.label]
+        if score is not None:
+            text += f" {score:.2f}"
+        place = box.left, box.top, box.width, box.height
+        drawn.append(Drawn(box.label, text, *place))
     return drawn
 
 
@@ -264,7 +262,10 @@ def chart(
                 dataset,
                 test,
                 chosen,
-                [[box for box in found if box.picture == r] for r in chosen],
+                [
+                    [b for b in found if b.picture == r and b.score >= SHOWN]
+                    for r in chosen
+                ],
             )
     if len(columns) == 1:
         return None

@@ -24,6 +24,7 @@ from typing import Literal
 from demos import command
 from demos import vary
 from demos import words
+from demos.backend import channels_last
 from demos.command import ModelOptions
 from demos.command import StudyOptions
 from demos.datasets import SLOTS
@@ -897,6 +898,7 @@ def compare(options: EntailmentOptions) -> "report.Report":
     command.prepare(options, RUNS)
     dataset = load_entailment(options.dataset, options.data_dir)
     command.start_training(options)
+    channels_last()
     if options.quick:
         dataset = quick_part(dataset)
         options = command.quick(options)

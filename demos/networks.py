@@ -5,6 +5,7 @@ any depth; all others are those of Keras Applications, with other activations.
 All read raw pixels, from 0 to 255, and return logits.
 """
 
+import difflib
 import inspect
 from collections.abc import Iterator
 from typing import Any
@@ -76,6 +77,7 @@ def build(
     ((None, 10), 1754)
     """
     check(network)
+    network = network.lower()
     if network not in SMALL:
         return application(network, activation, shape, labels, image_size)
     inputs = keras.Input(shape, dtype="uint8", name="pixels")
@@ -163,7 +165,7 @@ def application(
             "larger --image-size"
         ) from None
     model = keras_serf.replace_activations(
-        model, dict.fromkeys(_rectifiers(model), activation)
+        model, dict.fromkeys(_rectifiers(model, network), activation)
     )
     # Its input would be a list of one.
     return keras.Model(model.inputs[0], model.outputs[0], name=network)
@@ -195,7 +197,7 @@ def scale_to_unit_variance(model: keras.Model, inputs: np.ndarray) -> None:
     >>> pixels = np.arange(64, dtype="uint8").reshape(16, 2, 2, 1)
     >>> scale_to_unit_variance(model, pixels)
     >>> before_last = keras.Model(model.input, model.layers[-4].output)
-    >>> round(float(np.std(before_last(pixels))), 3)
+    >>> round(float(keras.ops.std(before_last(pixels))), 3)
     1.0
     """
     *hidden, _ = (
@@ -232,16 +234,17 @@ def check(network: str) -> None:
     """Checks that there is a network of this name.
 
     Args:
-        network: The name.
+        network: The name, in any case.
 
     Raises:
         UserError: There is none.
     """
     known = [*SMALL, *sorted(applications())]
-    if network not in known:
+    if network.lower() not in known:
+        near = difflib.get_close_matches(network.lower(), known, cutoff=0)
         raise UserError(
-            f"Expected --network to be of {', '.join(known)}. "
-            f"Received: {network!r}"
+            f"Expected --network to be {', '.join(SMALL)} or one of Keras "
+            f"Applications, such as {', '.join(near)}. Received: {network!r}"
         )
 
 
@@ -260,7 +263,7 @@ def _poolings(sides: tuple[int, int]) -> int:
     return count
 
 
-def _rectifiers(model: keras.Model) -> Iterator[str]:
+def _rectifiers(model: keras.Model, network: str) -> Iterator[str]:
     """Yields those activations of hidden layers that a model has."""
     found = set()
     for layer in model.layers:
@@ -268,4 +271,6 @@ def _rectifiers(model: keras.Model) -> Iterator[str]:
             found.add("relu" if layer.max_value is None else "relu6")
         activation = getattr(layer, "activation", None)
         found.add(getattr(activation, "__name__", ""))
+    if network.startswith("mobilenetv3"):  # There ReLU6 is a part of gates.
+        found.discard("relu6")
     yield from (name for name in RECTIFIERS if name in found)

@@ -159,6 +159,7 @@ def _read(
         raise UserError(
             f"Expected the pictures of {path} in {places[0]}, not found"
         )
+    where = ""
     try:
         names = {c["id"]: str(c["name"]) for c in content["categories"]}
         sizes = {
@@ -166,25 +167,32 @@ def _read(
             for image in content["images"]
         }
         boxes: dict[Any, list[tuple[str, Box]]] = {key: [] for key in sizes}
-        for annotation in content["annotations"]:
+        for number, annotation in enumerate(content["annotations"]):
+            where = f" in annotation {number + 1}"
             picture = annotation["image_id"]
             box = _box(annotation, *sizes[picture])
             if box is None:
                 left_out["boxes left out that are empty"] += 1
             else:
                 boxes[picture].append((names[annotation["category_id"]], box))
+        where = ""
         part = _Part()
+        seen: set[str] = set()
         for image in content["images"]:
             file = place.relative_to(folder) / str(image["file_name"])
             found = image_file(folder, str(file))
             if found is None:
                 left_out["pictures not found"] += 1
+            elif found.digest in seen:
+                left_out["pictures left out that repeat one"] += 1
             else:
+                seen.add(found.digest)
                 part.pictures.append(found)
                 part.boxes.append(boxes[image["id"]])
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise UserError(
-            f"Expected {path} to be in COCO's format. Received {_wrong(error)}"
+            f"Expected {path} to be in COCO's format. Received "
+            f"{_wrong(error)}{where}"
         ) from None
     if not part.pictures:
         raise UserError(f"{place} holds none of the pictures of {path}")

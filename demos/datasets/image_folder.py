@@ -18,8 +18,8 @@ ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 def load(folder: Path, side: int | None = None) -> ImageClassification:
     """Loads pictures whose label is the name of the folder that they lie in.
 
-    A file that repeats another of the same label is left out, so that none
-    stands in two splits.
+    Pictures that repeat another are left out, so that none stands in two
+    splits; those that stand in two labels are left out altogether.
 
     Args:
         folder: Has two folders or more, with pictures in any format that Pillow
@@ -40,33 +40,47 @@ def load(folder: Path, side: int | None = None) -> ImageClassification:
         for path in folder.iterdir()
         if path.is_dir() and not path.name.startswith(".")
     )
-    files: dict[tuple[str, int], ImageFile] = {}
-    count = 0
+    files: list[ImageFile] = []
+    labels: list[int] = []
     for label, name in enumerate(names):
         for path in sorted((folder / name).rglob("*")):
             if path.suffix.lower() in ENDINGS and path.is_file():
-                count += 1
-                digest = hashlib.sha256(path.read_bytes()).hexdigest()
-                relative = str(path.relative_to(folder))
-                files.setdefault((digest, label), ImageFile(relative, digest))
+                files.append(ImageFile(str(path.relative_to(folder)), ""))
+                labels.append(label)
     if len(names) < 2 or not files:
         raise UserError(
             f"Expected {folder} to have two folders or more, one a label, with "
             f"pictures. Received: {', '.join(names) or 'no folder'}, with "
-            f"{count} pictures"
+            f"{len(files)} pictures"
         )
-    every = list(files.values())
-    pictures = read_all(every, partial(read_file, folder), side or SIDE)
-    kept = [i for i, file in enumerate(every) if file not in pictures.damaged]
-    labels = [label for _, label in files]
+    pictures = read_all(files, partial(read_file, folder), side or SIDE)
+    known: dict[str, set[int]] = {}  # Labels of a picture, by its digest.
+    digests = [hashlib.sha256(p.tobytes()).hexdigest() for p in pictures.pixels]
+    for file, digest, label in zip(files, digests, labels, strict=True):
+        if file not in pictures.damaged:
+            known.setdefault(digest, set()).add(label)
+    kept, seen = [], set[str]()
+    repeated = contrary = 0
+    for i, file in enumerate(files):
+        if file in pictures.damaged:
+            continue
+        if len(known[digests[i]]) > 1:
+            contrary += 1
+        elif digests[i] in seen:
+            repeated += 1
+        else:
+            seen.add(digests[i])
+            kept.append(i)
     notes = []
     if pictures.damaged:
         such = min(file.path for file in pictures.damaged)
         notes.append(
             f"{len(pictures.damaged)} damaged pictures left out, such as {such}"
         )
-    if count > len(files):
-        notes.append(f"{count - len(files)} repeated pictures left out")
+    if repeated:
+        notes.append(f"{repeated} repeated pictures left out")
+    if contrary:
+        notes.append(f"{contrary} pictures left out that have two labels")
     return split_images(
         folder.resolve().name,
         pictures.pixels[kept],

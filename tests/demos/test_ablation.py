@@ -7,8 +7,10 @@ import pytest
 
 import keras_serf  # noqa: F401 - teaches Keras the word
 from demos import ablation
+from demos import classification
 from demos import significance
 from demos.__main__ import main
+from demos.errors import UnfinishedError
 from demos.errors import UserError
 from demos.report import Metric
 from demos.trial import Result
@@ -99,6 +101,8 @@ def test_values_without_an_order_have_no_change():
         ({"axes": ("depth", "depth")}, "each once"),
         ({"axes": ()}, "at least one"),
         ({"axes": ("depth",), "vary": ("width=2",)}, "of the axes depth"),
+        ({"vary": ("depth=2",)}, "two values or more"),
+        ({"vary": ("depth=1,2", "depth=2,3")}, "once, with all its values"),
     ],
 )
 def test_axes_that_cannot_be(options, says):
@@ -150,16 +154,47 @@ def test_a_run_writes_a_study_for_each_axis_and_a_page_for_all(folder):
 
 
 @pytest.mark.usefixtures("trains")
+def test_an_axis_that_fails_leaves_the_others(tmp_path, monkeypatch):
+    def run(task, options, usual):
+        if "dropout" in options.vary[0]:
+            raise UnfinishedError("no trial was finished")
+        return whole(task, options, usual)
+
+    whole = classification.run
+    monkeypatch.setattr(classification, "run", run)
+    command = [
+        *("ablation", "--quick", "--axes", "dropout", "depth"),
+        *("--activations", "relu", "gelu", "--seeds", "0", "--layers", "3"),
+        *("--vary", "depth=1,2", "--width", "8", "--out", str(tmp_path)),
+    ]
+    assert main(command) == 0
+    text = (tmp_path / "ablation.md").read_text()
+    assert "dropout: no trial was finished" in text
+    assert "What is not varied: network mlp, layers 3, width 8" in text
+    page = (tmp_path / "ablation.html").read_text()
+    assert "relu against the others" in page  # Serf was not among them.
+    assert "serf" not in page
+    with pytest.raises(UnfinishedError):
+        ablation.compare(
+            ablation.parse_options(["--axes", "dropout", "--seeds", "0"])
+        )
+
+
+@pytest.mark.usefixtures("trains")
 def test_a_mistake_costs_one_line(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for arguments, says in (
-        (["--vary", "depth=none"], "Expected --vary depth to be values"),
+        (["--vary", "depth=1,none"], "Expected --vary depth to be values"),
         (["--axes", "seed"], "Expected --axes to be of"),
         (["--dataset", "nowhere"], "Expected --dataset to be mnist_5k"),
         (["--epochs", "0"], "Expected --epochs to be above 0"),
+        # Of a later axis too, before any is run.
+        (["--vary", "dropout=0.5,1.5"], "Expected --dropout to be from 0 to"),
+        (["--vary", "initializer=he,lecun_normal"], "Expected --initializer"),
+        (["--network", "mobilenetv2"], "--vary depth is of cnn and mlp alone"),
     ):
         assert main(["ablation", *arguments]) == 2
         captured = capsys.readouterr()
-        assert captured.err.startswith(f"error: {says}")
+        assert f"error: {says}" in captured.err
         assert captured.err.count("\n") == 1
     assert not list(tmp_path.iterdir())

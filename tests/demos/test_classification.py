@@ -245,14 +245,19 @@ def test_dead_units_are_counted(task):
             ["--network", "vgg16", "--unit-variance"],
             "Expected --unit-variance with cnn or mlp",
         ),
-        (["--network", "vgg"], "Expected --network to be of cnn, mlp"),
+        (["--network", "vgg"], "Expected --network to be cnn, mlp or one of"),
+        (
+            ["--network", "MobileNetV2", "--vary", "layers=1,2"],
+            "--vary layers is of cnn and mlp alone",
+        ),
+        (["--shift", "8"], "Expected --shift to be below"),
         (["--network", "vgg16", "--image-size", "8"], "larger --image-size"),
         (["--layers", "0"], "Expected --layers to be above 0"),
         (["--dropout", "1"], "Expected --dropout to be from 0 to below 1"),
         (["--dataset", "mnist5k"], "Expected --dataset to be mnist_5k"),
         (["--vary", "image_size=8,16"], "--vary image_size is not possible"),
         (["--initializer", "he"], "Expected --initializer"),
-        (["--vary", "network=cnn,vgg"], "Expected --network to be of cnn"),
+        (["--vary", "network=cnn,vgg"], "Expected --network to be cnn"),
     ],
 )
 def test_mistakes_cost_one_line(tmp_path, monkeypatch, capsys, arguments, says):
@@ -265,6 +270,46 @@ def test_mistakes_cost_one_line(tmp_path, monkeypatch, capsys, arguments, says):
     assert captured.err.count("\n") == 1
     assert captured.out == ""
     assert not list(tmp_path.iterdir())
+
+
+def test_a_baseline_of_large_pictures_and_few(task):
+    draw = np.random.default_rng(0)
+    split = ImageSplit(
+        draw.integers(0, 256, (20, 64, 64, 3)).astype("uint8"),
+        tuple(i % 2 for i in range(20)),
+    )
+    found = replace(
+        task,
+        dataset=ImageClassification("few", ("a", "b"), split, split, split),
+    ).baselines()
+    assert found["majority class"]["accuracy"] == 0.5
+    assert found["linear discriminant analysis"]["accuracy"] > 0.5
+
+
+def test_linear_is_an_activation_too(task):
+    assert run(task, "linear").metrics["dead_units"] == 0
+
+
+def test_a_study_of_another_task_is_not_asked(study, tmp_path, capsys):
+    path = study / "trials" / "serf-seed0.json"
+    record = json.loads(path.read_text())
+    record["config"]["task"] = "sentiment"
+    (tmp_path / "trials").mkdir()
+    (tmp_path / "trials" / "serf-seed0.json").write_text(json.dumps(record))
+    command = ["classification", "predict", "a.png", "--out", str(tmp_path)]
+    assert main(command) == 2
+    assert "holds a study of another task" in capsys.readouterr().err
+
+
+def test_channels_come_last_whatever_keras_is_set_to(study, command, capsys):
+    before = keras.config.image_data_format()
+    keras.config.set_image_data_format("channels_first")
+    try:
+        assert main(command) == 0
+        assert keras.config.image_data_format() == "channels_last"
+    finally:
+        keras.config.set_image_data_format(before)
+    assert "4 of 4 trials finished before" in capsys.readouterr().err
 
 
 def test_other_data_have_other_defaults(capsys):

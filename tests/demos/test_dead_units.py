@@ -82,6 +82,40 @@ def test_a_unit_lives_if_examples_of_different_batches_differ(x):
     assert share(model, x[:-1], batch_size=8) == 1.0
 
 
+def test_a_layer_that_answers_faintly_is_not_dead(x):
+    model = mlp("tanh", 0.0)
+    kernel, bias = model.get_layer("hidden").get_weights()
+    model.get_layer("hidden").set_weights([1e-8 * kernel, bias])
+    assert share(model, x) == 0.0
+    bias[0] = 9.0  # Its answers are 1, as far as float32 can tell.
+    model.get_layer("hidden").set_weights([1e-8 * kernel, bias])
+    assert share(model, x) == 0.25
+
+
+def test_dropout_wakes_no_unit(x):
+    model = keras.Sequential(
+        [
+            keras.Input((3,)),
+            keras.layers.Dropout(0.5),
+            keras.layers.Dense(4, "relu"),
+            keras.layers.Dense(2),
+        ]
+    )
+    same = np.repeat(x[:1], 64, axis=0)
+    assert share(model, same) == 1.0
+
+
+def test_a_layer_that_is_an_activation_counts_whatever_it_is():
+    model = keras.Sequential(
+        [
+            keras.Input((3,)),
+            keras.layers.Activation("linear"),
+            keras.layers.Dense(2),
+        ]
+    )
+    assert share(model, np.eye(3, dtype="float32")) == 0.0
+
+
 def test_a_model_without_hidden_activations_is_refused(x):
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, "relu")])
     model.compile("sgd", "mse")

@@ -48,9 +48,12 @@ def test_a_box_is_drawn_where_it_is():
     assert rows.min() >= 50 - 15  # The label is above it.
 
 
-def test_truth_is_drawn_whole_and_doubtful_boxes_are_not():
+def test_what_is_found_has_its_score_beside_it_and_the_truth_has_none():
     names = ["cat", "bat"]
-    assert len(drawn_boxes.named(FOUND, names)) == 1
+    for found, drawn in zip(
+        FOUND, drawn_boxes.named(FOUND, names), strict=True
+    ):
+        assert drawn.text == f"{names[found.label]} {found.score:.2f}"
     assert drawn_boxes.named([Box(0, 0, 0, 1, 1)], names)[0].text == "cat"
 
 

@@ -118,6 +118,23 @@ def test_applications_have_serf_in_place_of_their_rectifiers(network, kept):
     assert model.output_shape == (None, 7)
 
 
+def test_gates_stay_gates():
+    """MobileNetV3's are ReLU6(x + 3) / 6."""
+    own = keras.applications.MobileNetV3Small(
+        weights=None, input_shape=(32, 32, 3), include_preprocessing=False
+    )
+    ours = networks.build("MobileNetV3Small", "serf", (32, 32, 3), 3, **SIZES)
+    gates = [
+        sum(
+            isinstance(layer, keras.layers.ReLU) and layer.max_value == 6
+            for layer in model.layers
+        )
+        for model in (own, ours)
+    ]
+    assert gates[0] == gates[1] > 0
+    assert serf in activations(ours)
+
+
 def test_at_a_seed_all_activations_begin_alike():
     def weights(activation):
         keras.utils.set_random_seed(5)
@@ -130,7 +147,7 @@ def test_at_a_seed_all_activations_begin_alike():
 
 
 def test_what_cannot_be_is_said_in_a_line():
-    with pytest.raises(UserError, match=r"cnn, mlp, convnext.*Received: 'vgg'"):
+    with pytest.raises(UserError, match=r"such as vgg.*Received: 'vgg'"):
         networks.build("vgg", "serf", (8, 8, 1), 10, **SIZES)
     with pytest.raises(UserError, match="larger --image-size") as error:
         networks.build("inceptionv3", "serf", (8, 8, 1), 10, **SIZES)
