@@ -172,13 +172,13 @@ def fixed(task: ClassificationTask) -> str:
         task: As it is where nothing is varied.
 
     Returns:
-        The options of model and training, but for those that are not given.
+        The options of model and training that are not 0, off or left out.
     """
     return ", ".join(
         f"{name.replace('_', ' ')} {value}"
         for config in (task.model, task.training)
         for name, value in vars(config).items()
-        if value is not None and value is not False
+        if value
     )
 
 
