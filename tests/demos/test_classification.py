@@ -342,7 +342,9 @@ def test_a_quick_run_says_so_and_is_kept_apart(tmp_path, monkeypatch, capsys):
     assert (folder / "dead_units.png").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.skipif(
+    keras.backend.backend() != "torch", reason="takes a minute to compile"
+)
 def test_a_network_of_keras_applications_trains(tmp_path):
     noise = np.random.default_rng(0)
     split = ImageSplit(
