@@ -11,6 +11,8 @@ from demos.__main__ import COMMANDS
 from demos.__main__ import main
 from demos.errors import UserError
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture(scope="module")
 def readme(repository):
