@@ -69,7 +69,9 @@ class Chart:
         Args:
             path: The PNG to write.
         """
-        self.figure.savefig(path, format="png", dpi=150)
+        self.figure.savefig(
+            path, format="png", dpi=150, pil_kwargs={"optimize": True}
+        )
 
 
 def draw(

@@ -86,6 +86,10 @@ class ModelConfig:
     they are, but those of a folder become 64 x 64, and for Keras Applications
     smaller ones 32 x 32."""
 
+    def __post_init__(self) -> None:
+        # Keras spells them otherwise, ResNet50V2; a trial's config does not.
+        object.__setattr__(self, "network", self.network.lower())
+
 
 @dataclass(frozen=True)
 class TrainingConfig:

@@ -231,6 +231,15 @@ def test_pictures_are_moved_and_mirrored_within_bounds():
     assert classification.mover(0, flip=False) is None
 
 
+@pytest.mark.parametrize("network", ["MLP", "Cnn"])
+def test_networks_are_known_in_any_spelling(task, network):
+    def shapes(name):
+        model = replace(task, model=classification.ModelConfig(name))
+        return [w.shape for w in model.build("serf").get_weights()]
+
+    assert shapes(network) == shapes(network.lower())
+
+
 def test_dead_units_are_counted(task):
     outcome = run(task, "relu")
     assert len(outcome.history["dead_units"]) == 2
