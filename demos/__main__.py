@@ -5,54 +5,54 @@ import os
 import sys
 from collections.abc import Sequence
 
-from demos.errors import UserError
+from demos.common.errors import UserError
 
 # Name of each command, the module whose `main(arguments)` runs it, and what it
 # does in one line. The modules are imported only to be run.
 COMMANDS = {
     "sentiment": (
-        "demos.sentiment",
+        "demos.tasks.sentiment.task",
         "Is a film review good or bad? A small Transformer, one activation "
         "against another",
     ),
     "translation": (
-        "demos.translation",
+        "demos.tasks.translation.task",
         "From one language to another: a small Transformer scored by BLEU",
     ),
     "entailment": (
-        "demos.entailment",
+        "demos.tasks.entailment.task",
         "Does one post imply another? A small model of texts and pictures",
     ),
     "classification": (
-        "demos.classification",
+        "demos.tasks.classification.task",
         "What does a picture show? Networks of any kind and depth",
     ),
     "detection": (
-        "demos.detection",
+        "demos.tasks.detection.task",
         "Where are which things in a picture? A small detector scored by mAP",
     ),
     "ablation": (
-        "demos.ablation",
+        "demos.tasks.ablation.task",
         "Depth, width, optimizer, ...: where does an activation gain?",
     ),
     "compare": (
-        "demos.compare",
+        "demos.tasks.compare.task",
         "One activation against another, in any of the tasks above",
     ),
     "functions": (
-        "demos.functions",
+        "demos.notebooks.functions",
         "Draw Serf and its derivative beside ReLU, GELU, SiLU and Mish",
     ),
     "accuracy": (
-        "demos.accuracy",
+        "demos.benchmarks.accuracy.command",
         "How exact is Serf? Largest errors in ulps, on every backend",
     ),
     "cost": (
-        "demos.cost",
+        "demos.benchmarks.cost.command",
         "How dear is Serf? Time and memory beside ReLU, SiLU, GELU and Mish",
     ),
     "export": (
-        "demos.export",
+        "demos.benchmarks.export.command",
         "Does Serf ship? Models exported to every runtime, and run there",
     ),
 }

@@ -189,8 +189,8 @@ def _fault_of_saving(saved: Any, called: Any) -> str:
 
 
 def kernel() -> Iterator[Finding]:
-    """Tells which form of the kernel is in use."""
-    yield OK, "kernel", kernels.form(keras.ops.zeros(2, "float32"))
+    """Tells which implementation of the kernel is in use."""
+    yield OK, "kernel", kernels.implementation(keras.ops.zeros(2, "float32"))
 
 
 def value() -> Iterator[Finding]:

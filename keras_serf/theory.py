@@ -67,7 +67,7 @@ def derivative(x: ArrayLike) -> Array:
     >>> round(float(derivative(0.0)), 6)
     0.673041
     """
-    return composed.slope(_float64(x), NUMPY)
+    return composed.derivative(_float64(x), NUMPY)
 
 
 def second_derivative(x: ArrayLike) -> Array:
@@ -86,7 +86,7 @@ def second_derivative(x: ArrayLike) -> Array:
     >>> round(float(second_derivative(0.0)), 6)
     0.697906
     """
-    return composed.curvature(_float64(x), NUMPY)
+    return composed.second_derivative(_float64(x), NUMPY)
 
 
 def preconditioner(x: ArrayLike) -> Array:

@@ -14,7 +14,7 @@ import keras_serf
 from keras_serf import theory
 
 # Not beside the tests of an installed wheel.
-runtimes = pytest.importorskip("demos.runtimes")
+runtimes = pytest.importorskip("demos.benchmarks.export.runtimes")
 
 BACKENDS = {
     "saved_model": ("tensorflow", "jax"),
@@ -39,7 +39,7 @@ RUN = """
 import sys
 from pathlib import Path
 import numpy as np
-from demos.runtimes import TARGETS
+from demos.benchmarks.export.runtimes import TARGETS
 
 target, path = sys.argv[1:]
 path = Path(path)

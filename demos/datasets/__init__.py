@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import NamedTuple
 
-from demos.errors import UserError
+from demos.common.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np

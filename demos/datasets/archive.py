@@ -8,7 +8,7 @@ import tempfile
 import zlib
 from pathlib import Path
 
-from demos.errors import UserError
+from demos.common.errors import UserError
 
 
 def unpack(archive: Path, folder: str, url: str) -> None:

@@ -27,13 +27,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from demos.common.errors import UserError
 from demos.datasets import Box
 from demos.datasets import BoxedPictures
 from demos.datasets import Detection
 from demos.datasets.posts import ImageFile
 from demos.datasets.posts import image_file
 from demos.datasets.posts import read_file
-from demos.errors import UserError
 
 EXPORTED = "_annotations.coco.json"
 HELD_OUT = 0.1  # Of the training pictures, for a split that is not there.

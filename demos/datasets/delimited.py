@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from demos.common.errors import UserError
 from demos.datasets import TextClassification
 from demos.datasets import stratified_split
 from demos.datasets.table import read_table
-from demos.errors import UserError
 
 FRACTIONS = (0.8, 0.1, 0.1)
 

@@ -3,8 +3,8 @@
 import hashlib
 from pathlib import Path
 
-from demos.backend import start_keras
-from demos.errors import UserError
+from demos.common.backend import start_keras
+from demos.common.errors import UserError
 
 
 def fetch(

@@ -9,13 +9,13 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 
+from demos.common.errors import UserError
 from demos.datasets import UNSPACED
 from demos.datasets import Translation
 from demos.datasets import check_languages
 from demos.datasets import gather
 from demos.datasets import installed
 from demos.datasets import position
-from demos.errors import UserError
 
 LANGUAGES = (
     *("ar", "de", "en", "es", "fa", "fr", "id"),

@@ -4,12 +4,12 @@ import hashlib
 from functools import partial
 from pathlib import Path
 
+from demos.common.errors import UserError
 from demos.datasets import ImageClassification
 from demos.datasets import split_images
+from demos.datasets.images import read_all
 from demos.datasets.posts import ImageFile
 from demos.datasets.posts import read_file
-from demos.errors import UserError
-from demos.pictures import read_all
 
 SIDE = 64  # Pixels of a side, if no other number is asked for.
 ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")

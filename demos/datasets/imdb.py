@@ -7,13 +7,13 @@ one that torchtext publishes.
 
 from pathlib import Path
 
+from demos.common.errors import UserError
 from demos.datasets import Split
 from demos.datasets import TextClassification
 from demos.datasets import stratified_split
 from demos.datasets.archive import unpack
 from demos.datasets.download import check_digest
 from demos.datasets.download import fetch
-from demos.errors import UserError
 
 URL = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
 ARCHIVE = "aclImdb_v1.tar.gz"

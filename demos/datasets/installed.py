@@ -3,7 +3,7 @@
 import importlib.util
 from pathlib import Path
 
-from demos.errors import UserError
+from demos.common.errors import UserError
 
 REMEDY = 'install it with: pip install -e ".[demos]"'
 

@@ -9,11 +9,11 @@ import sys
 
 import numpy as np
 
-from demos.backend import start_keras
+from demos.common.backend import start_keras
+from demos.common.errors import UserError
 from demos.datasets import ImageClassification
 from demos.datasets import ImageSplit
 from demos.datasets import stratified_rows
-from demos.errors import UserError
 
 VALIDATION = 0.1  # Of what Keras calls the training pictures.
 # Of which Keras knows the numbers alone; the names are those of the sources.

@@ -7,10 +7,10 @@ Burges, http://yann.lecun.com/exdb/mnist/).
 
 from typing import Any
 
+from demos.common.errors import UserError
 from demos.datasets import ImageClassification
 from demos.datasets import installed
 from demos.datasets import split_images
-from demos.errors import UserError
 
 PICTURES, SIDE = 5000, 28
 _FILE = "data/data/mnist_5k.csv.gz"

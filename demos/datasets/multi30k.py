@@ -12,13 +12,13 @@ import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from demos.common.errors import UserError
 from demos.datasets import Pairs
 from demos.datasets import Translation
 from demos.datasets import check_languages
 from demos.datasets import gather
 from demos.datasets.download import check_digest
 from demos.datasets.download import fetch
-from demos.errors import UserError
 
 URL = (
     "https://raw.githubusercontent.com/multi30k/dataset/master/data/task1/raw/"

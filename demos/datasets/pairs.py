@@ -6,10 +6,10 @@ import unicodedata
 from collections import Counter
 from pathlib import Path
 
+from demos.common.errors import UserError
 from demos.datasets import Translation
 from demos.datasets import gather
 from demos.datasets import position
-from demos.errors import UserError
 
 FEWEST = 20
 LONGEST = 1_000

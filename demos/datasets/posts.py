@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from demos.common.errors import UserError
 from demos.datasets import Entailment
 from demos.datasets import Post
 from demos.datasets import PostPairs
 from demos.datasets import stratified_rows
 from demos.datasets.table import read_table
-from demos.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd

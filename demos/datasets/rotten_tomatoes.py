@@ -8,11 +8,11 @@ plots, which are not reviews and are left out.
 from pathlib import Path
 from typing import Any
 
+from demos.common.errors import UserError
 from demos.datasets import TextClassification
 from demos.datasets import installed
 from demos.datasets import position
 from demos.datasets import take
-from demos.errors import UserError
 
 LABEL_NAMES = ("rotten", "fresh")
 ROWS = 13_905

@@ -31,11 +31,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from demos.common.errors import UserError
 from demos.datasets import Entailment
 from demos.datasets import Post
 from demos.datasets import PostPairs
 from demos.datasets import installed
-from demos.errors import UserError
 
 if TYPE_CHECKING:
     from PIL import Image

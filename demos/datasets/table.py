@@ -5,7 +5,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from demos.errors import UserError
+from demos.common.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,12 +11,12 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from demos.common.errors import UserError
 from demos.datasets import Entailment
 from demos.datasets.archive import unpack
 from demos.datasets.download import check_digest
 from demos.datasets.download import fetch
 from demos.datasets.posts import from_table
-from demos.errors import UserError
 
 HOME = "https://github.com/sayakpaul/Multimodal-Entailment-Baseline"
 TABLE, ARCHIVE, FOLDER = "tweets.csv", "tweet_images.tar.gz", "tweet_images"

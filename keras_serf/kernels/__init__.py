@@ -1,4 +1,4 @@
-"""The kernel of the active Keras backend: `serf`, and `form` for bug reports.
+"""The kernel of the active Keras backend: `serf` and `implementation`.
 
 This is the room for the differences between frameworks; nobody outside asks
 which backend runs. A kernel is a module with a function `serf(x)`:
@@ -12,8 +12,8 @@ which backend runs. A kernel is a module with a function `serf(x)`:
 - Where the framework differentiates, f' and f'' are closed formulas of `x`, and
   `x` is all that is kept for the backward pass.
 
-and a function `form(x)`, which says in a few words how eager `serf(x)` computes
-an `x` of float32 or narrower.
+and a function `implementation(x)`, for bug reports, which says in a few words
+how eager `serf(x)` computes an `x` of float32 or narrower.
 
 A framework is imported only when it is the active backend.
 """
@@ -33,4 +33,4 @@ def _load(backend: str) -> ModuleType:
 
 _kernel = _load(keras.backend.backend())
 serf = _kernel.serf
-form = _kernel.form
+implementation = _kernel.implementation

@@ -25,13 +25,13 @@ def value(x: Any, math: Math) -> Any:
     return math.where(x > 0, x, held) * g
 
 
-def slope(x: Any, math: Math) -> Any:
+def derivative(x: Any, math: Math) -> Any:
     """Returns f'(x) for an array `x` of floats."""
     held, s, _, d = _parts(x, math)
     return math.erf(s) + held * d
 
 
-def curvature(x: Any, math: Math) -> Any:
+def second_derivative(x: Any, math: Math) -> Any:
     """Returns f''(x) for an array `x` of floats.
 
     Exact to a few ulp of its terms for |x| < 3; beyond, e^(-s^2) loses s^2 ulp

@@ -272,20 +272,26 @@ def certify(
 
     with mp.workdps(DIGITS):
         for x in below_points(intervals):
-            u, (g, _), (slope, size) = mp.exp(x), parts(x), slope_and_size(x)
+            u, (g, _), (derivative, size) = (
+                mp.exp(x),
+                parts(x),
+                slope_and_size(x),
+            )
             record(
                 "f, x <= 0",
                 u * (mp.mpf(polynomial.BASE) + horner(f.below, u)) / g - 1,
             )
             v = u - mp.mpf(polynomial.CENTRE)
             ours = u * (horner(df.constant, v) + x * horner(df.linear, v))
-            record("f', x <= 0", (ours - slope) / size)
+            record("f', x <= 0", (ours - derivative) / size)
         for x in above_points(intervals):
-            (g, _), (slope, size) = parts(x), slope_and_size(x)
+            (g, _), (derivative, size) = parts(x), slope_and_size(x)
             z = mp.exp(x * horner(f.exponent, x))
             record("f, x > 0", (1 + z * horner(f.above, x)) / g - 1)
             z = mp.exp(x * horner(df.exponent, x))
-            record("f', x > 0", (1 + z * horner(df.above, x) - slope) / size)
+            record(
+                "f', x > 0", (1 + z * horner(df.above, x) - derivative) / size
+            )
     return worst
 
 
@@ -319,7 +325,7 @@ def source() -> str:
     for name, fields in tables().items():
         lines.append(f"{name} = Polynomials(\n")
         for (field, table), kind in zip(
-            fields.items(), ("Value", "Slope"), strict=True
+            fields.items(), ("Value", "Derivative"), strict=True
         ):
             lines.append(f"    {field}={kind}(\n")
             for key, coefficients in table.items():

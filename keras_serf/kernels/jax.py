@@ -30,7 +30,7 @@ def serf(x: jax.Array) -> jax.Array:
     return _value(jnp.asarray(x))
 
 
-def form(x: jax.Array) -> str:
+def implementation(x: jax.Array) -> str:
     """Returns how `serf(x)` computes."""
     return "polynomials, compiled by XLA"
 
@@ -43,27 +43,27 @@ def _value(x: jax.Array) -> jax.Array:
 @serf.defjvp
 def _serf_jvp(primals, tangents):
     x, t = jnp.asarray(primals[0]), jnp.asarray(tangents[0])
-    return serf(x), _times_slope(x, t)
+    return serf(x), _times_derivative(x, t)
 
 
-# Reverse mode would keep the slope besides `x`; a checkpoint makes it keep `x`
-# alone and compute the slope on the way back.
+# Reverse mode would keep the derivative besides `x`; a checkpoint makes it keep
+# `x` alone and compute the derivative on the way back.
 @jax.jit
 @jax.checkpoint
-def _times_slope(x: jax.Array, t: jax.Array) -> jax.Array:
-    return (_slope(x.dtype, _widen(x)) * t).astype(t.dtype)
+def _times_derivative(x: jax.Array, t: jax.Array) -> jax.Array:
+    return (_derivative(x.dtype, _widen(x)) * t).astype(t.dtype)
 
 
-# The slope at `x` in float32 or wider, to the accuracy of `dtype`.
+# The derivative at `x` in float32 or wider, to the accuracy of `dtype`.
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _slope(dtype: jnp.dtype, x: jax.Array) -> jax.Array:
-    return _formulas(dtype).slope(x, _MATH)
+def _derivative(dtype: jnp.dtype, x: jax.Array) -> jax.Array:
+    return _formulas(dtype).derivative(x, _MATH)
 
 
-@_slope.defjvp
-def _slope_jvp(dtype, primals, tangents):
+@_derivative.defjvp
+def _derivative_jvp(dtype, primals, tangents):
     (x,), (t,) = primals, tangents
-    return _slope(dtype, x), composed.curvature(x, _MATH) * t
+    return _derivative(dtype, x), composed.second_derivative(x, _MATH) * t
 
 
 def _formulas(dtype: jnp.dtype) -> Formulas:

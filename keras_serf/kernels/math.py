@@ -28,6 +28,6 @@ class Formulas(Protocol):
         """Returns f(x) for an array `x`."""
         ...
 
-    def slope(self, x: Any, math: Math) -> Any:
+    def derivative(self, x: Any, math: Math) -> Any:
         """Returns f'(x) for an array `x`."""
         ...

@@ -15,6 +15,6 @@ def serf(x: np.ndarray) -> np.ndarray:
     return np.asarray(polynomial.SINGLE.value(wide, theory.NUMPY), x.dtype)
 
 
-def form(x: np.ndarray) -> str:
+def implementation(x: np.ndarray) -> str:
     """Returns how `serf(x)` computes."""
     return "polynomials, by way of float64"

@@ -28,6 +28,6 @@ def serf(x: Any) -> Any:
     )
 
 
-def form(x: Any) -> str:
+def implementation(x: Any) -> str:
     """Returns how `serf(x)` computes."""
     return "polynomials, through keras.ops"

@@ -48,7 +48,7 @@ class Value:
 
 
 @dataclass(frozen=True)
-class Slope:
+class Derivative:
     """Tables of f', each from the constant term up.
 
     Attributes:
@@ -74,7 +74,7 @@ class Polynomials:
     """
 
     f: Value
-    df: Slope
+    df: Derivative
 
     def value(self, x: Any, math: Math) -> Any:
         """Returns f(x) for an array `x` of float32."""
@@ -84,7 +84,7 @@ class Polynomials:
         below = BASE * y + y * horner(self.f.below, z)
         return math.where(x >= 0, above, below)
 
-    def slope(self, x: Any, math: Math) -> Any:
+    def derivative(self, x: Any, math: Math) -> Any:
         """Returns f'(x) for an array `x` of float32."""
         held, z = _exponential(x, self.df.exponent, math)
         v = z - CENTRE
@@ -150,7 +150,7 @@ SINGLE = Polynomials(
             -0.004205260891467333,
         ),
     ),
-    df=Slope(
+    df=Derivative(
         exponent=(-1.8125, -0.9296875),
         constant=(
             0.8999437093734741,
@@ -202,7 +202,7 @@ HALF = Polynomials(
             -0.025692855939269066,
         ),
     ),
-    df=Slope(
+    df=Derivative(
         exponent=(-0.84375, -0.984375),
         constant=(
             0.8776841163635254,

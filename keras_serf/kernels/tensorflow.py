@@ -21,24 +21,26 @@ def serf(x: tf.Tensor):
     """Returns `x * erf(softplus(x))` in the shape and dtype of `x`."""
 
     def gradient(upstream):
-        return tf.cast(_slope(x) * _widen(upstream), x.dtype)
+        return tf.cast(_derivative(x) * _widen(upstream), x.dtype)
 
     value = _formulas(x.dtype).value(_unrecorded(x), _MATH)
     return tf.cast(value, x.dtype), gradient
 
 
-def form(x: tf.Tensor) -> str:
+def implementation(x: tf.Tensor) -> str:
     """Returns how `serf(x)` computes."""
     return "polynomials, operation by operation unless jit_compile=True"
 
 
 @tf.custom_gradient
-def _slope(x: tf.Tensor):
+def _derivative(x: tf.Tensor):
     # In float32 or wider.
     def gradient(upstream):
-        return tf.cast(composed.curvature(_widen(x), _MATH) * upstream, x.dtype)
+        return tf.cast(
+            composed.second_derivative(_widen(x), _MATH) * upstream, x.dtype
+        )
 
-    return _formulas(x.dtype).slope(_unrecorded(x), _MATH), gradient
+    return _formulas(x.dtype).derivative(_unrecorded(x), _MATH), gradient
 
 
 def _formulas(dtype: tf.DType) -> Formulas:

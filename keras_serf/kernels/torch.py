@@ -45,9 +45,9 @@ def serf(x: torch.Tensor) -> torch.Tensor:
     return _Serf.apply(x)
 
 
-def form(x: torch.Tensor) -> str:
+def implementation(x: torch.Tensor) -> str:
     """Returns how eager `serf(x)` computes."""
-    return _form(x).name
+    return _implementation(x).name
 
 
 def use_compiled(enabled: bool = True) -> None:
@@ -66,10 +66,10 @@ def use_compiled(enabled: bool = True) -> None:
     """
     global _on_cpu
     if enabled:
-        _on_cpu = _Form(
+        _on_cpu = _Implementation(
             "polynomials, through torch.compile",
             _flat(torch.compile(_value, dynamic=True)),
-            _flat(torch.compile(_slope_times, dynamic=True)),
+            _flat(torch.compile(_derivative_times, dynamic=True)),
         )
     else:
         _on_cpu = _IN_PLACE
@@ -79,9 +79,9 @@ def _value(x: torch.Tensor) -> torch.Tensor:
     return _formulas(x.dtype).value(_widen(x), _MATH).to(x.dtype)
 
 
-def _slope_times(x: torch.Tensor, upstream: torch.Tensor) -> torch.Tensor:
-    slope = _formulas(x.dtype).slope(_widen(x), _MATH)
-    return (slope * upstream).to(upstream.dtype)
+def _derivative_times(x: torch.Tensor, upstream: torch.Tensor) -> torch.Tensor:
+    derivative = _formulas(x.dtype).derivative(_widen(x), _MATH)
+    return (derivative * upstream).to(upstream.dtype)
 
 
 class _CompiledSerf(torch.autograd.Function):
@@ -98,7 +98,7 @@ class _CompiledSerf(torch.autograd.Function):
     @staticmethod
     def backward(ctx, upstream):
         (x,) = ctx.saved_tensors
-        return _slope_times(x, upstream)
+        return _derivative_times(x, upstream)
 
 
 def _jet(x: torch.Tensor) -> torch.Tensor:
@@ -110,10 +110,12 @@ def _jet(x: torch.Tensor) -> torch.Tensor:
     at = wide.detach()
     back = torch.where(torch.isinf(at), 0.0, at - wide)
     formulas = _formulas(x.dtype)
-    slope = formulas.slope(at, _MATH)
+    derivative = formulas.derivative(at, _MATH)
     # Its own derivative here is a third of it, which makes the cubic term.
-    curvature = composed.curvature(at - back / 3, _MATH)
-    y = formulas.value(at, _MATH) - back * (slope - back * (curvature / 2))
+    second_derivative = composed.second_derivative(at - back / 3, _MATH)
+    y = formulas.value(at, _MATH) - back * (
+        derivative - back * (second_derivative / 2)
+    )
     return torch.where(at == torch.inf, wide, y).to(x.dtype)
 
 
@@ -136,43 +138,45 @@ class _Elementwise(torch.autograd.Function):
 class _Serf(_Elementwise):
     @staticmethod
     def forward(x):
-        return _form(x).value(x)
+        return _implementation(x).value(x)
 
     @staticmethod
     def backward(ctx, upstream):
         (x,) = ctx.saved_tensors
         # Where there may be a second derivative.
         if torch.is_grad_enabled() or forward_ad._current_level >= 0:
-            return _differentiable_slope_times(x, upstream)
-        return _form(x, upstream).slope_times(x, upstream)
+            return _differentiable_derivative_times(x, upstream)
+        return _implementation(x, upstream).derivative_times(x, upstream)
 
     @staticmethod
     def jvp(ctx, tangent):
         (x,) = ctx.saved_tensors
-        return _differentiable_slope_times(x, tangent)
+        return _differentiable_derivative_times(x, tangent)
 
 
-class _Slope(_Elementwise):
+class _Derivative(_Elementwise):
     # In float32 or wider, to the accuracy of x.
     @staticmethod
     def forward(x):
-        return _formulas(x.dtype).slope(_widen(x), _MATH)
+        return _formulas(x.dtype).derivative(_widen(x), _MATH)
 
     @staticmethod
     def backward(ctx, upstream):
         (x,) = ctx.saved_tensors
-        return (composed.curvature(_widen(x), _MATH) * upstream).to(x.dtype)
+        return (composed.second_derivative(_widen(x), _MATH) * upstream).to(
+            x.dtype
+        )
 
     @staticmethod
     def jvp(ctx, tangent):
         (x,) = ctx.saved_tensors
-        return composed.curvature(_widen(x), _MATH) * tangent
+        return composed.second_derivative(_widen(x), _MATH) * tangent
 
 
-def _differentiable_slope_times(
+def _differentiable_derivative_times(
     x: torch.Tensor, t: torch.Tensor
 ) -> torch.Tensor:
-    return (_Slope.apply(x) * t).to(t.dtype)
+    return (_Derivative.apply(x) * t).to(t.dtype)
 
 
 def _in_place_value(x: torch.Tensor) -> torch.Tensor:
@@ -183,18 +187,20 @@ def _in_place_value(x: torch.Tensor) -> torch.Tensor:
     return y
 
 
-def _in_place_slope(x: torch.Tensor, upstream: torch.Tensor) -> torch.Tensor:
+def _in_place_derivative(
+    x: torch.Tensor, upstream: torch.Tensor
+) -> torch.Tensor:
     # G + x D, with x D = (2 / sqrt(pi)) silu(x) / e^(s^2).
     y = torch.empty_like(x)
     for part, up, out in _in_parts(x, upstream, y):
         held = _widen(part).clamp(composed.FLOOR, composed.BOUND)
         s = functional.softplus(held)
-        slope = s.erf()
+        derivative = s.erf()
         functional.silu(held, inplace=True)
-        slope.addcdiv_(
+        derivative.addcdiv_(
             held, s.square_().exp_(), value=2 / constants.sqrt(constants.pi)
         )
-        torch.mul(slope, up, out=out)
+        torch.mul(derivative, up, out=out)
     return y
 
 
@@ -222,24 +228,26 @@ def _flat(
 
 
 @dataclass(frozen=True)
-class _Form:
+class _Implementation:
     """A way to compute f(x), and f'(x) times the upstream gradient."""
 
     name: str
     value: Callable[[torch.Tensor], torch.Tensor]
-    slope_times: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+    derivative_times: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
-_PLAIN = _Form("polynomials, operator by operator", _value, _slope_times)
-_IN_PLACE = _Form(
+_PLAIN = _Implementation(
+    "polynomials, operator by operator", _value, _derivative_times
+)
+_IN_PLACE = _Implementation(
     "softplus and erf in place; polynomials inside torch.compile",
     _in_place_value,
-    _in_place_slope,
+    _in_place_derivative,
 )
 _on_cpu = _IN_PLACE
 
 
-def _form(*tensors: torch.Tensor) -> _Form:
+def _implementation(*tensors: torch.Tensor) -> _Implementation:
     """Returns the cheapest form for these tensors in eager mode."""
     x = tensors[0]
     if not all(map(_is_plain, tensors)):
@@ -264,7 +272,7 @@ def _is_plain(x: torch.Tensor) -> bool:
 
 
 @functools.cache
-def _fused() -> _Form | None:
+def _fused() -> _Implementation | None:
     """Returns the Triton kernels, where PyTorch has Triton and CUDA."""
     if torch.version.cuda is None:
         return None
@@ -272,7 +280,9 @@ def _fused() -> _Form | None:
         module = importlib.import_module("keras_serf.kernels.triton")
     except (ImportError, AttributeError):  # None, or too old a one.
         return None
-    return _Form("polynomials, in Triton", module.value, module.slope_times)
+    return _Implementation(
+        "polynomials, in Triton", module.value, module.derivative_times
+    )
 
 
 def _formulas(dtype: torch.dtype) -> Formulas:

@@ -35,7 +35,7 @@ def value(x: torch.Tensor) -> torch.Tensor:
     )
 
 
-def slope_times(x: torch.Tensor, upstream: torch.Tensor) -> torch.Tensor:
+def derivative_times(x: torch.Tensor, upstream: torch.Tensor) -> torch.Tensor:
     """Returns Serf's derivative at `x` times `upstream`, of the same shape."""
     tables = _tables(x.dtype).df
     return _launch(
@@ -112,9 +112,11 @@ def _slope_kernel(
     held, z = _exponential(x, a, b)
     v = z - _CENTRE
     below = _horner(constant, v) + held * _horner(linear, v)
-    slope = tl.where(x >= 0, 1 + z * _horner(above, held), z * below)
+    derivative = tl.where(x >= 0, 1 + z * _horner(above, held), z * below)
     upstream = tl.load(upstream_pointer + offsets, mask=offsets < size)
-    result = (slope * upstream.to(tl.float32)).to(y_pointer.dtype.element_ty)
+    result = (derivative * upstream.to(tl.float32)).to(
+        y_pointer.dtype.element_ty
+    )
     tl.store(y_pointer + offsets, result, mask=offsets < size)
 
 

@@ -10,7 +10,11 @@ import demos
 import keras_serf  # noqa: F401 - teaches Keras the word
 
 # Those that train, and so need a backend that does.
-TRAIN = {"demos.dead_units", "demos.digits", "demos.landscape"}
+TRAIN = {
+    "demos.training.dead_units",
+    "demos.notebooks.digits",
+    "demos.notebooks.landscape",
+}
 
 
 def modules():

@@ -49,7 +49,7 @@ def test_interrupt_is_one_line(capsys, monkeypatch):
     def interrupted(options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("demos.sentiment.compare", interrupted)
+    monkeypatch.setattr("demos.tasks.sentiment.task.compare", interrupted)
     assert main(["sentiment"]) == 130
     assert capsys.readouterr().err == "interrupted\n"
 
@@ -58,7 +58,7 @@ def test_interrupt_says_what_a_command_keeps(capsys, monkeypatch):
     def interrupted(options):
         raise KeyboardInterrupt("finished trials are kept")
 
-    monkeypatch.setattr("demos.sentiment.compare", interrupted)
+    monkeypatch.setattr("demos.tasks.sentiment.task.compare", interrupted)
     assert main(["sentiment"]) == 130
     error = capsys.readouterr().err
     assert error == "interrupted: finished trials are kept\n"
@@ -103,6 +103,6 @@ def test_other_system_errors_are_not_taken_for_those_of_the_output(
     def failing(options):
         raise OSError("a fault of ours")
 
-    monkeypatch.setattr("demos.sentiment.compare", failing)
+    monkeypatch.setattr("demos.tasks.sentiment.task.compare", failing)
     with pytest.raises(OSError, match="a fault of ours"):
         main(["sentiment"])

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-NOTEBOOKS = sorted(Path(__file__).parents[2].glob("demos/*.ipynb"))
+NOTEBOOKS = sorted(Path(__file__).parents[2].glob("demos/notebooks/*.ipynb"))
 # Of a person's or a machine's own: nothing a visitor should see.
 PRIVATE = re.compile(
-    r"/(content|home|mnt|opt|root|tmp|usr|work|workspace|Users)/|"
+    r"/(content|home|mnt|opt|root|tmp|usr|work|context|Users)/|"
     r"[A-Z]:\\|site-packages"
 )
 LARGEST_PICTURE = 500_000  # Bytes.

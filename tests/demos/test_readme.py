@@ -6,10 +6,10 @@ import shlex
 
 import pytest
 
-from demos import options
 from demos.__main__ import COMMANDS
 from demos.__main__ import main
-from demos.errors import UserError
+from demos.common import cli as options
+from demos.common.errors import UserError
 
 pytestmark = pytest.mark.once
 
@@ -76,7 +76,7 @@ def test_its_links_lead_somewhere(readme, repository):
 
 def test_every_picture_is_shown_and_every_notebook_named(readme, repository):
     files = [
-        *repository.glob("demos/figures/*.png"),
+        *repository.glob("demos/record/figures/*.png"),
         *repository.glob("demos/*.ipynb"),
     ]
     for file in files:

@@ -38,8 +38,8 @@ def test_jacobians_and_hessian_are_diagonal():
     assert (forward == jnp.diag(jnp.diag(forward))).all()
     second = jax.hessian(lambda x: keras_serf.serf(x).sum())(x)
     step = 1e-2
-    slope = jax.vmap(jax.grad(keras_serf.serf))
-    difference = (slope(x + step) - slope(x - step)) / (2 * step)
+    derivative = jax.vmap(jax.grad(keras_serf.serf))
+    difference = (derivative(x + step) - derivative(x - step)) / (2 * step)
     np.testing.assert_allclose(jnp.diag(second), difference, atol=2e-4)
 
 
@@ -95,6 +95,6 @@ def test_exported_with_its_derivative():
     )
     loaded = jax.export.deserialize(program.serialize(vjp_order=1))
     np.testing.assert_allclose(loaded.call(X), keras_serf.serf(X), rtol=5e-7)
-    slope = jax.grad(lambda x: keras_serf.serf(x).sum())(X)
+    derivative = jax.grad(lambda x: keras_serf.serf(x).sum())(X)
     (found,) = loaded.vjp().call(X, jnp.ones_like(X))
-    np.testing.assert_allclose(found, slope, rtol=1e-6)
+    np.testing.assert_allclose(found, derivative, rtol=1e-6)

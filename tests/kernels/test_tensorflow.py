@@ -16,7 +16,7 @@ import tensorflow as tf
 X = tf.linspace(-6.0, 6.0, 25)
 
 
-def slope(x):
+def derivative(x):
     with tf.GradientTape() as tape:
         tape.watch(x)
         y = keras_serf.serf(x)
@@ -25,7 +25,7 @@ def slope(x):
 
 @pytest.mark.parametrize("xla", [False, True])
 def test_function_agrees_with_eager(xla):
-    for function in (keras_serf.serf, slope):
+    for function in (keras_serf.serf, derivative):
         traced = tf.function(function, jit_compile=xla)
         np.testing.assert_allclose(traced(X), function(X), rtol=1e-6)
 
@@ -33,10 +33,10 @@ def test_function_agrees_with_eager(xla):
 @pytest.mark.parametrize("xla", [False, True])
 def test_half_gradients_under_xla(xla):
     x = tf.cast(X, tf.float16)
-    traced = tf.function(slope, jit_compile=xla)
+    traced = tf.function(derivative, jit_compile=xla)
     assert traced(x).dtype == tf.float16
     np.testing.assert_allclose(
-        tf.cast(traced(x), tf.float32), slope(X), atol=3e-3
+        tf.cast(traced(x), tf.float32), derivative(X), atol=3e-3
     )
 
 
@@ -51,17 +51,17 @@ def test_unknown_shapes_in_a_graph():
 def test_nested_tapes_give_the_second_derivative():
     with tf.GradientTape() as tape:
         tape.watch(X)
-        first = slope(X)
+        first = derivative(X)
     second = tape.gradient(first, X)
     step = 1e-2
-    difference = (slope(X + step) - slope(X - step)) / (2 * step)
+    difference = (derivative(X + step) - derivative(X - step)) / (2 * step)
     np.testing.assert_allclose(second, difference, atol=2e-4)
 
 
 def test_forward_mode():
     with tf.autodiff.ForwardAccumulator(X, tf.ones_like(X)) as accumulator:
         y = keras_serf.serf(X)
-    np.testing.assert_allclose(accumulator.jvp(y), slope(X), rtol=1e-6)
+    np.testing.assert_allclose(accumulator.jvp(y), derivative(X), rtol=1e-6)
 
 
 def test_vectorized_map():

@@ -18,7 +18,7 @@ from keras_serf.kernels.torch import use_compiled
 X = torch.linspace(-6.0, 6.0, 25)
 
 
-def slope(x):
+def derivative(x):
     x = x.detach().requires_grad_()
     return torch.autograd.grad(keras_serf.serf(x).sum(), x)[0]
 
@@ -38,18 +38,18 @@ def test_compiled_agrees_with_eager():
     )
     x = X.clone().requires_grad_()
     compiled(x).sum().backward()
-    torch.testing.assert_close(x.grad, slope(X), rtol=1e-6, atol=1e-7)
+    torch.testing.assert_close(x.grad, derivative(X), rtol=1e-6, atol=1e-7)
 
 
 def test_functional_transforms():
     first = torch.func.vmap(torch.func.grad(keras_serf.serf))(X)
-    torch.testing.assert_close(first, slope(X))
+    torch.testing.assert_close(first, derivative(X))
     forward = torch.func.jacfwd(keras_serf.serf)(X)
-    torch.testing.assert_close(forward, torch.diag(slope(X)))
+    torch.testing.assert_close(forward, torch.diag(derivative(X)))
     torch.testing.assert_close(torch.func.jacrev(keras_serf.serf)(X), forward)
     second = torch.func.hessian(lambda x: keras_serf.serf(x).sum())(X)
     step = 1e-2
-    difference = (slope(X + step) - slope(X - step)) / (2 * step)
+    difference = (derivative(X + step) - derivative(X - step)) / (2 * step)
     np.testing.assert_allclose(second.diag(), difference, atol=2e-4)
 
 
@@ -169,7 +169,7 @@ def test_large_tensors_are_taken_in_parts():
     assert torch.equal(y[-9:], keras_serf.serf(x[-9:]))
     upstream = torch.linspace(0, 1, len(x))
     y.backward(upstream)
-    torch.testing.assert_close(x.grad[-9:], slope(x[-9:]) * upstream[-9:])
+    torch.testing.assert_close(x.grad[-9:], derivative(x[-9:]) * upstream[-9:])
 
 
 def test_use_compiled():
@@ -181,7 +181,7 @@ def test_use_compiled():
     finally:
         use_compiled(False)
     torch.testing.assert_close(y, keras_serf.serf(x), rtol=1e-6, atol=0)
-    torch.testing.assert_close(x.grad, slope(x), rtol=1e-6, atol=1e-7)
+    torch.testing.assert_close(x.grad, derivative(x), rtol=1e-6, atol=1e-7)
 
 
 def test_autocast():

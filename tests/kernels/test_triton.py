@@ -41,11 +41,11 @@ def test_value_within_4_ulp(run_python):
 def test_slope_within_4_units(run_python):
     code = """
     x = np.linspace(-87.3, 8, 20001, dtype="float32")
-    slope, g = theory.derivative(x), theory.serf(x) / x
+    derivative, g = theory.derivative(x), theory.serf(x) / x
     up = torch.full((len(x),), 2.0)
-    y = triton.slope_times(torch.tensor(x), up).numpy() / up.numpy()
-    size = abs(g) + abs(slope - g)
-    print((abs(y - slope) / size).max() * 2**23)
+    y = triton.derivative_times(torch.tensor(x), up).numpy() / up.numpy()
+    size = abs(g) + abs(derivative - g)
+    print((abs(y - derivative) / size).max() * 2**23)
     """
     assert 0.4 < float(run(run_python, code)) < 4
 
@@ -56,12 +56,12 @@ def test_ends(run_python, dtype):
     dtype = getattr(torch, sys.argv[1])
     ends = torch.tensor([-torch.inf, torch.inf, torch.nan, -0.0, 0.0])
     print(*triton.value(ends.to(dtype)).tolist())
-    print(*triton.slope_times(ends, torch.ones(5)).to(dtype).tolist()[:3])
+    print(*triton.derivative_times(ends, torch.ones(5)).to(dtype).tolist()[:3])
     """
-    value, slope = run(run_python, code, dtype).splitlines()
+    value, derivative = run(run_python, code, dtype).splitlines()
     assert value == "-0.0 inf nan -0.0 0.0"
-    assert list(map(float, slope.split()[:2])) == [0, 1]
-    assert slope.endswith("nan")
+    assert list(map(float, derivative.split()[:2])) == [0, 1]
+    assert derivative.endswith("nan")
 
 
 def test_layouts(run_python):
@@ -73,7 +73,7 @@ def test_layouts(run_python):
         up = torch.ones(()).expand(x.shape)
         for ours, expected in (
             (triton.value(x), plain._value(x)),
-            (triton.slope_times(x, up), plain._slope_times(x, up)),
+            (triton.derivative_times(x, up), plain._derivative_times(x, up)),
         ):
             torch.testing.assert_close(ours, expected, rtol=1e-6, atol=1e-7)
     print(triton.value(last).is_contiguous(memory_format=torch.channels_last))

@@ -6,9 +6,9 @@ import re
 import pytest
 from PIL import Image
 
+from demos.common.errors import UserError
 from demos.datasets import Box
 from demos.datasets import load_detection
-from demos.errors import UserError
 
 CATEGORIES = [
     {"id": 0, "name": "things"},

@@ -2,9 +2,9 @@
 
 import pytest
 
+from demos.common.errors import UserError
 from demos.datasets import delimited
 from demos.datasets import load
-from demos.errors import UserError
 
 
 def write(path, rows, header="text,label"):

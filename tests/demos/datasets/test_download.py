@@ -6,8 +6,8 @@ import hashlib
 import keras
 import pytest
 
+from demos.common.errors import UserError
 from demos.datasets import download
-from demos.errors import UserError
 
 CONTENT = b"some data"
 DIGESTS = {

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from demos.common.errors import UserError
 from demos.datasets import emoji
 from demos.datasets import load_translation
-from demos.errors import UserError
 
 LANGUAGE_PAIRS = [("en", "de"), ("en", "ja"), ("ru", "en"), ("zh", "fa")]
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from demos.common.errors import UserError
 from demos.datasets import load_images
-from demos.errors import UserError
 
 COLOURS = {"red apples": (255, 0, 0), "green pears": (0, 128, 0)}
 

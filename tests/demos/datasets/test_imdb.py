@@ -6,8 +6,8 @@ import tarfile
 
 import pytest
 
+from demos.common.errors import UserError
 from demos.datasets import imdb
-from demos.errors import UserError
 
 
 def archive(folder, members=(), reviews=40):

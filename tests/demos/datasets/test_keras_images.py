@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import pytest
 
+from demos.common.errors import UserError
 from demos.datasets import load_images
-from demos.errors import UserError
 
 DRAW = np.random.default_rng(0)
 

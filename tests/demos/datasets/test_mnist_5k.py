@@ -5,10 +5,10 @@ import gzip
 import numpy as np
 import pytest
 
+from demos.common.errors import UserError
 from demos.datasets import installed
 from demos.datasets import load_images
 from demos.datasets import mnist_5k
-from demos.errors import UserError
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ import hashlib
 import keras
 import pytest
 
+from demos.common.errors import UserError
 from demos.datasets import load_translation
 from demos.datasets import multi30k
-from demos.errors import UserError
 
 SIZES = {
     "train": 40,

@@ -4,9 +4,9 @@ import unicodedata
 
 import pytest
 
+from demos.common.errors import UserError
 from demos.datasets import load_translation
 from demos.datasets import pairs
-from demos.errors import UserError
 
 
 def lines_of(count):

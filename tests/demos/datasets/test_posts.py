@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from demos.common.errors import UserError
 from demos.datasets import Post
 from demos.datasets import load_entailment
 from demos.datasets import posts
-from demos.errors import UserError
-from demos.pictures import read_all
+from demos.datasets.images import read_all
 
 HEADER = ["text_1", "image_1", "text_2", "image_2", "label"]
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from demos.common.errors import UserError
 from demos.datasets import rotten_tomatoes
-from demos.errors import UserError
 
 
 @pytest.fixture(scope="module")

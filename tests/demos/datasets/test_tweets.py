@@ -9,8 +9,8 @@ import tarfile
 import pytest
 from PIL import Image
 
+from demos.common.errors import UserError
 from demos.datasets import tweets
-from demos.errors import UserError
 
 LABELS = ["NoEntailment", "Implies", "Contradictory"]
 

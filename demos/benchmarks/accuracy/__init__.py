@@ -1,0 +1,1 @@
+"""How accurate is Serf? Largest errors in ulps, on every backend."""

@@ -1,0 +1,1 @@
+"""Cost: time and memory beside other activations, on every backend."""

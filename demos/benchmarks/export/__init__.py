@@ -1,0 +1,1 @@
+"""Exports: small models in every format, run in every runtime."""

@@ -1,0 +1,1 @@
+"""What every part of the demos uses: errors, files, backend, command line."""

@@ -1,0 +1,1 @@
+"""The notebooks, and the code that they alone use."""

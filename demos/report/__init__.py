@@ -1,0 +1,1 @@
+"""Trial records -> statistics, tables, figures and a page to read."""

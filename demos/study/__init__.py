@@ -1,0 +1,1 @@
+"""The engine of every demo: trials, their executors, sweeps and progress."""

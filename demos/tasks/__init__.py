@@ -1,0 +1,1 @@
+"""The demos that train: a folder a task, and what the tasks share."""

@@ -1,0 +1,1 @@
+"""Ablation: depth, width, optimizer and more, one axis at a time."""

@@ -1,0 +1,1 @@
+"""Classification of images by networks of any kind and depth."""

@@ -1,0 +1,1 @@
+"""`compare`: activations in a model of your own."""

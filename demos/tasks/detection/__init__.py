@@ -1,0 +1,1 @@
+"""Detection: where is which thing in an image, scored by mAP."""

@@ -1,0 +1,288 @@
+"""Draws boxes into pictures: what is there, and what models have found."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import NamedTuple
+
+from demos.study.trial import TrialRecord
+from demos.study.trial import text_path
+from demos.tasks import command
+from demos.tasks.detection.scores import Found
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from demos.datasets import BoxedPictures
+    from demos.datasets import Detection
+    from demos.report.charts import Chart
+
+FILE = "test.txt"  # What a trial has found in the test, beside its record.
+PICTURES = 4  # Of the test, on the chart.
+COLUMNS = 6  # Of the chart, with the truth.
+SIDE = 192  # Pixels of a picture on a chart.
+# Boxes that are drawn, and said: the paper's code has it, `vis_thresh`.
+SHOWN = 0.3
+
+
+class Drawn(NamedTuple):
+    """A box to draw, measured in sides of the picture.
+
+    Attributes:
+        label: Index of the name of the thing.
+        text: Written beside it.
+        left: From the left edge of the picture to the box.
+        top: From the upper edge of the picture to the box.
+        width: Of the box.
+        height: Of the box.
+    """
+
+    label: int
+    text: str
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+def to_json(found: Sequence[Found]) -> str:
+    """Writes detections as COCO has its results.
+
+    https://cocodataset.org/#format-results, but that `bbox` is measured in
+    sides of the picture; `image_id` and `category_id` are indices.
+
+    Args:
+        found: The boxes.
+
+    Returns:
+        JSON, a line each.
+    """
+    rows = [
+        json.dumps(
+            {
+                "image_id": box.picture,
+                "category_id": box.label,
+                "bbox": [round(number, 4) for number in box[3:]],
+                "score": round(box.score, 4),
+            }
+        )
+        for box in found
+    ]
+    return "[\n" + ",\n".join(rows) + "\n]\n"
+
+
+def from_json(text: str) -> list[Found]:
+    """Reads what `to_json` has written.
+
+    Args:
+        text: JSON.
+
+    Returns:
+        The boxes.
+
+    Raises:
+        ValueError: It is something else.
+
+    Example:
+
+    >>> found = [Found(3, 0, 0.5, 0.25, 0.25, 0.5, 0.5)]
+    >>> from_json(to_json(found)) == found
+    True
+    """
+    try:
+        return [
+            Found(
+                int(row["image_id"]),
+                int(row["category_id"]),
+                float(row["score"]),
+                *map(float, row["bbox"]),
+            )
+            for row in json.loads(text)
+        ]
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"no detections: {error}") from None
+
+
+def named(boxes: Sequence[Any], label_names: Sequence[str]) -> list[Drawn]:
+    """Says what is to be written beside boxes.
+
+    Args:
+        boxes: `Found`, which have a score, or `Box`.
+        label_names: Of all labels there are.
+
+    Returns:
+        What to draw.
+    """
+    drawn = []
+    for box in boxes:
+        score = getattr(box, "score", None)
+        text = label_names[box.label]
+        if score is not None:
+            text += f" {score:.2f}"
+        place = box.left, box.top, box.width, box.height
+        drawn.append(Drawn(box.label, text, *place))
+    return drawn
+
+
+def draw(picture: "Image.Image", boxes: Sequence[Drawn]) -> "Image.Image":
+    """Draws boxes into a copy of a picture.
+
+    Args:
+        picture: Of any size.
+        boxes: The boxes; those of a label have a colour of their own.
+
+    Returns:
+        The copy.
+    """
+    from PIL import ImageDraw
+    from PIL import ImageFont
+
+    from demos.report.charts import COLOURS
+
+    copy = picture.convert("RGB")
+    pen = ImageDraw.Draw(copy)
+    longer = max(copy.size)
+    line = max(1, round(longer / 200))
+    font = ImageFont.load_default(max(9, round(longer / 24)))
+    for box in boxes:
+        colour = COLOURS[box.label % len(COLOURS)]
+        left, right = (x * copy.width for x in (box.left, box.left + box.width))
+        top, bottom = (y * copy.height for y in (box.top, box.top + box.height))
+        pen.rectangle(
+            (left, top, max(left, right), max(top, bottom)),
+            outline=colour,
+            width=line,
+        )
+        # Above the box, or in it where there is no room above.
+        margin_x, margin_y, *corner = pen.textbbox((0, 0), box.text, font=font)
+        width, height = corner[0] - margin_x, corner[1] - margin_y
+        x = min(max(0, left), max(0, copy.width - width))
+        y = top - height if top >= height else max(0, top)
+        pen.rectangle((x, y, x + width, y + height), fill=colour)
+        pen.text(
+            (x - margin_x, y - margin_y), box.text, fill="white", font=font
+        )
+    return copy
+
+
+def sheet(
+    rows: Sequence[Sequence["Image.Image"]], titles: Sequence[str] = ()
+) -> Any:
+    """Lays pictures out.
+
+    Args:
+        rows: Of pictures, all rows of one length or the last one shorter.
+        titles: Above the columns; none for none.
+
+    Returns:
+        A figure of matplotlib's.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    columns = max(map(len, rows))
+    figure = Figure(
+        figsize=(2 * columns, 2 * len(rows) + 0.3), layout="constrained"
+    )
+    FigureCanvasAgg(figure)
+    every = figure.subplots(len(rows), columns, squeeze=False)
+    for line, row in zip(every, rows, strict=True):
+        for axes, picture in zip(line, row, strict=False):
+            axes.imshow(picture)
+            axes.set_xticks([])
+            axes.set_yticks([])
+        for axes in line[len(row) :]:
+            axes.set_axis_off()
+    for axes, title in zip(every[0], titles, strict=False):
+        axes.set_title(title, fontsize=10, parse_math=False)
+    return figure
+
+
+def drawn_pictures(
+    dataset: "Detection",
+    part: "BoxedPictures",
+    rows: Sequence[int],
+    boxes: Sequence[Sequence[Any]],
+) -> list["Image.Image"]:
+    """Draws boxes into some pictures of a split.
+
+    Args:
+        dataset: Reads the pictures, and names the labels.
+        part: The split.
+        rows: Indices of the pictures.
+        boxes: `Box` or `Found`, of each of these.
+
+    Returns:
+        The pictures, squares.
+    """
+    from PIL import Image
+
+    return [
+        draw(
+            Image.fromarray(dataset.read(part.pictures[row], SIDE)),
+            named(own, dataset.label_names),
+        )
+        for row, own in zip(rows, boxes, strict=True)
+    ]
+
+
+def chart(
+    folder: Path, results: Sequence[TrialRecord], dataset: "Detection"
+) -> "Chart | None":
+    """Draws what the models have found in a few pictures of the test.
+
+    The pictures are spaced evenly in the test, and nobody chooses them; of each
+    activation it is the model of its first seed.
+
+    Args:
+        folder: Of the study, whose trials have left `test.txt`.
+        results: Finished trials; those whose answers cannot be read are passed
+            over.
+        dataset: Has the test.
+
+    Returns:
+        The chart; None where no answers can be read.
+    """
+    from demos.report.charts import Chart
+    from demos.report.report import by_label
+
+    test = dataset.test
+    chosen = list(command.evenly(len(test), PICTURES))
+    columns = {
+        "truth": drawn_pictures(
+            dataset, test, chosen, [test.boxes[row] for row in chosen]
+        )
+    }
+    for label, group in by_label(results).items():
+        found = _answers(folder, group[0])
+        if found is not None and len(columns) < COLUMNS:
+            columns[label] = drawn_pictures(
+                dataset,
+                test,
+                chosen,
+                [
+                    [b for b in found if b.picture == r and b.score >= SHOWN]
+                    for r in chosen
+                ],
+            )
+    if len(columns) == 1:
+        return None
+    figure = sheet(list(zip(*columns.values(), strict=True)), list(columns))
+    names = [name for name in columns if name != "truth"]
+    return Chart(
+        "detections.png",
+        "What the models find in pictures of the test, with scores of at least "
+        f"{SHOWN}: those of the first seed",
+        f"{len(chosen)} pictures of the test, each with its true boxes, and "
+        f"beside it with those found with {', '.join(names)}.",
+        figure,
+    )
+
+
+def _answers(folder: Path, result: TrialRecord) -> list[Found] | None:
+    try:
+        return from_json(text_path(folder, result, FILE).read_text())
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,361 @@
+"""A small detector that finds each thing in a picture as a point: its centre.
+
+After Zhou, Wang and Kraehenbuehl, "Objects as Points", 2019, arXiv 1904.07850
+(CenterNet), "the paper" below. The model draws a heat map of each label, whose
+peaks are the centres of things, and says at each place how large the thing
+there is, and where in the place its centre lies. There are no anchors, and no
+suppression of boxes that overlap.
+
+What the model answers, its map, has the shape `(batch, grid, grid, labels +
+4)`: at each place a logit of each label, then width and height of the box, then
+x and y of its centre from the upper left corner of the place, in places.
+"""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from demos.datasets import Box
+from demos.tasks.detection.scores import MOST
+from demos.tasks.detection.scores import Found
+from demos.training.batches import ArrayBatches
+
+Boxes = Sequence[Sequence[Box]]
+
+STRIDE = 4  # Pixels of a side of a place: the paper's R, section 3.
+COARSEST = 16  # Pixels of a side of a place where the model has the fewest.
+NUMBERS = 4  # Of a place, besides its logits.
+# Of the focal loss: equation 1 of the paper.
+ALPHA, BETA = 2, 4
+# Of the loss of sizes. The paper, section 3, has 0.1, for maps of 128 places a
+# side; with the 16 of the default here, 0.5 does better on the validation.
+SIZE_WEIGHT = 0.5
+# Chance of a thing's centre that each place begins with: as in the code of the
+# paper, whose biases begin at -2.19.
+PRIOR = 0.1
+# Standard deviation of the heat around a centre, in sides of the box: Liu et
+# al., "Training-Time-Friendly Network for Real-Time Object Detection", AAAI
+# 2020, section 3: 0.54 / 6.
+SPREAD = 0.09
+# Boxes of which the model is less sure are none: as torchvision's Faster R-CNN
+# has it, `box_score_thresh`.
+LEAST_SCORE = 0.05
+# Of the running averages of batch normalization: with Keras' 0.99, a short
+# training would end with those of its beginning.
+MOMENTUM = 0.9
+
+
+def build(
+    activation: str,
+    *,
+    labels: int,
+    image_size: int,
+    channels: int,
+    blocks: int,
+    initializer: str,
+) -> keras.Model:
+    """Builds the detector.
+
+    The first layer takes squares of 4 x 4 pixels, two more halve the sides;
+    then the places are doubled again, and what the model had seen at their size
+    is added. Between them are residual blocks (He et al., "Deep Residual
+    Learning for Image Recognition", CVPR 2016, figure 2), with batch
+    normalization before each activation.
+
+    Args:
+        activation: Of all layers but those that give the answer.
+        labels: How many there are.
+        image_size: Pixels of a side, a multiple of 16.
+        channels: Of the first layer; each that halves the sides doubles them.
+        blocks: Residual blocks at each of the three sizes.
+        initializer: Of the convolutions' weights.
+
+    Returns:
+        A model of pixels from 0 to 255, shape `(batch, image_size, image_size,
+        3)`, to maps, float32.
+    """
+
+    def convolve(x: Any, width: int, kernel: int = 3, stride: int = 1) -> Any:
+        x = keras.layers.Conv2D(
+            width,
+            kernel,
+            stride,
+            padding="same",
+            use_bias=False,  # Normalization has its own.
+            kernel_initializer=initializer,
+        )(x)
+        return keras.layers.BatchNormalization(momentum=MOMENTUM)(x)
+
+    def activate(x: Any) -> Any:
+        return keras.layers.Activation(activation)(x)
+
+    def residual(x: Any) -> Any:
+        width = x.shape[-1]
+        added = convolve(activate(convolve(x, width)), width)
+        return activate(keras.layers.Add()([x, added]))
+
+    pixels = keras.Input((image_size, image_size, 3), name="pixels")
+    # White is 0, so that paper says nothing.
+    x = keras.layers.Rescaling(-1 / 255, 1.0)(pixels)
+    x = activate(convolve(x, channels, STRIDE, STRIDE))
+    seen = []
+    stride = STRIDE
+    while True:
+        for _ in range(blocks):
+            x = residual(x)
+        if stride == COARSEST:
+            break
+        seen.append(x)
+        x = activate(convolve(x, 2 * x.shape[-1], stride=2))
+        stride *= 2
+    for finer in reversed(seen):
+        width = finer.shape[-1]
+        x = keras.layers.UpSampling2D()(convolve(x, width, kernel=1))
+        x = activate(keras.layers.Add()([x, finer]))
+        x = activate(convolve(x, width))
+    x = activate(convolve(x, 2 * channels))
+    # In float32, whatever the layers before compute in.
+    logits = keras.layers.Conv2D(
+        labels,
+        1,
+        bias_initializer=keras.initializers.Constant(
+            float(np.log(PRIOR / (1 - PRIOR)))
+        ),
+        dtype="float32",
+        name="logits",
+    )(x)
+    numbers = keras.layers.Conv2D(NUMBERS, 1, dtype="float32", name="numbers")(
+        x
+    )
+    outputs = keras.layers.Concatenate(dtype="float32", name="map")(
+        [logits, numbers]
+    )
+    return keras.Model(pixels, outputs, name="detector")
+
+
+def encode(boxes: Boxes, labels: int, grid: int) -> np.ndarray:
+    """Draws the maps that a perfect detector would answer.
+
+    The heat of a thing is 1 at the place where its centre lies, and falls off
+    as a Gaussian around it; that of a label is the highest of its things.
+
+    Args:
+        boxes: Of each picture. Those around crowds are left out. Where the
+            centres of two lie in one place, the numbers are of the later one.
+        labels: How many there are.
+        grid: Places of a side.
+
+    Returns:
+        float32, shape `(pictures, grid, grid, labels + 4 + 1)`: a map, with
+        heat from 0 to 1 in place of logits, and last 1 where there is a centre,
+        else 0.
+    """
+    made = np.zeros((len(boxes), grid, grid, labels + NUMBERS + 1), "float32")
+    every = [(i, b) for i, row in enumerate(boxes) for b in row if not b.crowd]
+    if not every:
+        return made
+    corners = np.array([(b.left, b.top) for _, b in every]) * grid
+    sizes = np.array([(b.width, b.height) for _, b in every]) * grid
+    centres = corners + sizes / 2
+    places = np.clip(centres.astype(int), 0, grid - 1)
+    # Of each box, along x and along y.
+    distances = np.arange(grid) - places[..., None]
+    spread = np.maximum(SPREAD * sizes, 1e-3)[..., None]
+    heat_x, heat_y = np.moveaxis(
+        np.exp(-((distances / spread) ** 2) / 2).astype("float32"), 1, 0
+    )
+    heats = heat_y[:, :, None] * heat_x[:, None, :]
+    for (picture, box), heat in zip(every, heats, strict=True):
+        known = made[picture, :, :, box.label]
+        np.maximum(known, heat, out=known)
+    pictures = [picture for picture, _ in every]
+    x, y = places.T
+    made[pictures, y, x, labels:] = np.concatenate(
+        [sizes, centres - places, np.ones((len(every), 1))], axis=1
+    )
+    return made
+
+
+def loss(y_true: Any, y_pred: Any) -> Any:
+    """Computes the loss of each picture.
+
+    With N things in the picture (1 where there is none), Y the heat and p the
+    sigmoid of the logits, s and o the sizes and the offsets of centres:
+
+        1/N (sum of L + 0.5 sum of |s - s'| + sum of |o - o'|)
+
+        L = -(1 - p)^2 log p                where Y = 1
+            -(1 - Y)^4 p^2 log(1 - p)       elsewhere
+
+    These are equations 1, 2 and 3 of the paper, where the latter two sums are
+    taken over the centres alone.
+
+    Args:
+        y_true: What `encode` returns, shape `(batch, grid, grid, labels + 5)`.
+        y_pred: Maps, shape `(batch, grid, grid, labels + 4)`.
+
+    Returns:
+        The losses, shape `(batch,)`.
+    """
+    labels = y_pred.shape[-1] - NUMBERS
+    heat, numbers, there = (
+        y_true[..., :labels],
+        y_true[..., labels:-1],
+        y_true[..., -1:],
+    )
+    logits = y_pred[..., :labels]
+    p = ops.sigmoid(logits)
+    # log p = -softplus(-logit) and log(1 - p) = -softplus(logit).
+    focal = ops.where(
+        heat == 1,
+        (1 - p) ** ALPHA * ops.softplus(-logits),
+        (1 - heat) ** BETA * p**ALPHA * ops.softplus(logits),
+    )
+    wrong = there * ops.abs(numbers - y_pred[..., labels:])
+    total = (
+        _sum(focal) + SIZE_WEIGHT * _sum(wrong[..., :2]) + _sum(wrong[..., 2:])
+    )
+    return total / ops.maximum(_sum(there), 1)
+
+
+def _sum(x: Any) -> Any:
+    return ops.sum(x, axis=(1, 2, 3))
+
+
+def mean_loss(boxes: Boxes, maps: np.ndarray, batch_size: int = 64) -> float:
+    """Computes the mean loss of pictures.
+
+    Args:
+        boxes: Of each picture.
+        maps: What the model has answered.
+        batch_size: Pictures at a time.
+
+    Returns:
+        The mean; 0 without pictures.
+    """
+    grid, labels = maps.shape[1], maps.shape[-1] - NUMBERS
+    total = 0.0
+    for start in range(0, len(maps), batch_size):
+        rows = slice(start, start + batch_size)
+        losses = loss(
+            ops.convert_to_tensor(encode(boxes[rows], labels, grid)),
+            ops.convert_to_tensor(maps[rows]),
+        )
+        total += float(np.sum(ops.convert_to_numpy(losses)))
+    return total / max(1, len(maps))
+
+
+def decode(maps: np.ndarray, least_score: float = LEAST_SCORE) -> list[Found]:
+    """Finds boxes in maps: one at each peak of a label's heat.
+
+    A peak is a place with no higher one among its eight neighbours (the paper,
+    section 4).
+
+    Args:
+        maps: What the model has answered.
+        least_score: Boxes with a lower score are left out.
+
+    Returns:
+        The boxes, those of a picture together, the best of them first and 100
+        at most. They may reach out of the picture.
+    """
+    grid, labels = maps.shape[1], maps.shape[-1] - NUMBERS
+    logits = np.asarray(maps[..., :labels], "float64")
+    edge = ((0, 0), (1, 1), (1, 1), (0, 0))
+    padded = np.pad(logits, edge, constant_values=-np.inf)
+    highest = np.max(
+        [
+            padded[:, i : i + grid, j : j + grid]
+            for i in range(3)
+            for j in range(3)
+        ],
+        axis=0,
+    )
+    heat = 1 / (1 + np.exp(-np.clip(logits, -500, 500)))  # No overflow.
+    scores = np.where(logits == highest, heat, -1)
+    found = []
+    for picture, score in enumerate(scores):
+        peaks = np.argwhere(score >= least_score)
+        sure = score[tuple(peaks.T)]
+        for i in np.argsort(-sure, kind="stable")[:MOST]:
+            y, x, label = peaks[i]
+            width, height, dx, dy = maps[picture, y, x, labels:].tolist()
+            width, height = max(0.0, width), max(0.0, height)
+            found.append(
+                Found(
+                    picture,
+                    int(label),
+                    float(sure[i]),
+                    (int(x) + dx - width / 2) / grid,
+                    (int(y) + dy - height / 2) / grid,
+                    width / grid,
+                    height / grid,
+                )
+            )
+    return found
+
+
+class BoxBatches(ArrayBatches):
+    """Serves pixels and what `encode` makes of the boxes, for training.
+
+    Maps are encoded batch by batch: those of many pictures, with many labels,
+    would fill the memory.
+
+    Args:
+        pixels: uint8, shape `(pictures, side, side, 3)`.
+        boxes: Of each picture.
+        labels: How many there are.
+        batch_size: Pictures a batch.
+        seed: Decides the order, and what is flipped.
+        flip: Whether half of the pictures are mirrored, left and right.
+    """
+
+    def __init__(
+        self,
+        pixels: np.ndarray,
+        boxes: Boxes,
+        labels: int,
+        batch_size: int,
+        seed: int,
+        flip: bool = False,
+    ) -> None:
+        super().__init__(pixels, np.arange(len(pixels)), batch_size, seed)
+        self._boxes = boxes
+        self._labels = labels
+        self._flip = flip
+
+    def __getitem__(self, index: int):
+        pixels, rows = super().__getitem__(index)
+        began = time.perf_counter()
+        boxes = [self._boxes[row] for row in rows]
+        if self._flip:
+            draw = np.random.default_rng([self._seed, self._epoch, index])
+            mirrored = np.flatnonzero(draw.random(len(rows)) < 0.5)
+            pixels[mirrored] = pixels[mirrored, :, ::-1]
+            for i in mirrored:
+                boxes[i] = flipped(boxes[i])
+        grid = pixels.shape[1] // STRIDE
+        maps = encode(boxes, self._labels, grid)
+        self.seconds += time.perf_counter() - began
+        return pixels, maps
+
+
+def flipped(boxes: Sequence[Box]) -> tuple[Box, ...]:
+    """Mirrors boxes, left and right, as their picture is.
+
+    Args:
+        boxes: Of a picture.
+
+    Returns:
+        The boxes.
+
+    Example:
+
+    >>> flipped([Box(0, left=0.5, top=0.25, width=0.25, height=0.5)])[0].left
+    0.25
+    """
+    return tuple(b._replace(left=1 - b.left - b.width) for b in boxes)

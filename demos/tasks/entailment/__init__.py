@@ -1,0 +1,1 @@
+"""Multimodal entailment: does one post imply another?"""

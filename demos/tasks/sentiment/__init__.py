@@ -1,0 +1,1 @@
+"""Sentiment: is a text positive or negative?"""

@@ -1,0 +1,1 @@
+"""Translation by a small Transformer, scored by BLEU."""

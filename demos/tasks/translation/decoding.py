@@ -1,0 +1,245 @@
+"""Greedy and beam search over an encoder-decoder, compiled by Keras.
+
+Keys and values are cached: a step feeds one token through the decoder. The
+search is the `call` of a `keras.Model`, so that `predict` compiles it in each
+backend's own way. Whoever searches provides a `Stepper`.
+"""
+
+from typing import Any
+from typing import Protocol
+
+import keras
+from keras import ops
+
+from demos.tasks.translation.subword_tokenizer import END
+from demos.tasks.translation.subword_tokenizer import PADDING
+from demos.tasks.translation.subword_tokenizer import START
+
+IMPOSSIBLE = -1e9
+
+
+class Stepper(Protocol):
+    """A model that can be asked token by token; see `transformer.Steps`.
+
+    Attributes:
+        model: Owns the weights.
+    """
+
+    model: keras.Model
+
+    def start(self, source: Any, length: int) -> tuple[Any, Any, Any]:
+        """Reads the source and feeds START.
+
+        Args:
+            source: int32 `(batch, width)`.
+            length: Tokens that the caches must have room for.
+
+        Returns:
+            Logits `(batch, vocabulary)` of the first token, the context (what
+            does not change from step to step) and the caches (what does), both
+            nested tensors with the batch first.
+        """
+        ...
+
+    def step(
+        self, tokens: Any, position: Any, context: Any, caches: Any
+    ) -> tuple[Any, Any]:
+        """Feeds a token.
+
+        Args:
+            tokens: int32 `(batch,)`.
+            position: Where they stand; START stands at 0.
+            context: What `start` returned.
+            caches: What `start`, or the last step, returned.
+
+        Returns:
+            Logits `(batch, vocabulary)` of the next token, and the caches.
+        """
+        ...
+
+
+class GreedySearch(keras.Model):
+    """The most probable token, one after another.
+
+    Args:
+        stepper: The model to ask.
+        length: Tokens of a translation at most, END included.
+
+    Call arguments:
+        source: int32 `(batch, width)`.
+
+    Returns:
+        int32 `(batch, length)`; END and all after it are PADDING.
+    """
+
+    def __init__(self, stepper: Stepper, length: int) -> None:
+        super().__init__()
+        self.stepper = stepper
+        self.model = stepper.model  # So that Keras finds the weights.
+        self.built = True  # Or Keras runs a batch eagerly.
+        self.length = length
+
+    def call(self, source):
+        """Translates."""
+        logits, context, caches = self.stepper.start(source, self.length)
+        batch = ops.shape(source)[0]
+        tokens = ops.full((batch, self.length), PADDING, "int32")
+
+        def chosen(logits, done):
+            token = ops.cast(ops.argmax(_log_softmax(logits), -1), "int32")
+            done = ops.logical_or(done, token == END)
+            return ops.where(done, PADDING, token), done
+
+        token, done = chosen(logits, ops.zeros((batch,), "bool"))
+        tokens = ops.slice_update(tokens, (0, 0), token[:, None])
+
+        def unfinished(position, tokens, token, done, caches):
+            return ops.logical_and(
+                position < self.length, ops.logical_not(ops.all(done))
+            )
+
+        def advance(position, tokens, token, done, caches):
+            logits, caches = self.stepper.step(token, position, context, caches)
+            token, done = chosen(logits, done)
+            tokens = ops.slice_update(tokens, (0, position), token[:, None])
+            return position + 1, tokens, token, done, caches
+
+        return ops.while_loop(
+            unfinished,
+            advance,
+            (ops.convert_to_tensor(1, "int32"), tokens, token, done, caches),
+        )[1]
+
+
+class BeamSearch(keras.Model):
+    """The most probable translation of those that a beam comes across.
+
+    A translation Y of n tokens (END included) scores log P(Y) / n^a, a the
+    length penalty. Of each source the `width` best unfinished translations are
+    kept; it is done once as many have ended among the best of a step. With a
+    width of 1 this is greedy search.
+
+    Args:
+        stepper: The model to ask.
+        length: Tokens of a translation at most, END included.
+        width: Translations that are kept of each source.
+        length_penalty: 0 favours short translations, 1 scores by the mean
+            log-probability of a token.
+
+    Call arguments:
+        source: int32 `(batch, width)`.
+
+    Returns:
+        int32 `(batch, length)`; END and all after it are PADDING.
+
+    Reference:
+        Wu et al., "Google's Neural Machine Translation System", 2016, section
+        7, for the length penalty, here in the form n^a, as fairseq has it.
+    """
+
+    def __init__(
+        self, stepper: Stepper, length: int, width: int, length_penalty: float
+    ) -> None:
+        super().__init__()
+        self.stepper = stepper
+        self.model = stepper.model  # So that Keras finds the weights.
+        self.built = True  # Or Keras runs a batch eagerly.
+        self.length = length
+        self.width = width
+        self.length_penalty = length_penalty
+
+    def call(self, source):
+        """Translates."""
+        width, length = self.width, self.length
+        logits, context, caches = self.stepper.start(source, length)
+        batch = ops.shape(source)[0]
+        # All beams of a source stand side by side: row = source * width + beam.
+        context, caches = keras.tree.map_structure(
+            lambda tensor: ops.repeat(tensor, width, axis=0), (context, caches)
+        )
+        first_rows = ops.arange(batch)[:, None] * width
+
+        def advance(position, state, logits):
+            """Chooses from `logits` what stands at `position` - 1."""
+            tokens, scores, best, best_score, ended = state
+            vocabulary = logits.shape[-1]
+            every = _log_softmax(ops.reshape(logits, (-1, width, vocabulary)))
+            every = ops.reshape(
+                every + scores[:, :, None], (-1, width * vocabulary)
+            )
+            # Twice the width: half of them may end.
+            scores, places = ops.top_k(every, 2 * width)
+            places = ops.cast(places, "int32")
+            parents, token = places // vocabulary, places % vocabulary
+            ends = token == END
+
+            # Only an end among the best of the step counts.
+            counted = ops.logical_and(ends, ops.arange(2 * width) < width)
+            counted = ops.logical_and(counted, (ended < width)[:, None])
+            size = ops.cast(position, scores.dtype) ** self.length_penalty
+            final = ops.where(counted, scores / size, IMPOSSIBLE)
+            winner = ops.argmax(final, axis=-1)[:, None]
+            final = ops.take_along_axis(final, winner, axis=-1)[:, 0]
+            better = final > best_score
+            row = first_rows + ops.take_along_axis(parents, winner, axis=-1)
+            best = ops.where(
+                better[:, None], ops.take(tokens, row[:, 0], axis=0), best
+            )
+            best_score = ops.where(better, final, best_score)
+            ended = ended + ops.sum(ops.cast(counted, "int32"), axis=-1)
+
+            scores, kept = ops.top_k(ops.where(ends, IMPOSSIBLE, scores), width)
+            kept = ops.cast(kept, "int32")
+            rows = first_rows + ops.take_along_axis(parents, kept, axis=-1)
+            rows = ops.reshape(rows, (-1,))
+            token = ops.reshape(
+                ops.take_along_axis(token, kept, axis=-1), (-1,)
+            )
+            tokens = ops.slice_update(
+                ops.take(tokens, rows, axis=0),
+                (0, position - 1),
+                token[:, None],
+            )
+            return tokens, scores, best, best_score, ended, token, rows
+
+        def unfinished(position, tokens, scores, best, best_score, ended, *_):
+            return ops.logical_and(position < length, ops.any(ended < width))
+
+        def step(position, *state_and_caches):
+            *state, token, caches = state_and_caches
+            logits, caches = self.stepper.step(token, position, context, caches)
+            *state, token, rows = advance(position + 1, state, logits)
+            caches = keras.tree.map_structure(
+                lambda cache: ops.take(cache, rows, axis=0), caches
+            )
+            return (position + 1, *state, token, caches)
+
+        one = ops.convert_to_tensor(1, "int32")
+        # At first all beams are one: all but one of them are ruled out.
+        scores = ops.where(ops.arange(width) == 0, 0.0, IMPOSSIBLE)
+        *state, token, _ = advance(
+            one,
+            (
+                ops.full((batch * width, length), PADDING, "int32"),
+                ops.tile(scores[None], (batch, 1)),
+                ops.full((batch, length), PADDING, "int32"),
+                ops.full((batch,), IMPOSSIBLE, "float32"),
+                ops.zeros((batch,), "int32"),
+            ),
+            ops.repeat(logits, width, axis=0),
+        )
+        _, tokens, scores, best, best_score, *_ = ops.while_loop(
+            unfinished, step, (one, *state, token, caches)
+        )
+        # Where nothing has ended, the best so far has to do.
+        never = best_score <= IMPOSSIBLE
+        best_alive = ops.reshape(tokens, (-1, width, length))[:, 0]
+        return ops.where(never[:, None], best_alive, best)
+
+
+def _log_softmax(logits):
+    """Log-probabilities in float32; PADDING and START are never chosen."""
+    logits = ops.cast(logits, "float32")
+    tokens = ops.arange(logits.shape[-1])
+    banned = ops.logical_or(tokens == PADDING, tokens == START)
+    return ops.log_softmax(ops.where(banned, IMPOSSIBLE, logits), axis=-1)

@@ -1,0 +1,1 @@
+"""Training of one model: batches, fit, checkpoints, optimizers, callbacks."""

@@ -1,0 +1,55 @@
+"""Scores of classifiers."""
+
+from collections.abc import Sequence
+from typing import Any
+
+
+def classification_scores(
+    labels: Sequence[int], probabilities: Any
+) -> dict[str, float]:
+    """Scores predictions.
+
+    Args:
+        labels: Index of the true label of each example.
+        probabilities: Shape `(examples, labels)`.
+
+    Returns:
+        `accuracy`, `macro_f1` (mean of the F1 of the labels),
+        `balanced_accuracy` (mean of the recall of the labels there are) and
+        `loss`, the mean cross-entropy in nats.
+
+    Raises:
+        DivergedError: A probability is not a number.
+    """
+    import numpy as np
+    from sklearn.metrics import accuracy_score
+    from sklearn.metrics import f1_score
+    from sklearn.metrics import log_loss
+    from sklearn.metrics import recall_score
+
+    from demos.study.trial import DivergedError
+
+    probabilities = np.asarray(probabilities, "float64")
+    if not np.isfinite(probabilities).all():
+        raise DivergedError("the model answers what is not a number")
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    every = range(probabilities.shape[1])
+    chosen = probabilities.argmax(axis=1)
+    return {
+        "accuracy": float(accuracy_score(labels, chosen)),
+        "macro_f1": float(
+            f1_score(
+                labels,
+                chosen,
+                labels=every,
+                average="macro",
+                zero_division=0,  # pyright: ignore[reportArgumentType]
+            )
+        ),
+        "balanced_accuracy": float(
+            recall_score(
+                labels, chosen, labels=sorted(set(labels)), average="macro"
+            )
+        ),
+        "loss": float(log_loss(labels, probabilities, labels=every)),
+    }

@@ -1,0 +1,255 @@
+"""The page holds the whole study, is well formed, and loads nothing."""
+
+import base64
+import html
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import pytest
+
+from demos.report import html_report as page
+from demos.report import report
+from demos.study.trial import TrialRecord
+
+pytestmark = pytest.mark.once
+
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
+METRICS = (
+    report.Metric("accuracy", "accuracy"),
+    report.Metric("loss", "loss", higher_is_better=False),
+)
+SCORES = {
+    "relu": [0.70, 0.72, 0.71, 0.69, 0.73],
+    "<mish>": [0.75, 0.77, 0.74, 0.76, 0.75],
+    "serf": [0.76, 0.77, 0.75, 0.75, 0.77],
+}
+# Elements that have no end.
+VOID = {"br", "hr", "img", "link", "meta"}
+LOADS = {"src", "href", "srcset", "data", "action", "poster"}
+
+
+class Reader(HTMLParser):
+    """Reads a page, and fails where an element is not closed in its turn."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.found, self.texts = [], [], []
+
+    def handle_starttag(self, tag, attributes):
+        self.found.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.found if name == tag]
+
+
+def read(text):
+    reader = Reader()
+    reader.feed(text)
+    reader.close()
+    assert reader.open == []
+    return reader
+
+
+def results_of(scores, layers=(2,), **further):
+    return [
+        TrialRecord(
+            {"activation": name, "layers": number},
+            seed,
+            "f",
+            metrics={
+                "accuracy": value * (1 + 0.01 * seed * number),
+                "loss": 1 - value,
+            },
+            history={"val": [value / 2, value]},
+            parameters=1234,
+            seconds=2.5,
+            config={"batch_size": 32, "note": "<script>alert(1)</script>"},
+            environment={"keras": "3.0", "backend": "jax"},
+            **further,
+        )
+        for number in layers
+        for name, values in scores.items()
+        for seed, value in enumerate(values)
+    ]
+
+
+def written(folder, results, **further):
+    presentation = report.Presentation(
+        'A study of <b> & "c"',
+        METRICS,
+        "val",
+        "validation",
+        notes=("A note & more.",),
+        **further,
+    )
+    report.write(folder, results, {"majority": {"accuracy": 0.5}}, presentation)
+    return (folder / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def results():
+    failed = TrialRecord(
+        {"activation": "elu", "layers": 2},
+        7,
+        "f",
+        reason="ValueError: <no>",
+        environment={"keras": "3.1", "processor": "Some CPU"},
+    )
+    done = results_of(SCORES, (2, 4), finished="2026-11-25T12:00:00+00:00")
+    return [*done, failed]
+
+
+@pytest.fixture(scope="module")
+def study(results, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("study")
+    written(
+        folder,
+        results,
+        appendix="| a <table> | of samples |",
+        command="python -m demos sentiment --seeds 0 1",
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def reader(study):
+    return read((study / "report.html").read_text(encoding="utf-8"))
+
+
+def words(text):
+    return " ".join(text.split())
+
+
+def test_it_loads_nothing(reader):
+    for _, attributes in reader.found:
+        for name in LOADS & attributes.keys():
+            assert attributes[name].startswith("data:")
+        assert not any(name.startswith("on") for name in attributes)
+    assert reader.all("script") == []
+    assert not re.search(r"url\(|@import", " ".join(reader.texts))
+
+
+def test_it_says_what_language_and_characters_it_has(study, reader):
+    text = (study / "report.html").read_text(encoding="utf-8")
+    assert text.startswith("<!DOCTYPE html>")
+    assert reader.all("html") == [{"lang": "en"}]
+    assert {"charset": "utf-8"} in reader.all("meta")
+    assert any(m.get("name") == "viewport" for m in reader.all("meta"))
+    names = [a["id"] for _, a in reader.found if "id" in a]
+    assert len(names) == len(set(names))
+    labels = [a["aria-labelledby"] for a in reader.all("section")]
+    assert labels == names
+
+
+def test_it_holds_verdict_table_notes_and_command(results, reader):
+    text = words(" ".join(reader.texts))
+    assert 'A study of <b> & "c"' in text
+    assert words(report.verdict(results, METRICS[0])) in text
+    assert text.index("Verdict") < text.index("A note & more.")
+    assert "majority (baseline)" in text
+    assert "| a <table> | of samples |" in text
+    assert "python -m demos sentiment --seeds 0 1" in text
+
+
+def test_the_pictures_are_those_of_the_folder(study, reader):
+    names = ("figure.png", "curves.png", "wins.png")
+    pictures = reader.all("img")
+    assert len(pictures) == 3
+    for name, picture in zip(names, pictures, strict=True):
+        content = picture["src"].removeprefix("data:image/png;base64,")
+        assert base64.b64decode(content) == (study / name).read_bytes()
+        assert len(picture["alt"]) > 40
+
+
+def test_it_holds_every_trial_with_its_config_and_surroundings(
+    results, study, reader
+):
+    text = (study / "report.html").read_text(encoding="utf-8")
+    records = [
+        json.loads(html.unescape(found))
+        for found in re.findall(
+            r"<summary>show</summary><pre>(.*?)</pre>", text, re.DOTALL
+        )
+    ]
+    assert len(records) == len(results) == len(reader.all("details"))
+    for record, result in zip(records, results, strict=True):
+        for name in ("settings", "seed", "config", "environment"):
+            assert record[name] == getattr(result, name)
+    table = page.trials(results, METRICS)
+    assert len({len(row) for row in [table.header, *table.rows]}) == 1
+    assert table.rows[0] == [
+        *("relu", "2", "0", "done", "0.7000", "0.3000", "2.5"),
+        "2026-11-25T12:00:00+00:00",
+    ]
+    assert "failed: ValueError: <no>" in table.rows[-1]
+
+
+def test_surroundings_that_differ_are_all_named(results):
+    rows = dict(page.surroundings(results).rows)
+    assert rows["keras"] == "3.0; 3.1"
+    assert rows["processor"] == "Some CPU"
+    assert rows["time of all trials"] == "75 seconds"
+
+
+def test_comparisons_have_effect_p_and_seeds(results):
+    table = page.overall(results, METRICS[0])
+    assert [row[0] for row in table.rows] == ["relu", "<mish>"]
+    assert table.rows[0][3].endswith("*")
+    assert table.rows[0][4] == "5"
+    assert int(table.rows[1][5].replace(",", "").split()[-1]) > 5
+    levels = page.by_level(results, METRICS[0])
+    assert [row[0] for row in levels.rows] == ["2", "2", "4", "4"]
+    depends = page.dependence(results, METRICS[0])
+    assert [row[:2] for row in depends.rows] == [
+        ["layers", "relu"],
+        ["layers", "<mish>"],
+    ]
+    for one in (table, levels, depends):
+        assert "nan" not in str(one.rows)
+
+
+def test_a_study_of_one_seed_of_one_activation_has_a_page_too(tmp_path):
+    text = written(tmp_path, results_of({"serf": [0.5]}))
+    reader = read(text)
+    shown = words(" ".join(reader.texts))
+    assert "Serf has nothing to be compared with." in shown
+    assert "Comparisons" not in shown
+    assert "How to run it again" not in shown
+    assert "nan" not in re.sub(r"[^ ]{40,}", "", shown)
+
+
+@pytest.mark.skipif(not BROWSER, reason="needs Chromium")
+def test_a_browser_shows_it_all(study, results, tmp_path):
+    found = subprocess.run(
+        [
+            *(BROWSER, "--headless", "--no-sandbox", "--disable-gpu"),
+            *("--no-first-run", "--disable-background-networking"),
+            *("--disable-component-update", "--disable-sync"),
+            *(f"--user-data-dir={tmp_path}", "--dump-dom"),
+            (study / "report.html").as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert found.returncode == 0, found.stderr
+    reader = read(found.stdout)
+    shown = words(" ".join(reader.texts))
+    assert words(report.verdict(results, METRICS[0])) in shown
+    assert len(reader.all("details")) == len(results)
+    for result in results:
+        assert str(result.settings["activation"]) in shown
+    for tag, attributes in reader.found:
+        for name in LOADS & attributes.keys():
+            assert attributes[name].startswith("data:"), tag

@@ -1,0 +1,279 @@
+"""Training goes on after an interruption as if there had been none."""
+
+import functools
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from demos.study.trial import DivergedError
+from demos.study.trial import TrialContext
+from demos.training import fit as training
+from demos.training import optimizers
+from demos.training.batches import ArrayBatches
+
+EPOCHS, STEPS = 20, 4
+pytestmark = pytest.mark.usefixtures("trains")
+
+
+class Stopped(BaseException):
+    """Ends a training as a signal would."""
+
+
+class Stop(keras.callbacks.Callback):
+    """Calls something in the middle of an epoch."""
+
+    def __init__(self, epoch, action):
+        super().__init__()
+        self._epoch = epoch
+        self._action = action
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._now = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if (self._now, batch) == (self._epoch, STEPS // 2):
+            self._action()
+
+
+def stop():
+    raise Stopped
+
+
+def numbers(rows, seed):
+    """Draws inputs, and targets that say little of them: soon overfitted."""
+    draw = np.random.default_rng(seed)
+    inputs = draw.normal(size=(rows, 8)).astype("float32")
+    targets = inputs[:, :1] + 2 * draw.normal(size=(rows, 1))
+    return inputs, targets.astype("float32")
+
+
+def make(averaged=False):
+    """Makes a model with dropout, whose learning rate falls."""
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [
+            keras.Input((8,)),
+            keras.layers.Dense(32, activation="relu"),
+            keras.layers.Dropout(0.5),
+            keras.layers.Dense(1),
+        ]
+    )
+    model.compile(
+        optimizers.make(
+            "adamw",
+            keras.optimizers.schedules.ExponentialDecay(0.01, STEPS, 0.95),
+            use_ema=averaged,
+            ema_momentum=0.8,
+        ),
+        "mse",
+        metrics=["mae"],
+    )
+    return model
+
+
+def train(model, folder=None, averaged=False, callbacks=(), **options):
+    """Trains; returns the curves."""
+    settings = {
+        "context": TrialContext(checkpoint=folder),
+        "epochs": EPOCHS,
+        "monitor": "val_loss",
+        "mode": "min",
+        "patience": 3,
+        **options,
+    }
+    return training.fit(
+        model,
+        ArrayBatches(*numbers(64, 0), batch_size=64 // STEPS, seed=5),
+        validation_data=numbers(48, 1),
+        averaged=averaged,
+        callbacks=tuple(callbacks),
+        **settings,
+    )
+
+
+@functools.cache
+def uninterrupted(averaged):
+    """Trains without a checkpoint; returns the weights and the curves."""
+    model = make(averaged)
+    history = train(model, None, averaged)
+    # Otherwise early stopping would prove nothing.
+    assert 5 < len(history["loss"]) < EPOCHS
+    return model.get_weights(), history
+
+
+def check_same(model, history, averaged):
+    weights, expected = uninterrupted(averaged)
+    assert history == expected
+    for ours, theirs in zip(model.get_weights(), weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.fixture(params=[False, True], ids=["plain", "averaged"])
+def averaged(request):
+    return request.param
+
+
+def test_interrupted_again_and_again_it_ends_the_same(tmp_path, averaged):
+    last = len(uninterrupted(averaged)[1]["loss"]) - 1
+    for epoch in (2, last):
+        with pytest.raises(Stopped):
+            train(make(averaged), tmp_path, averaged, [Stop(epoch, stop)])
+    model = make(averaged)
+    seen = []
+    context = TrialContext(lambda epoch, logs: seen.append(epoch), tmp_path)
+    history = train(model, None, averaged, context=context)
+    check_same(model, history, averaged)
+    assert seen == [last + 1]  # All others had been done before.
+    # The learning rate, which falls with the steps, was no exception.
+    assert int(model.optimizer.iterations.numpy()) == STEPS * (last + 1)
+
+
+def test_a_checkpoint_changes_nothing(tmp_path):
+    model = make(True)
+    check_same(model, train(model, tmp_path, True), True)
+
+
+def kill_in_the_middle(folder, averaged):
+    """What a process runs that is to be killed."""
+
+    def kill():
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    train(make(averaged), folder, averaged, [Stop(4, kill)])
+
+
+def test_killed_it_ends_the_same(tmp_path):
+    code = """
+        import importlib.util, pathlib, sys
+        spec = importlib.util.spec_from_file_location("there", sys.argv[1])
+        there = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(there)
+        there.kill_in_the_middle(pathlib.Path(sys.argv[2]), True)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(map(str.strip, code.splitlines()))]
+        + [__file__, str(tmp_path)],
+        env={
+            **os.environ,
+            "KERAS_BACKEND": keras.backend.backend(),
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        },
+    )
+    assert done.returncode == -signal.SIGKILL
+    latest = json.loads((tmp_path / "latest.json").read_text())
+    assert latest["epoch"] == 4
+    assert latest["seconds"] > 0
+    model = make(True)
+    check_same(model, train(model, tmp_path, True), True)
+
+
+@pytest.mark.parametrize("epoch", [1, 4])
+def test_killed_while_it_writes_a_checkpoint_it_ends_the_same(
+    tmp_path, monkeypatch, epoch
+):
+    """The new checkpoint is in ruins; the one before it is used, if any."""
+
+    def killed(path, content):
+        if content["epoch"] == epoch:
+            raise Stopped
+        kept(path, content)
+
+    kept = training.write_json
+    monkeypatch.setattr(training, "write_json", killed)
+    with pytest.raises(Stopped):
+        train(make(True), tmp_path, True)
+    monkeypatch.undo()
+    latest = tmp_path / "latest.json"
+    good = json.loads(latest.read_text())["slot"] if epoch > 1 else None
+    [ruined] = {path.name for path in tmp_path.iterdir() if path.is_dir()} - {
+        good
+    }
+    for path in (tmp_path / ruined).iterdir():
+        os.truncate(path, path.stat().st_size // 2)
+    model = make(True)
+    check_same(model, train(model, tmp_path, True), True)
+
+
+def test_the_weights_kept_are_those_of_the_best_epoch(averaged):
+    weights, history = uninterrupted(averaged)
+    best = min(history["val_loss"])
+    assert history["val_loss"][-1] > best
+    model = make(averaged)
+    model.set_weights(weights)
+    loss, mae = model.evaluate(*numbers(48, 1), verbose=0)
+    assert loss == pytest.approx(best, rel=1e-5)
+    place = history["val_loss"].index(best)
+    assert mae == pytest.approx(history["val_mae"][place], rel=1e-5)
+
+
+def test_the_best_may_be_the_highest_and_all_epochs_be_run():
+    model = make()
+    history = train(model, patience=None, monitor="val_mae", mode="max")
+    assert len(history["loss"]) == EPOCHS
+    _, mae = model.evaluate(*numbers(48, 1), verbose=0)
+    assert mae == pytest.approx(max(history["val_mae"]), rel=1e-5)
+
+
+def test_a_model_trained_again_begins_at_its_beginning(tmp_path):
+    """A task may build one model for all its trials."""
+    model = make()
+    with pytest.raises(Stopped):
+        train(model, tmp_path / "first", callbacks=[Stop(2, stop)])
+    history = train(model, tmp_path / "first")
+    assert len(history["loss"]) > 2
+    again = train(model, tmp_path / "second", epochs=2)
+    assert len(again["loss"]) == 2
+
+
+def test_a_failed_training_leaves_the_next_alone(tmp_path):
+    model = make()
+    for epoch in (1, 2):  # The second one has gone on from a checkpoint.
+        with pytest.raises(Stopped):
+            train(model, tmp_path / "first", callbacks=[Stop(epoch, stop)])
+    again = train(model, tmp_path / "second", epochs=2)
+    assert len(again["loss"]) == 2
+    assert len(train(model, None, epochs=2)["loss"]) == 2
+
+
+def test_what_diverges_says_when(tmp_path):
+    class Poison(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                weights = self.model.get_weights()
+                weights[-1][:] = np.nan
+                self.model.set_weights(weights)
+
+    told = []
+    context = TrialContext(lambda epoch, logs: told.append((epoch, *logs)))
+    with pytest.raises(DivergedError, match="is nan after epoch 3"):
+        train(make(), callbacks=[Poison()], context=context)
+    assert told == [
+        (1, "loss", "mae", "val_loss", "val_mae"),
+        (2, "loss", "mae", "val_loss", "val_mae"),
+    ]
+
+
+def test_logs_for_tensorboard(tmp_path):
+    for module in ("tensorflow", "tensorboard"):
+        if importlib.util.find_spec(module) is None:
+            pytest.skip(f"{module} is not installed")
+    from tensorboard.backend.event_processing.event_accumulator import (
+        EventAccumulator,
+    )
+
+    context = TrialContext(tensorboard=tmp_path / "logs")
+    history = train(make(), context=context, epochs=2)
+    for split, name in (("train", "loss"), ("validation", "val_loss")):
+        events = EventAccumulator(str(tmp_path / "logs" / split))
+        events.Reload()
+        [tensor, _] = events.Tensors("epoch_loss")
+        value = np.frombuffer(tensor.tensor_proto.tensor_content, "float32")
+        assert value == pytest.approx(history[name][0], rel=1e-5)
