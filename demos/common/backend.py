@@ -45,15 +45,18 @@ def choose_backend(backend: str | None) -> None:
         )
 
 
-def start_keras() -> None:
-    """Imports Keras, the layers of KerasHub and the word "serf".
+def start_keras(modules: Sequence[str] = ("keras_hub",)) -> None:
+    """Imports Keras, registers "serf" with it, and imports further modules.
+
+    Args:
+        modules: Their names. What they print while they are imported is lost.
 
     Raises:
         UserError: One of them, or the backend, is not installed.
     """
     try:
-        with _silenced():
-            for module in ("keras", "keras_hub", "keras_serf"):
+        with silenced():
+            for module in ("keras", "keras_serf", *modules):
                 importlib.import_module(module)
     except (ImportError, ValueError) as error:
         backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
@@ -211,10 +214,11 @@ def check_initializer(name: str) -> None:
 
 
 @contextlib.contextmanager
-def _silenced() -> Iterator[None]:
-    # TensorFlow's libraries write to the process' stderr on import, whatever
-    # its log level; tqdm warns of what a notebook lacks. What goes wrong is
-    # raised, so nothing is lost.
+def silenced() -> Iterator[None]:
+    """Discards warnings and what is written to stderr.
+
+    TensorFlow's libraries write there on import, whatever its log level.
+    """
     sys.stderr.flush()
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as sink:

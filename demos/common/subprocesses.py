@@ -1,30 +1,262 @@
-"""What commands that measure every backend share: processes, and a folder.
+"""Functions that run in child processes, each with its own Keras backend.
 
-Keras has but one backend in a process. So each is measured in a process of its
-own, which writes what it finds, a line of JSON each, to its parent.
+Keras has one backend per process, so what compares backends (or runs several
+trials at once) calls functions in child processes:
+
+    def measure(plan, emit):  # At the top level of a module.
+        emit("timing", {"seconds": 0.5})
+        return "done"
+
+    with ChildProcess(measure, "jax", threads=1, log=path) as child:
+        result = child.call(plan, on_event=lambda kind, content: ...)
+
+The child starts Keras first, then imports the module of the function. It stays
+for further calls; after a death the next call starts another one.
 """
 
+import contextlib
 import importlib.util
 import itertools
 import json
 import os
+import pickle
+import re
+import signal
 import subprocess
 import sys
+import tempfile
+import threading
+import time
+import traceback
 from collections.abc import Callable
 from collections.abc import Generator
+from collections.abc import Iterator
 from collections.abc import Sequence
+from concurrent.futures import wait
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import IO
 from typing import Any
+from typing import Self
 
+import cloudpickle
+from joblib.externals.loky import ProcessPoolExecutor
+from joblib.externals.loky.backend import resource_tracker as loky_tracker
+from joblib.externals.loky.process_executor import BrokenProcessPool
+from joblib.externals.loky.process_executor import ShutdownExecutorError
+
+from demos.common.backend import choose_backend
+from demos.common.backend import silenced
+from demos.common.backend import start_keras
+from demos.common.errors import UnfinishedError
 from demos.common.errors import UserError
+from demos.common.errors import reason_of
+from demos.common.files import check_writable
 
-Emit = Callable[[str, Any], None]
+OnEvent = Callable[[str, Any], None]
+POLL_SECONDS = 0.1  # Between two looks at what a child has emitted.
+Emit = OnEvent
 RESULTS = "results.json"  # In each folder that holds some.
 
 
-class EndedEarlyError(Exception):
-    """A process ended before its work; the message says how."""
+class EndedEarlyError(UnfinishedError):
+    """A process ended before its work was done; the message says how."""
+
+
+class ChildProcess:
+    """A process that calls one function, again and again.
+
+    It ignores Ctrl-C, which its parent handles, and ends with its parent.
+
+    Args:
+        function: Is called in the child with the arguments of `call` and, as
+            `emit`, a function that sends `(kind, content)` to the parent. It is
+            pickled once; use `functools.partial` for data that stays there.
+        backend: The Keras backend of the child.
+        threads: The number of threads that numerical libraries may start.
+        log: A file to which the child appends its stdout and stderr; by
+            default it shares those of this process.
+        **variables: Further environment variables of the child.
+
+    Raises:
+        TypeError, pickle.PicklingError: The function cannot be pickled.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        backend: str,
+        threads: int | None = None,
+        log: Path | None = None,
+        **variables: str,
+    ) -> None:
+        self._function = cloudpickle.dumps(function)
+        self._variables = environment_variables(backend, threads) | variables
+        self._log = log
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self.close()
+
+    def call(
+        self, *arguments: Any, on_event: OnEvent = lambda kind, content: None
+    ) -> Any:
+        """Calls the function in the child and returns what it returns.
+
+        Args:
+            *arguments: Arguments of the function; they are pickled.
+            on_event: Is called, in this thread, with each kind and content that
+                the function emits, the content as JSON represents it.
+
+        Raises:
+            UserError: The function raised it.
+            EndedEarlyError: The function raised another error, or the child
+                cannot start, or it died.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            events = Path(folder, "events")
+            events.touch()
+            try:
+                future = self._submit(cloudpickle.dumps(arguments), events)
+                with events.open() as lines:
+                    done, rest = False, ""
+                    while not done:
+                        done = bool(wait([future], POLL_SECONDS).done)
+                        *whole, rest = (rest + lines.read()).split("\n")
+                        for line in whole:
+                            on_event(*json.loads(line))
+                return future.result()
+            except (BrokenProcessPool, ShutdownExecutorError) as error:
+                self.close()
+                raise EndedEarlyError(_cause(error, self._log)) from None
+
+    def close(self) -> None:
+        """Ends the process, whatever it does; a call in it raises."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, kill_workers=True)
+            self._pool = None
+
+    def _submit(self, arguments: bytes, events: Path) -> Any:
+        with _interrupts_blocked():
+            if self._pool is None:
+                self._pool = ProcessPoolExecutor(
+                    max_workers=1,
+                    initializer=_start,
+                    initargs=(self._function, os.getpid(), self._log),
+                    env=self._variables,
+                )
+            return self._pool.submit(_call, arguments, events)
+
+
+def environment_variables(
+    backend: str, threads: int | None = None
+) -> dict[str, str]:
+    """Returns the environment variables of a child that runs Keras.
+
+    Args:
+        backend: The Keras backend.
+        threads: The number of threads that each of NumPy, TensorFlow, PyTorch
+            (OMP) and XLA (NPROC) may start; by default not limited.
+    """
+    limits = (
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "TF_NUM_INTRAOP_THREADS",
+        "TF_NUM_INTEROP_THREADS",
+        "NPROC",
+    )
+    return {
+        "KERAS_BACKEND": backend,
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        # Several processes may share a GPU.
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+        # Loky would print a traceback of each process that dies.
+        "PYTHONFAULTHANDLER": os.environ.get("PYTHONFAULTHANDLER", ""),
+        **dict.fromkeys(limits if threads else (), str(threads)),
+    }
+
+
+@contextlib.contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Blocks Ctrl-C in this thread and in processes that it starts."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    for tracker in (resource_tracker, loky_tracker):
+        tracker.ensure_running()  # Their own start would unblock it.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _cause(error: Exception, log: Path | None) -> str:
+    """Says how a process ended, which loky reports in a long message."""
+    text = " ".join(str(error).split())
+    code = re.search(r"\b(SIG\w+|EXIT)\((-?\d+)\)", text)
+    if code is None:
+        cause = f"its process ended: {text[:200]}"
+    elif code[1] == "EXIT":
+        cause = f"its process ended with exit code {code[2]}"
+    else:
+        memory = " (out of memory?)" if code[1] == "SIGKILL" else ""
+        cause = f"its process was ended by {code[1]}{memory}"
+    lines = log.read_text(errors="replace").split("\n") if log else []
+    last = next((line for line in reversed(lines) if line.strip()), "")
+    return f"{cause}: {last}" if last else cause
+
+
+# In the child.
+
+_pickled = b""
+_function: Callable[..., Any] | None = None
+_logged = False
+
+
+def _start(pickled: bytes, parent: int, log: Path | None) -> None:
+    global _pickled, _logged
+    _pickled, _logged = pickled, log is not None
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    if log is not None:
+        with log.open("ab") as file:
+            os.dup2(file.fileno(), 1)
+            os.dup2(file.fileno(), 2)
+
+
+def _end_with(parent: int) -> None:
+    """Ends this process when its parent has been killed."""
+    while os.getppid() == parent:
+        time.sleep(POLL_SECONDS)
+    os._exit(1)
+
+
+def _call(arguments: bytes, events: Path) -> Any:
+    global _function
+    try:
+        if _function is None:
+            choose_backend(None)
+            start_keras(())
+            with silenced():  # It imports the module of the function.
+                _function = pickle.loads(_pickled)
+        with events.open("a") as file:
+
+            def emit(kind: str, content: Any) -> None:
+                print(json.dumps([kind, content]), file=file, flush=True)
+
+            return _function(*pickle.loads(arguments), emit=emit)
+    except UserError:
+        raise
+    except Exception as error:  # Of a library that the parent may not import.
+        if _logged:
+            traceback.print_exc()
+        raise EndedEarlyError(reason_of(error)) from None
 
 
 def events(
@@ -107,8 +339,6 @@ def free_folder(wanted: Path | None, usual: Path) -> Path:
     Raises:
         UserError: The folder holds results, or cannot be written.
     """
-    from demos.common.files import check_writable
-
     folder = wanted or usual
     check_writable(folder)
     if wanted is not None and _taken(folder):

@@ -31,9 +31,9 @@ from demos.common.backend import start_keras
 from demos.common.errors import UnfinishedError
 from demos.common.errors import UserError
 from demos.common.files import check_writable
+from demos.common.progress import log
 from demos.study.executors import Processes
 from demos.study.executors import RayCluster
-from demos.study.progress import log
 from demos.study.study import SequentialExecutor
 from demos.tasks import word_tokenizer as words
 

@@ -21,7 +21,7 @@ import tyro
 from demos.common.cli import parse
 from demos.common.errors import UnfinishedError
 from demos.common.errors import UserError
-from demos.study.progress import log
+from demos.common.progress import log
 from demos.tasks import command
 from demos.tasks.classification import task as classification
 from demos.tasks.classification.task import ClassificationTask

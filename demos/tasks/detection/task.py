@@ -25,8 +25,8 @@ from demos.common.backend import channels_last
 from demos.common.cli import option_values
 from demos.common.cli import parse
 from demos.common.errors import UserError
+from demos.common.progress import log
 from demos.study import sweep
-from demos.study.progress import log
 from demos.tasks import command
 from demos.tasks.command import ModelOptions
 from demos.tasks.command import StudyOptions

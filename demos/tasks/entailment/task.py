@@ -25,9 +25,9 @@ from demos.common.backend import channels_last
 from demos.common.cli import option_values
 from demos.common.cli import parse
 from demos.common.errors import UserError
+from demos.common.progress import log
 from demos.datasets import SLOTS
 from demos.study import sweep
-from demos.study.progress import log
 from demos.study.trial import label_of
 from demos.tasks import command
 from demos.tasks import word_tokenizer as words

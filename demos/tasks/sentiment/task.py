@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 from demos.common.cli import parse
+from demos.common.progress import log
 from demos.study import sweep
-from demos.study.progress import log
 from demos.tasks import command
 from demos.tasks import word_tokenizer as words
 from demos.tasks.command import StudyOptions

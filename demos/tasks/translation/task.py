@@ -25,10 +25,10 @@ from typing import Literal
 from demos.common.cli import option_values
 from demos.common.cli import parse
 from demos.common.errors import UserError
+from demos.common.progress import log
 from demos.datasets import UNSPACED
 from demos.datasets import base_language
 from demos.study import sweep
-from demos.study.progress import log
 from demos.tasks import command
 from demos.tasks.command import StudyOptions
 from demos.tasks.command import TextOptions

@@ -1,0 +1,67 @@
+"""One line for whoever watches, and one progress bar, notebooks included."""
+
+import sys
+from typing import Any
+
+from tqdm import tqdm
+
+
+def in_notebook() -> bool:
+    """Returns whether a Jupyter kernel runs this process."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return hasattr(shell, "kernel")
+
+
+def log(line: str) -> None:
+    """Prints a line on stderr, above any progress bar.
+
+    In a notebook, which shows stderr as an error, it goes to stdout.
+    """
+    tqdm.write(line, file=sys.stdout if in_notebook() else sys.stderr)
+
+
+def progress_bar(total: int | None, unit: str, **options: Any) -> tqdm:
+    """Makes a progress bar: on a terminal or in a notebook, nowhere else.
+
+    Args:
+        total: Number of units, or None if it is not known yet
+            (`bar.reset(total)` sets it).
+        unit: Plural of what is counted, such as `"epochs"`.
+        **options: Further arguments of `tqdm.tqdm`, such as `desc`.
+
+    Returns:
+        The bar, a context manager; `disable` says that it is not shown.
+    """
+    notebook = in_notebook()
+    return tqdm(
+        total=total,
+        file=_NotebookLine() if notebook else sys.stderr,
+        disable=total == 0 or not (notebook or sys.stderr.isatty()),
+        dynamic_ncols=True,
+        leave=notebook,
+        bar_format=(
+            f"{{desc}} {{bar}} {{n_fmt}}/{{total_fmt}} {unit}, "
+            "{remaining} left{postfix}"
+        ),
+        **options,
+    )
+
+
+class _NotebookLine:
+    """A file for tqdm: a line of a notebook's output, replaced in place."""
+
+    def __init__(self) -> None:
+        from IPython.display import display  # Only a notebook needs it.
+
+        self._handle: Any = display(
+            {"text/plain": ""}, raw=True, display_id=True
+        )
+
+    def write(self, text: str) -> None:
+        line = text.strip("\r\n ")
+        if line:
+            self._handle.update({"text/plain": line}, raw=True)
+
+    def flush(self) -> None:
+        pass
