@@ -11,12 +11,12 @@ which has no box: a detector is to tell animals from what is none.
 
 import random
 
-from demos.datasets import Box
-from demos.datasets import BoxedPictures
-from demos.datasets import Detection
 from demos.datasets import scenes
 from demos.datasets.scenes import Drawing
 from demos.datasets.scenes import Scene
+from demos.datasets.types import Box
+from demos.datasets.types import BoxedPictures
+from demos.datasets.types import Detection
 
 SEED = 1904_07850  # The number at arXiv of "Objects as Points".
 TRAIN, OTHER = 3000, 500  # Pictures to train on, and in each other split.

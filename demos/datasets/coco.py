@@ -1,19 +1,19 @@
 """The user's own pictures with boxes: a folder in COCO's format.
 
-The format is that of https://cocodataset.org/#format-data. Two layouts of the
-folder are known: COCO's own,
+The format is that of https://cocodataset.org/#format-data. The folder has one
+of two layouts: COCO's own,
 
     annotations/instances_train2017.json    train2017/*.jpg
     annotations/instances_val2017.json      val2017/*.jpg
 
-and the one that tools for annotation export,
+or the one that annotation tools export,
 
     train/_annotations.coco.json    train/*.jpg
     valid/_annotations.coco.json    valid/*.jpg
     test/_annotations.coco.json     test/*.jpg
 
-COCO keeps the boxes of its test to itself, so there the validation is the test.
-A split that is not there is taken from the training pictures.
+COCO does not publish the boxes of its test, so its validation is our test. A
+split that is missing is taken from the training images.
 """
 
 import json
@@ -21,37 +21,33 @@ import math
 import random
 from collections import Counter
 from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from dataclasses import field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from demos.common.errors import UserError
-from demos.datasets import Box
-from demos.datasets import BoxedPictures
-from demos.datasets import Detection
-from demos.datasets.posts import ImageFile
-from demos.datasets.posts import image_file
-from demos.datasets.posts import read_file
+from demos.datasets.images import ImageFile
+from demos.datasets.images import find_image
+from demos.datasets.images import read_image
+from demos.datasets.types import Box
+from demos.datasets.types import BoxedPictures
+from demos.datasets.types import Detection
+from demos.datasets.types import Examples
 
 EXPORTED = "_annotations.coco.json"
-HELD_OUT = 0.1  # Of the training pictures, for a split that is not there.
-FEWEST = 3  # Pictures to train on, so that both other splits find one.
+HELD_OUT = 0.1  # Of the training images, for each split that is missing.
+FEWEST = 3  # Training images, so that each of the other splits gets one.
 LISTS = ("images", "annotations", "categories")
 
 
-@dataclass
-class _Part:
-    """What is read of one file: pictures, and boxes with names of labels."""
+@dataclass(frozen=True)
+class _Part(Examples):
+    """The images of one file, and their boxes with the names of labels."""
 
-    pictures: list[ImageFile] = field(default_factory=list)
-    boxes: list[list[tuple[str, Box]]] = field(default_factory=list)
-
-    def take(self, rows: list[int]) -> "_Part":
-        return _Part(
-            [self.pictures[i] for i in rows], [self.boxes[i] for i in rows]
-        )
+    pictures: tuple[ImageFile, ...]
+    boxes: tuple[tuple[tuple[str, Box], ...], ...]
 
 
 def load(folder: Path) -> Detection:
@@ -62,8 +58,8 @@ def load(folder: Path) -> Detection:
 
     Returns:
         The dataset, named after the folder. Its labels are the categories with
-        a box, in the order of the alphabet; pictures and boxes that cannot be
-        used are counted in its notes.
+        a box, in alphabetical order; its notes count the images and boxes that
+        cannot be used.
 
     Raises:
         UserError: Annotations are not found or cannot be read, or a split has
@@ -78,14 +74,12 @@ def load(folder: Path) -> Detection:
     notes = [f"{count} {what}" for what, count in left_out.items()]
     missing = [s for s in ("validation", "test") if s not in parts]
     if missing:
-        parts |= _shared_out(parts["train"], missing, files["train"][0])
-        notes.append(
-            f"{' and '.join(missing)} taken from the training pictures"
-        )
+        parts |= _divide(parts["train"], missing, files["train"][0])
+        notes.append(f"{' and '.join(missing)} taken from the training images")
     for split, part in parts.items():
         if not any(not box.crowd for row in part.boxes for _, box in row):
             raise UserError(
-                f"Expected at least one box among the {split} pictures of "
+                f"Expected at least one box among the {split} images of "
                 f"{folder}. Received none"
             )
     names = sorted(
@@ -96,7 +90,7 @@ def load(folder: Path) -> Detection:
         tuple(names),
         **{
             split: BoxedPictures(
-                tuple(part.pictures),
+                part.pictures,
                 tuple(
                     tuple(
                         box._replace(label=names.index(name))
@@ -107,13 +101,13 @@ def load(folder: Path) -> Detection:
             )
             for split, part in parts.items()
         },
-        read=partial(read_file, folder),
+        read=partial(read_image, folder),
         notes=tuple(notes),
     )
 
 
 def _files(folder: Path) -> dict[str, tuple[Path, list[Path]]]:
-    """Finds the annotations of each split, and where its pictures may be."""
+    """Finds the annotations of each split, and where its images may be."""
     found: dict[str, tuple[Path, list[Path]]] = {}
     for split, name in (
         ("train", "train"),
@@ -152,12 +146,12 @@ def _files(folder: Path) -> dict[str, tuple[Path, list[Path]]]:
 def _read(
     folder: Path, path: Path, places: list[Path], left_out: Counter[str]
 ) -> _Part:
-    """Reads the annotations of a split, in the order of its pictures."""
+    """Reads the annotations of a split, in the order of its images."""
     content = _content(path)
     place = next((place for place in places if place.is_dir()), None)
     if place is None:
         raise UserError(
-            f"Expected the pictures of {path} in {places[0]}, not found"
+            f"Expected the images of {path} in {places[0]}, not found"
         )
     where = ""
     try:
@@ -176,27 +170,24 @@ def _read(
             else:
                 boxes[picture].append((names[annotation["category_id"]], box))
         where = ""
-        part = _Part()
-        seen: set[str] = set()
+        kept: dict[str, tuple[ImageFile, Any]] = {}  # By digest.
         for image in content["images"]:
-            file = place.relative_to(folder) / str(image["file_name"])
-            found = image_file(folder, str(file))
-            if found is None:
-                left_out["pictures not found"] += 1
-            elif found.digest in seen:
-                left_out["pictures left out that repeat one"] += 1
+            path_of = place.relative_to(folder) / str(image["file_name"])
+            file = find_image(folder, str(path_of))
+            if file is None:
+                left_out["images not found"] += 1
+            elif file.digest in kept:
+                left_out["images left out that repeat one"] += 1
             else:
-                seen.add(found.digest)
-                part.pictures.append(found)
-                part.boxes.append(boxes[image["id"]])
+                kept[file.digest] = file, tuple(boxes[image["id"]])
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise UserError(
             f"Expected {path} to be in COCO's format. Received "
             f"{_wrong(error)}{where}"
         ) from None
-    if not part.pictures:
-        raise UserError(f"{place} holds none of the pictures of {path}")
-    return part
+    if not kept:
+        raise UserError(f"{place} holds none of the images of {path}")
+    return _Part(*zip(*kept.values(), strict=True))
 
 
 def _content(path: Path) -> Mapping[str, Any]:
@@ -220,7 +211,7 @@ def _content(path: Path) -> Mapping[str, Any]:
 def _box(
     annotation: Mapping[str, Any], width: float, height: float
 ) -> Box | None:
-    """Returns a box, cut at the edges; None where nothing is left of it."""
+    """Returns a box, clipped to the image; None where nothing is left."""
     left, top, across, down = map(float, annotation["bbox"])
     right = min(1.0, (left + across) / width)
     bottom = min(1.0, (top + down) / height)
@@ -241,12 +232,14 @@ def _wrong(error: Exception) -> str:
     return str(error)
 
 
-def _shared_out(train: _Part, missing: list[str], path: Path) -> dict[str, Any]:
-    """Takes splits from the training pictures; the draw is the same always."""
-    rows = list(range(len(train.pictures)))
+def _divide(
+    train: _Part, missing: Sequence[str], path: Path
+) -> dict[str, _Part]:
+    """Takes splits from the training images, always the same ones."""
+    rows = list(range(len(train)))
     if len(rows) < FEWEST:
         raise UserError(
-            f"Expected at least {FEWEST} pictures in {path}, to take "
+            f"Expected at least {FEWEST} images in {path}, to take "
             f"{' and '.join(missing)} from. Received: {len(rows)}"
         )
     random.Random(0).shuffle(rows)

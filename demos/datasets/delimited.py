@@ -3,9 +3,11 @@
 from pathlib import Path
 
 from demos.common.errors import UserError
-from demos.datasets import TextClassification
-from demos.datasets import stratified_split
+from demos.datasets.splits import stratified
+from demos.datasets.table import check_columns
 from demos.datasets.table import read_table
+from demos.datasets.types import Split
+from demos.datasets.types import TextClassification
 
 FRACTIONS = (0.8, 0.1, 0.1)
 
@@ -13,9 +15,9 @@ FRACTIONS = (0.8, 0.1, 0.1)
 def load(path: Path, text_column: str, label_column: str) -> TextClassification:
     """Loads a file with a header row, UTF-8, any number of labels.
 
-    A text that repeats is kept once (the first), so none stands in two splits.
-    The split is stratified by label and fixed: 80% training, 10% validation,
-    10% test.
+    A text that repeats is kept once (the first), so none is in two splits. The
+    split is stratified by label and fixed: 80% training, 10% validation, 10%
+    test.
 
     Args:
         path: A `.tsv` file is read with tabs, any other with commas.
@@ -36,11 +38,7 @@ def load(path: Path, text_column: str, label_column: str) -> TextClassification:
                 f"Expected --{flag}-column to name a column of {path}: "
                 f"{', '.join(rows.columns)}. Received: {column!r}"
             )
-        count = list(rows.columns).count(column)
-        if count > 1:
-            raise UserError(
-                f"Expected one column {column!r} in {path}. Received: {count}"
-            )
+    check_columns(rows, path, (text_column, label_column))
     if text_column == label_column:
         raise UserError(
             "Expected --text-column and --label-column to differ. "
@@ -61,12 +59,15 @@ def load(path: Path, text_column: str, label_column: str) -> TextClassification:
             f"Expected at least two different labels in column "
             f"{label_column!r} of {path}. Received: {label_names[0]!r} only"
         )
-    train, validation, test = stratified_split(
-        str(path),
-        texts[unique].tolist(),
-        [label_names.index(label) for label in labels[unique]],
-        label_names,
+    train, validation, test = stratified(
+        Split(
+            tuple(texts[unique]),
+            tuple(label_names.index(label) for label in labels[unique]),
+        ),
         FRACTIONS,
+        label_names,
+        str(path),
+        "texts",
     )
     dropped = {
         "with an empty text or label": int((~complete).sum()),

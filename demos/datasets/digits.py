@@ -6,19 +6,17 @@ set, of 13 writers.
 """
 
 import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
 
-from demos.datasets import ImageClassification
-from demos.datasets import split_images
+from demos.datasets.splits import split_images
+from demos.datasets.types import ImageClassification
 
 SIDE, BRIGHTEST = 8, 16
 
 
 def load() -> ImageClassification:
-    """Loads the digits.
-
-    Returns:
-        1,258 pictures to train on, 180 to validate and 359 to test, grey, white
-        on black.
+    """Loads the digits: 1,258 to train on, 180 to validate and 359 to test.
 
     Example:
 
@@ -26,8 +24,6 @@ def load() -> ImageClassification:
     >>> digits.train.pixels.shape, digits.train.pixels.dtype.name
     ((1258, 8, 8, 1), 'uint8')
     """
-    from sklearn.datasets import load_digits
-
     x, y = load_digits(return_X_y=True)
     pixels = np.rint(x * (255 / BRIGHTEST)).astype("uint8")
     return split_images(
@@ -36,3 +32,26 @@ def load() -> ImageClassification:
         y.tolist(),
         [str(digit) for digit in range(10)],
     )
+
+
+def load_arrays() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Loads the digits as arrays, 80% to train on and 20% to test.
+
+    Returns:
+        Train x, train y, test x and test y: pixels from 0 to 1, float32 of
+        shape `(images, 64)`, and digits, int32 of shape `(images,)`.
+
+    Example:
+
+    >>> [array.shape for array in load_arrays()]
+    [(1437, 64), (1437,), (360, 64), (360,)]
+    """
+    x, y = load_digits(return_X_y=True)
+    train_x, test_x, train_y, test_y = train_test_split(
+        (x / BRIGHTEST).astype("float32"),
+        y.astype("int32"),
+        test_size=0.2,
+        stratify=y,
+        random_state=0,
+    )
+    return train_x, train_y, test_x, test_y

@@ -1,6 +1,12 @@
-"""Files from the network: fetched once, and checked against a digest."""
+"""Files from the network: fetched once, checked and unpacked safely."""
 
+import gzip
 import hashlib
+import lzma
+import os
+import tarfile
+import tempfile
+import zlib
 from pathlib import Path
 
 from demos.common.backend import start_keras
@@ -24,14 +30,11 @@ def fetch(
         algorithm: `"md5"` or `"sha256"`.
         folder: Folder of the cache.
 
-    Returns:
-        The path of the file, whose digest is right.
-
     Raises:
         UserError: It could not be downloaded, or is another file.
     """
     start_keras()
-    import keras
+    import keras  # The backend must be set before Keras is imported.
 
     try:
         return Path(
@@ -51,17 +54,7 @@ def fetch(
 
 
 def check_digest(path: Path, digest: str, algorithm: str, url: str) -> None:
-    """Refuses a file that is not the one published.
-
-    Args:
-        path: The file.
-        digest: Digest that it must have, in hexadecimal digits.
-        algorithm: `"md5"` or `"sha256"`.
-        url: Where the right one is published, for the error.
-
-    Raises:
-        UserError: The file has another digest, or cannot be read.
-    """
+    """Raises a `UserError` unless a file is the one published at `url`."""
     try:
         with path.open("rb") as file:
             received = hashlib.file_digest(file, algorithm).hexdigest()
@@ -72,3 +65,58 @@ def check_digest(path: Path, digest: str, algorithm: str, url: str) -> None:
             f"Expected {path} to have the {algorithm.upper()} digest {digest}. "
             f"Received: {received}; download it again from {url}"
         )
+
+
+def unpack(archive: Path, folder: str, url: str) -> None:
+    """Unpacks one folder beside the archive; it appears only when complete.
+
+    Args:
+        archive: A tar archive, compressed or not. No link in it is followed,
+            and no path that leaves its folder.
+        folder: Name of the folder in the archive.
+        url: Where it is published, for the error.
+
+    Raises:
+        UserError: The archive is damaged, holds something else, or the disk is
+            full.
+    """
+    try:
+        with (
+            tempfile.TemporaryDirectory(dir=archive.parent) as scratch,
+            tarfile.open(archive) as tar,
+        ):
+            tar.extractall(scratch, filter=_plain)
+            # tarfile takes a damaged header for the end, and does not read the
+            # checksum behind it.
+            while tar.fileobj and tar.fileobj.read(1 << 20):
+                pass
+            unpacked = Path(scratch, folder)
+            if not unpacked.is_dir():
+                raise UserError(
+                    f"Expected {archive} to hold the folder {folder}. "
+                    "Received: none; delete it, and download it again from "
+                    f"{url}"
+                )
+            os.replace(unpacked, archive.parent / folder)
+    except (
+        tarfile.TarError,
+        EOFError,
+        gzip.BadGzipFile,
+        lzma.LZMAError,
+        zlib.error,
+    ) as error:
+        raise UserError(
+            f"{archive} cannot be unpacked: {error}; delete it, and download "
+            f"it again from {url}"
+        ) from None
+    except OSError as error:
+        raise UserError(
+            f"{archive} cannot be unpacked to {archive.parent}: {error}"
+        ) from None
+
+
+def _plain(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo:
+    """Accepts files and folders inside `path`, and no link of any kind."""
+    if not (member.isfile() or member.isdir()):
+        raise tarfile.SpecialFileError(member)
+    return tarfile.data_filter(member, path)

@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Sequence
 
 from demos.common.errors import UserError
-from demos.datasets import UNSPACED
-from demos.datasets import Translation
-from demos.datasets import check_languages
-from demos.datasets import gather
 from demos.datasets import installed
-from demos.datasets import position
+from demos.datasets.languages import UNSPACED
+from demos.datasets.languages import check_languages
+from demos.datasets.splits import position
+from demos.datasets.types import Pairs
+from demos.datasets.types import Translation
 
 LANGUAGES = (
     *("ar", "de", "en", "es", "fa", "fr", "id"),
@@ -34,8 +34,8 @@ def load(source: str = "en", target: str = "de") -> Translation:
 
     A name is held out only if it has two words or more and each of them, like
     each word of its translation, still stands in a training pair. The position
-    of the source's hash decides the order in which names are considered (see
-    `demos.datasets.position`), so the split is the same always.
+    of the source's hash (`splits.position`) decides the order in which names
+    are considered, so the split never changes.
 
     Args:
         source: Language translated from, one of `LANGUAGES`.
@@ -82,9 +82,9 @@ def load(source: str = "en", target: str = "de") -> Translation:
         name="emoji",
         source=source,
         target=target,
-        train=gather([pair for pair in pairs.items() if pair not in held_out]),
-        validation=gather(validation),
-        test=gather(test),
+        train=Pairs.of(p for p in pairs.items() if p not in held_out),
+        validation=Pairs.of(validation),
+        test=Pairs.of(test),
         notes=tuple(
             f"{count} {what}" for what, count in notes.items() if count
         ),

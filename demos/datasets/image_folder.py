@@ -1,38 +1,37 @@
-"""The user's own labelled pictures: a folder of pictures for each label."""
+"""The user's own labelled images: a folder of images for each label."""
 
 import hashlib
 from functools import partial
 from pathlib import Path
 
 from demos.common.errors import UserError
-from demos.datasets import ImageClassification
-from demos.datasets import split_images
+from demos.datasets.images import ImageFile
 from demos.datasets.images import read_all
-from demos.datasets.posts import ImageFile
-from demos.datasets.posts import read_file
+from demos.datasets.images import read_image
+from demos.datasets.splits import split_images
+from demos.datasets.types import ImageClassification
 
-SIDE = 64  # Pixels of a side, if no other number is asked for.
+SIDE = 64  # Width and height in pixels, if no other number is asked for.
 ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 
 def load(folder: Path, side: int | None = None) -> ImageClassification:
-    """Loads pictures whose label is the name of the folder that they lie in.
+    """Loads images whose label is the name of the folder that they are in.
 
-    Pictures that repeat another are left out, so that none stands in two
-    splits; those that stand in two labels are left out altogether.
+    An image that repeats another is left out, so that none is in two splits;
+    one that has two labels is left out altogether.
 
     Args:
-        folder: Has two folders or more, with pictures in any format that Pillow
+        folder: Has two folders or more, with images in any format that Pillow
             reads; folders in them are searched too.
-        side: Pixels of a side that pictures are resized to; by default 64.
+        side: Width and height to resize to, in pixels; by default 64.
 
     Returns:
         The dataset, named after the folder, split by label: 70% training, 10%
-        validation, 20% test. Pictures that are damaged, or repeated, are
-        counted in its notes.
+        validation, 20% test. Its notes count what was left out.
 
     Raises:
-        UserError: It has fewer than two such folders, or too few pictures of
+        UserError: It has fewer than two such folders, or too few images of
             one.
     """
     names = sorted(
@@ -50,37 +49,35 @@ def load(folder: Path, side: int | None = None) -> ImageClassification:
     if len(names) < 2 or not files:
         raise UserError(
             f"Expected {folder} to have two folders or more, one a label, with "
-            f"pictures. Received: {', '.join(names) or 'no folder'}, with "
-            f"{len(files)} pictures"
+            f"images. Received: {', '.join(names) or 'no folder'}, with "
+            f"{len(files)} images"
         )
-    pictures = read_all(files, partial(read_file, folder), side or SIDE)
-    known: dict[str, set[int]] = {}  # Labels of a picture, by its digest.
+    pictures = read_all(files, partial(read_image, folder), side or SIDE)
+    readable = [i for i, f in enumerate(files) if f not in pictures.damaged]
     digests = [hashlib.sha256(p.tobytes()).hexdigest() for p in pictures.pixels]
-    for file, digest, label in zip(files, digests, labels, strict=True):
-        if file not in pictures.damaged:
-            known.setdefault(digest, set()).add(label)
-    kept, seen = [], set[str]()
-    repeated = contrary = 0
-    for i, file in enumerate(files):
-        if file in pictures.damaged:
-            continue
-        if len(known[digests[i]]) > 1:
-            contrary += 1
-        elif digests[i] in seen:
-            repeated += 1
-        else:
-            seen.add(digests[i])
-            kept.append(i)
+    labels_of: dict[str, set[int]] = {}
+    first: dict[str, int] = {}
+    for i in readable:
+        labels_of.setdefault(digests[i], set()).add(labels[i])
+        first.setdefault(digests[i], i)
+    contrary = [i for i in readable if len(labels_of[digests[i]]) > 1]
+    kept = [
+        i
+        for i in readable
+        if len(labels_of[digests[i]]) == 1 and first[digests[i]] == i
+    ]
+    repeated = len(readable) - len(contrary) - len(kept)
     notes = []
     if pictures.damaged:
-        such = min(file.path for file in pictures.damaged)
+        example = min(file.path for file in pictures.damaged)
         notes.append(
-            f"{len(pictures.damaged)} damaged pictures left out, such as {such}"
+            f"{len(pictures.damaged)} damaged images left out, such as "
+            f"{example}"
         )
     if repeated:
-        notes.append(f"{repeated} repeated pictures left out")
+        notes.append(f"{repeated} repeated images left out")
     if contrary:
-        notes.append(f"{contrary} pictures left out that have two labels")
+        notes.append(f"{len(contrary)} images left out that have two labels")
     return split_images(
         folder.resolve().name,
         pictures.pixels[kept],

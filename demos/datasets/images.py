@@ -1,25 +1,99 @@
-"""Pictures as arrays: each decoded and resized once, by several threads."""
+"""Image files as arrays: found, opened the right way up, resized, in bulk."""
 
+import hashlib
 import time
-from collections.abc import Callable
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+from typing import NamedTuple
 
 import numpy as np
+from PIL import Image
+from PIL import ImageOps
 from tqdm import tqdm
+
+from demos.datasets.types import Read
+
+
+class ImageFile(NamedTuple):
+    """A file, by its path from the folder of the data, and its SHA-256."""
+
+    path: str
+    digest: str
+
+
+def find_image(folder: Path, path: str) -> ImageFile | None:
+    """Returns the file at a path from a folder; None where there is none."""
+    try:
+        with (folder / path).open("rb") as file:
+            return ImageFile(
+                path, hashlib.file_digest(file, "sha256").hexdigest()
+            )
+    except (OSError, ValueError):  # ValueError: a NUL in the path.
+        return None
+
+
+def read_image(folder: Path, file: ImageFile, side: int) -> np.ndarray:
+    """Reads an image and resizes it to a square.
+
+    Args:
+        folder: Folder that the path of the file starts from.
+        file: In any format that Pillow reads.
+        side: Width and height of the result, in pixels.
+
+    Returns:
+        uint8, shape `(side, side, 3)`, red, green and blue.
+
+    Raises:
+        OSError: The file is damaged, or no image.
+    """
+    return resized(open_image(folder / file.path, side), side)
+
+
+def open_image(path: Path, side: int | None = None) -> Image.Image:
+    """Opens an image, the right way up.
+
+    Args:
+        path: In any format that Pillow reads.
+        side: A width or height of this many pixels is enough; by default the
+            image is read in full.
+
+    Returns:
+        The image in red, green and blue, on white where it is transparent.
+
+    Raises:
+        OSError: The file is damaged, or no image.
+    """
+    with Image.open(path) as opened:
+        if side is not None:  # JPEG: decodes no more than needed.
+            opened.draft("RGB", (side, side))
+        image = ImageOps.exif_transpose(opened)
+        if image.mode.startswith("I"):  # 16 bits a pixel, which Pillow cuts.
+            high = np.asarray(image) / 256
+            image = Image.fromarray(high.clip(0, 255).astype("uint8"))
+        if image.has_transparency_data:
+            image = image.convert("RGBA")
+            paper = Image.new("RGBA", image.size, "white")
+            image = Image.alpha_composite(paper, image)
+        return image.convert("RGB")
+
+
+def resized(image: Image.Image, side: int) -> np.ndarray:
+    """Resizes an image to a square: uint8 `(side, side, 3)`."""
+    return np.asarray(image.resize((side, side), Image.Resampling.BILINEAR))
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """Pictures of one size, in memory.
+    """Images of one size, in memory.
 
     Attributes:
-        pixels: uint8, shape `(pictures, side, side, 3)`; black where there is
+        pixels: uint8, shape `(images, side, side, 3)`; black where there is
             none.
-        shown: float32, shape `(pictures, 1)`: 1 where there is a picture.
-        seconds: What decoding them took.
+        shown: float32, shape `(images, 1)`: 1 where there is an image.
+        seconds: Time spent on decoding.
         damaged: Those that could not be read.
     """
 
@@ -31,21 +105,20 @@ class Pictures:
 
 def read_all(
     pictures: Sequence[Any],
-    read: Callable[[Any, int], np.ndarray],
+    read: Read,
     side: int,
     description: str = "pictures",
 ) -> Pictures:
-    """Reads pictures, with a progress bar on long work; damaged ones are none.
+    """Reads images in several threads, with a progress bar on long work.
 
     Args:
-        pictures: What `read` understands; None where there is no picture.
-        read: Returns uint8 `(side, side, 3)` of a picture and a side. Pillow,
-            which decodes, lets other threads run meanwhile.
-        side: Pixels of a side.
-        description: For the progress bar.
+        pictures: What `read` understands; None where there is no image.
+        read: Returns the pixels. Pillow releases the interpreter's lock.
+        side: Width and height of the result, in pixels.
+        description: Text of the progress bar.
 
     Returns:
-        The pictures, in their order.
+        The images, in their order; damaged ones count as missing.
     """
     began = time.perf_counter()
     pixels = np.zeros((len(pictures), side, side, 3), "uint8")
@@ -57,7 +130,7 @@ def read_all(
             pixels[i] = read(pictures[i], side)
         except MemoryError:
             raise
-        except Exception:  # Of a damaged file, decoders raise anything.
+        except Exception:  # Decoders raise anything on a damaged file.
             damaged.add(i)
 
     with ThreadPoolExecutor() as pool:

@@ -8,12 +8,12 @@ one that torchtext publishes.
 from pathlib import Path
 
 from demos.common.errors import UserError
-from demos.datasets import Split
-from demos.datasets import TextClassification
-from demos.datasets import stratified_split
-from demos.datasets.archive import unpack
 from demos.datasets.download import check_digest
 from demos.datasets.download import fetch
+from demos.datasets.download import unpack
+from demos.datasets.splits import stratified
+from demos.datasets.types import Split
+from demos.datasets.types import TextClassification
 
 URL = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
 ARCHIVE = "aclImdb_v1.tar.gz"
@@ -32,8 +32,8 @@ def load(data_dir: Path | None = None, md5: str = MD5) -> TextClassification:
         md5: Digest that the archive must have.
 
     Returns:
-        The dataset. Reviews that repeat, or that stand in the test too, are
-        left out of training and validation.
+        The dataset. Reviews that repeat, or that are in the test too, are left
+        out of training and validation.
 
     Raises:
         UserError: There is no archive, not the right one, or a review in it
@@ -43,8 +43,12 @@ def load(data_dir: Path | None = None, md5: str = MD5) -> TextClassification:
     train, test = (_read(folder / part) for part in ("train", "test"))
     seen = set(test)
     fresh = {text: label for text, label in train.items() if text not in seen}
-    kept, validation = stratified_split(
-        ARCHIVE, list(fresh), list(fresh.values()), LABEL_NAMES, (0.9, 0.1)
+    kept, validation = stratified(
+        Split(tuple(fresh), tuple(fresh.values())),
+        (0.9, 0.1),
+        LABEL_NAMES,
+        ARCHIVE,
+        "texts",
     )
     return TextClassification(
         name="imdb",

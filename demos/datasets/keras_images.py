@@ -1,4 +1,4 @@
-"""Labelled pictures that Keras downloads: MNIST, Fashion-MNIST and CIFAR.
+"""Labelled images that Keras downloads: MNIST, Fashion-MNIST and CIFAR.
 
 Sources: https://keras.io/api/datasets/, which checks the archives' digests and
 keeps them in its cache.
@@ -11,12 +11,13 @@ import numpy as np
 
 from demos.common.backend import start_keras
 from demos.common.errors import UserError
-from demos.datasets import ImageClassification
-from demos.datasets import ImageSplit
-from demos.datasets import stratified_rows
+from demos.datasets.splits import stratified
+from demos.datasets.types import ImageClassification
+from demos.datasets.types import ImageSplit
 
-VALIDATION = 0.1  # Of what Keras calls the training pictures.
-# Of which Keras knows the numbers alone; the names are those of the sources.
+NAMES = ("mnist", "fashion_mnist", "cifar10", "cifar100")
+VALIDATION = 0.1  # Of what Keras calls the training images.
+# Keras knows their numbers only; the names are those of the sources.
 LABEL_NAMES = {
     "fashion_mnist": "T-shirt, trouser, pullover, dress, coat, sandal, shirt, "
     "sneaker, bag, ankle boot",
@@ -26,23 +27,16 @@ LABEL_NAMES = {
 
 
 def load(name: str) -> ImageClassification:
-    """Loads a dataset of `keras.datasets`.
-
-    Args:
-        name: `"mnist"`, `"fashion_mnist"`, `"cifar10"` or `"cifar100"`.
-
-    Returns:
-        The dataset: Keras' test, and its training pictures, of which 10%, by
-        label, are the validation.
+    """Loads one of `NAMES`: Keras' test, and 10% of its training to validate.
 
     Raises:
         UserError: It could not be downloaded or read.
     """
     start_keras()
-    import keras
+    import keras  # The backend must be set before Keras is imported.
 
     try:
-        # Keras tells of its progress there, where results alone go.
+        # Keras prints its progress to stdout, which is for results.
         with contextlib.redirect_stdout(sys.stderr):
             (x, y), (x_test, y_test) = getattr(keras.datasets, name).load_data()
     except Exception as error:  # Keras raises a bare Exception on any failure.
@@ -51,30 +45,23 @@ def load(name: str) -> ImageClassification:
             "need no download"
         ) from None
     train, test = _split(x, y), _split(x_test, y_test)
-    count = max(train.labels) + 1
-    known = LABEL_NAMES.get(name)
     label_names = (
-        tuple(known.split(", "))
-        if known
-        else tuple(str(label) for label in range(count))
+        tuple(LABEL_NAMES[name].split(", "))
+        if name in LABEL_NAMES
+        else tuple(map(str, range(max(train.labels) + 1)))
     )
-    validation, rest = stratified_rows(
-        name,
-        "pictures",
-        train.labels,
-        label_names,
+    validation, rest = stratified(
+        train,
         (VALIDATION, 1 - VALIDATION),
-    )
-    return ImageClassification(
-        name,
         label_names,
-        train.take(sorted(rest)),
-        train.take(sorted(validation)),
-        test,
+        name,
+        "images",
+        in_order=True,
     )
+    return ImageClassification(name, label_names, rest, validation, test)
 
 
 def _split(x: np.ndarray, y: np.ndarray) -> ImageSplit:
-    """Gives grey pictures a channel, and labels one dimension."""
+    """Gives grey images a channel, and labels one dimension."""
     pixels = x if x.ndim == 4 else x[..., np.newaxis]
     return ImageSplit(pixels.astype("uint8"), tuple(y.ravel().tolist()))

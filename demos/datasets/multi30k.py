@@ -13,12 +13,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from demos.common.errors import UserError
-from demos.datasets import Pairs
-from demos.datasets import Translation
-from demos.datasets import check_languages
-from demos.datasets import gather
 from demos.datasets.download import check_digest
 from demos.datasets.download import fetch
+from demos.datasets.languages import check_languages
+from demos.datasets.types import Pairs
+from demos.datasets.types import Translation
 
 URL = (
     "https://raw.githubusercontent.com/multi30k/dataset/master/data/task1/raw/"
@@ -108,10 +107,9 @@ def load(
         digests: SHA-256 that each `.gz` file must have, by its name.
 
     Returns:
-        The dataset. Its test is that of 2016. Captions that stand in a test
-        are left out of validation, and those that stand in either are left out
-        of training. Its notes count them, and say which test of 2017 is not
-        there.
+        The dataset. Its test is that of 2016. Captions of a test are
+        left out of validation, and those of either are left out of training.
+        Its notes count them, and say which test of 2017 is missing.
 
     Raises:
         UserError: A language is unknown, both are the same, or a file is
@@ -204,7 +202,7 @@ def _read(part: str, paths: list[Path], notes: list[str]) -> Pairs:
             f"{len(sources) - len(pairs)} {part} pairs with an empty side left "
             "out"
         )
-    return gather(pairs)
+    return Pairs.of(pairs)
 
 
 def _read_lines(path: Path) -> list[str]:
@@ -218,8 +216,8 @@ def _read_lines(path: Path) -> list[str]:
             f"{path} cannot be read as UTF-8 text ({error}); download it again "
             f"from {URL}"
         ) from None
+    text = unicodedata.normalize("NFC", text)  # As the subwords are.
     # Not splitlines(), which also splits at characters inside a caption.
-    text = unicodedata.normalize("NFC", text)  # As the sub-words are.
     return [line.strip() for line in text.removesuffix("\n").split("\n")]
 
 
@@ -227,10 +225,8 @@ def _without(
     pairs: Pairs, taken: set[str], name: str, notes: list[str]
 ) -> Pairs:
     """Leaves out the pairs whose source is taken; adds a note of how many."""
-    kept = gather(
-        pair
-        for pair in zip(pairs.sources, pairs.targets, strict=True)
-        if pair[0] not in taken
+    kept = pairs.take(
+        [i for i, source in enumerate(pairs.sources) if source not in taken]
     )
     where = "a test" if name == "validation" else "validation or a test"
     if len(kept) < len(pairs):

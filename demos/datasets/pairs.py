@@ -7,9 +7,9 @@ from collections import Counter
 from pathlib import Path
 
 from demos.common.errors import UserError
-from demos.datasets import Translation
-from demos.datasets import gather
-from demos.datasets import position
+from demos.datasets.splits import position
+from demos.datasets.types import Pairs
+from demos.datasets.types import Translation
 
 FEWEST = 20
 LONGEST = 1_000
@@ -21,9 +21,9 @@ def load(path: Path, source: str, target: str) -> Translation:
 
     Further columns, such as who wrote a translation, are ignored. Quotes are
     text. A sentence may have several translations: all of them go to the same
-    split. The sentences' order by the position of their hash (see
-    `demos.datasets.position`) decides: the first 80% are for training, the next
-    10% for validation, the last 10% for the test.
+    split. Sentences are ordered by the position of their hash
+    (`splits.position`): the first 80% are for training, the next 10% for
+    validation, the last 10% for the test.
 
     Args:
         path: The file.
@@ -65,17 +65,22 @@ def load(path: Path, source: str, target: str) -> Translation:
             f"Received: {len(sentences)} in {lines} lines"
         )
     tenth = len(sentences) // 10
-    validation = set(sentences[-2 * tenth : -tenth])
-    test = set(sentences[-tenth:])
+    split_of = {
+        **dict.fromkeys(sentences, "train"),
+        **dict.fromkeys(sentences[-2 * tenth :], "validation"),
+        **dict.fromkeys(sentences[-tenth:], "test"),
+    }
+    train, validation, test = (
+        Pairs.of(pair for pair in pairs if split_of[pair[0]] == split)
+        for split in ("train", "validation", "test")
+    )
     return Translation(
-        name=path.stem,
-        source=source,
-        target=target,
-        train=gather(
-            pair for pair in pairs if pair[0] not in validation | test
-        ),
-        validation=gather(pair for pair in pairs if pair[0] in validation),
-        test=gather(pair for pair in pairs if pair[0] in test),
+        path.stem,
+        source,
+        target,
+        train,
+        validation,
+        test,
         notes=tuple(
             f"{count} of {lines} lines left out: lines {what}"
             for what, count in left_out.items()

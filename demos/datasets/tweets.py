@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from demos.common.errors import UserError
-from demos.datasets import Entailment
-from demos.datasets.archive import unpack
 from demos.datasets.download import check_digest
 from demos.datasets.download import fetch
+from demos.datasets.download import unpack
 from demos.datasets.posts import from_table
+from demos.datasets.types import Entailment
 
 HOME = "https://github.com/sayakpaul/Multimodal-Entailment-Baseline"
 TABLE, ARCHIVE, FOLDER = "tweets.csv", "tweet_images.tar.gz", "tweet_images"
@@ -43,18 +43,18 @@ def load(data_dir: Path | None = None, sha256: str = SHA256) -> Entailment:
             found.
     """
     table, folder = _files(data_dir, sha256)
-    dataset = from_table(table, "tweets", folder, _picture)
+    dataset = from_table(table, "tweets", folder, _image_path)
     posts = (*dataset.train.premises, *dataset.train.hypotheses)
     if all(post.picture is None for post in posts):
         raise UserError(
-            f"Expected {folder} to hold pictures such as "
-            "ID.jpg. Received: none that tweets.csv asks for"
+            f"Expected {folder} to hold images such as "
+            "ID.jpg. Received: none that tweets.csv names"
         )
     return dataset
 
 
-def _picture(row: Mapping[str, str], side: int) -> str:
-    """Returns the name of the file: the id, and the ending of the address."""
+def _image_path(row: Mapping[str, str], side: int) -> str:
+    """Returns the name of the file: the id, and the ending of the URL."""
     ending = row[f"image_{side}"].rpartition(".")[2]
     return f"{row[f'id_{side}']}.{ending}"
 

@@ -622,12 +622,12 @@ def open_picture(path: Path) -> "Image.Image":
     Raises:
         UserError: It is not found, or cannot be read.
     """
-    from demos.datasets import posts
+    from demos.datasets.images import open_image
 
     if not path.is_file():
         raise UserError(f"{path} is not found")
     try:
-        return posts.open_file(path)
+        return open_image(path)
     except MemoryError:
         raise
     except Exception:  # Of a damaged file, decoders raise anything.

@@ -125,7 +125,7 @@ def compare(options: AblationOptions) -> "Report":
     Raises:
         UserError: The input is at fault, or no trial of a study was finished.
     """
-    from demos.datasets import load_images
+    from demos.datasets.load import load_images
 
     texts = vary_texts(options)
     classification.check_options(options.model, options.training)

@@ -36,8 +36,8 @@ from demos.training.scores import classification_scores
 if TYPE_CHECKING:
     import numpy as np
 
-    from demos.datasets import ImageClassification
-    from demos.datasets import ImageSplit
+    from demos.datasets.types import ImageClassification
+    from demos.datasets.types import ImageSplit
     from demos.report import charts
     from demos.report import report
     from demos.study.trial import Trial
@@ -450,7 +450,7 @@ def quick_part(dataset: "ImageClassification") -> "ImageClassification":
         640 pictures to train on and 160 in each of the other splits, at most;
         named so that nobody takes it for the whole.
     """
-    from demos.datasets import evenly_by_label
+    from demos.datasets.splits import evenly_by_label
 
     def part(pictures: "ImageSplit", count: int) -> "ImageSplit":
         return pictures.take(evenly_by_label(pictures.labels, count))
@@ -520,7 +520,7 @@ def compare(options: ClassificationOptions) -> "report.Report":
     Raises:
         UserError: The input is at fault, or no trial was finished.
     """
-    from demos.datasets import load_images
+    from demos.datasets.load import load_images
 
     check_options(options.model, options.training)
     command.prepare(options, RUNS)
@@ -781,7 +781,7 @@ def draw_examples(dataset: "ImageClassification") -> "charts.Chart":
     """
     from matplotlib.figure import Figure
 
-    from demos.datasets import evenly_by_label
+    from demos.datasets.splits import evenly_by_label
     from demos.report.charts import Chart
     from demos.report.charts import wrapped
 

@@ -15,8 +15,8 @@ from demos.tasks.detection.scores import Found
 if TYPE_CHECKING:
     from PIL import Image
 
-    from demos.datasets import BoxedPictures
-    from demos.datasets import Detection
+    from demos.datasets.types import BoxedPictures
+    from demos.datasets.types import Detection
     from demos.report.charts import Chart
 
 FILE = "test.txt"  # What a trial has found in the test, beside its record.

@@ -19,7 +19,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from demos.datasets import Box
+from demos.datasets.types import Box
 from demos.tasks.detection.scores import MOST
 from demos.tasks.detection.scores import Found
 from demos.training.batches import ArrayBatches

@@ -5,7 +5,7 @@ import io
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from demos.datasets import Box
+from demos.datasets.types import Box
 
 MOST = 100  # Boxes of a picture that count: COCO's maxDets.
 

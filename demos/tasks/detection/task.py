@@ -35,8 +35,8 @@ from demos.training.optimizers import Optimizer
 if TYPE_CHECKING:
     import numpy as np
 
-    from demos.datasets import BoxedPictures
-    from demos.datasets import Detection
+    from demos.datasets.types import BoxedPictures
+    from demos.datasets.types import Detection
     from demos.report import report
     from demos.study.trial import Trial
     from demos.study.trial import TrialContext
@@ -540,7 +540,7 @@ def compare(options: DetectionOptions) -> "report.Report":
     Raises:
         UserError: The input is at fault, or no trial was finished.
     """
-    from demos.datasets import load_detection
+    from demos.datasets.load import load_detection
 
     check(options)
     command.prepare(options, RUNS)
@@ -581,7 +581,7 @@ def predict(options: PredictOptions) -> int:
     import numpy as np
 
     from demos.common.files import atomic
-    from demos.datasets import posts
+    from demos.datasets import images
     from demos.tasks.detection import drawing as drawn_boxes
 
     if not options.pictures:
@@ -605,7 +605,7 @@ def predict(options: PredictOptions) -> int:
     model = command.load_model(path, COMMAND)
     opened = [command.open_picture(picture) for picture in options.pictures]
     side = settings["image_size"]
-    pixels = [posts.resized(picture, side) for picture in opened]
+    pixels = [images.resized(picture, side) for picture in opened]
     maps = model.predict(np.stack(pixels), verbose=0)
     log(
         f"{path}: seed {chosen.seed}, validation mAP "
@@ -738,7 +738,7 @@ def in_pixels(box: Any, width: int, height: int) -> str:
 
     Example:
 
-    >>> from demos.datasets import Box
+    >>> from demos.datasets.types import Box
     >>> in_pixels(Box(0, -0.1, 0.25, 0.5, 0.5), 200, 100)
     '0 25 80 75'
     """

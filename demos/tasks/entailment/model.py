@@ -16,7 +16,7 @@ import keras_hub
 from keras import ops
 
 from demos.common.errors import UserError
-from demos.datasets import SLOTS
+from demos.datasets.types import SLOTS
 from demos.tasks.word_tokenizer import PADDING
 
 GRID = 4  # The small image encoder ends with 4 x 4 places.

@@ -26,7 +26,7 @@ from demos.common.cli import option_values
 from demos.common.cli import parse
 from demos.common.errors import UserError
 from demos.common.progress import log
-from demos.datasets import SLOTS
+from demos.datasets.types import SLOTS
 from demos.study import sweep
 from demos.study.trial import label_of
 from demos.tasks import command
@@ -39,8 +39,8 @@ from demos.training.scores import classification_scores
 if TYPE_CHECKING:
     import numpy as np
 
-    from demos.datasets import Entailment
-    from demos.datasets import PostPairs
+    from demos.datasets.types import Entailment
+    from demos.datasets.types import PostPairs
     from demos.report import report
     from demos.study.trial import Trial
     from demos.study.trial import TrialContext
@@ -821,7 +821,7 @@ def quick_part(dataset: "Entailment") -> "Entailment":
         640 pairs to train on and 160 in each of the other splits, at most;
         named so that nobody takes it for the whole.
     """
-    from demos.datasets import evenly_by_label
+    from demos.datasets.splits import evenly_by_label
 
     def part(pairs: "PostPairs", count: int) -> "PostPairs":
         return pairs.take(evenly_by_label(pairs.labels, count))
@@ -891,7 +891,7 @@ def compare(options: EntailmentOptions) -> "report.Report":
     Raises:
         UserError: The input is at fault, or no trial was finished.
     """
-    from demos.datasets import load_entailment
+    from demos.datasets.load import load_entailment
     from demos.study.trial import Trial
 
     check(options)
@@ -939,8 +939,7 @@ def predict(options: PredictOptions) -> int:
         UserError: A post is empty, a picture cannot be read, or there is no
             model.
     """
-    from demos.datasets import posts
-    from demos.datasets.images import read_all
+    from demos.datasets import images
 
     for side in (1, 2):
         if not (_text(options, side) or _image(options, side)):
@@ -970,10 +969,10 @@ def predict(options: PredictOptions) -> int:
         file = _image(options, side)
         if file and not file.is_file():
             raise UserError(f"{file} is not found")
-        picture = posts.ImageFile(str(file), "") if file else None
-        pictures = read_all(
+        picture = images.ImageFile(str(file), "") if file else None
+        pictures = images.read_all(
             [picture],
-            lambda picture, size: posts.read_file(Path(), picture, size),
+            lambda picture, size: images.read_image(Path(), picture, size),
             settings["image_size"],
         )
         if pictures.damaged:

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     import numpy as np
     from tokenizers import Tokenizer
 
-    from demos.datasets import Split
-    from demos.datasets import TextClassification
+    from demos.datasets.types import Split
+    from demos.datasets.types import TextClassification
     from demos.report import report
     from demos.study.trial import Trial
     from demos.study.trial import TrialContext
@@ -436,9 +436,7 @@ def quick_part(dataset: "TextClassification") -> "TextClassification":
 
     def part(split: "Split", count: int) -> "Split":
         rows = command.evenly(len(split), count)
-        return take(split.texts, split.labels, rows)
-
-    from demos.datasets import take
+        return split.take(rows)
 
     return replace(
         dataset,
@@ -496,11 +494,11 @@ def compare(options: SentimentOptions) -> "report.Report":
     Raises:
         UserError: The input is at fault, or no trial was finished.
     """
-    from demos.datasets import load
+    from demos.datasets.load import load_texts
 
     check(options)
     command.prepare(options, RUNS)
-    dataset = load(
+    dataset = load_texts(
         options.dataset,
         options.text_column,
         options.label_column,

@@ -26,8 +26,8 @@ from demos.common.cli import option_values
 from demos.common.cli import parse
 from demos.common.errors import UserError
 from demos.common.progress import log
-from demos.datasets import UNSPACED
-from demos.datasets import base_language
+from demos.datasets.languages import UNSPACED
+from demos.datasets.languages import base_language
 from demos.study import sweep
 from demos.tasks import command
 from demos.tasks.command import StudyOptions
@@ -38,8 +38,8 @@ from demos.training.optimizers import Optimizer
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-    from demos.datasets import Pairs
-    from demos.datasets import Translation
+    from demos.datasets.types import Pairs
+    from demos.datasets.types import Translation
     from demos.report import report
     from demos.study.trial import Trial
     from demos.study.trial import TrialContext
@@ -845,7 +845,7 @@ def quick_part(dataset: "Translation") -> "Translation":
         320 pairs to train on and 80 in each of the other splits, at most;
         named so that nobody takes it for the whole.
     """
-    from demos.datasets import Pairs
+    from demos.datasets.types import Pairs
 
     def part(pairs: "Pairs", count: int) -> "Pairs":
         step = command.evenly(len(pairs), count).step
@@ -920,7 +920,7 @@ def compare(options: TranslationOptions) -> "report.Report":
     Raises:
         UserError: The input is at fault, or no trial was finished.
     """
-    from demos.datasets import load_translation
+    from demos.datasets.load import load_translation
 
     check(options)
     command.prepare(options, RUNS)

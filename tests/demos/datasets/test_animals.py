@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from demos.datasets import animals
-from demos.datasets import load_detection
 from demos.datasets import scenes
+from demos.datasets.load import load_detection
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from demos.common.errors import UserError
-from demos.datasets import Box
-from demos.datasets import load_detection
+from demos.datasets.load import load_detection
+from demos.datasets.types import Box
 
 CATEGORIES = [
     {"id": 0, "name": "things"},
@@ -81,7 +81,7 @@ def test_coco_itself(tmp_path):
     assert dataset.read(dataset.test.pictures[0], 16).shape == (16, 16, 3)
     known = {*dataset.train.pictures}
     assert known.isdisjoint(dataset.validation.pictures)
-    assert dataset.notes == ("validation taken from the training pictures",)
+    assert dataset.notes == ("validation taken from the training images",)
     assert load_detection(str(tmp_path)).digest() == dataset.digest()
 
 
@@ -100,7 +100,7 @@ def test_what_an_export_lacks_is_taken_from_training(tmp_path):
     parts = dataset.train, dataset.validation, dataset.test
     assert len({p for part in parts for p in part.pictures}) == 30
     assert dataset.notes == (
-        "validation and test taken from the training pictures",
+        "validation and test taken from the training images",
     )
 
 
@@ -125,7 +125,7 @@ def test_what_cannot_be_used_is_counted(tmp_path):
     dataset = load_detection(str(tmp_path))
     assert dataset.notes == (
         "2 boxes left out that are empty",
-        "1 pictures not found",
+        "1 images not found",
     )
     # What reaches out of the picture is cut.
     assert dataset.train.boxes[0][2] == Box(1, 0.75, 0.5, 0.25, 0.5)
@@ -160,7 +160,7 @@ def write_text(text):
         (put(categories=[{"id": 7}]), "no 'name'"),
         (put(images=[{"id": 1, "file_name": "1.png"}]), "no 'width'"),
         (put(images=annotations(1)["images"]), "no 2"),
-        (put(annotations=[]), "at least one box among the train pictures"),
+        (put(annotations=[]), "at least one box among the train images"),
         (
             put(annotations=[{"image_id": 1, "category_id": 7, "bbox": [1]}]),
             "COCO's format",
@@ -194,10 +194,10 @@ def test_pictures_that_are_not_there(tmp_path):
     with pytest.raises(UserError, match=r"train2017, not found"):
         load_detection(str(tmp_path))
     (tmp_path / "train2017").mkdir()
-    with pytest.raises(UserError, match="holds none of the pictures"):
+    with pytest.raises(UserError, match="holds none of the images"):
         load_detection(str(tmp_path))
 
 
 def test_too_few_pictures_to_share_out(tmp_path):
-    with pytest.raises(UserError, match="at least 3 pictures"):
+    with pytest.raises(UserError, match="at least 3 images"):
         load_detection(str(exported(tmp_path, train=2)))

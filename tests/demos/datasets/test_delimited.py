@@ -4,7 +4,7 @@ import pytest
 
 from demos.common.errors import UserError
 from demos.datasets import delimited
-from demos.datasets import load
+from demos.datasets.load import load_texts
 
 
 def write(path, rows, header="text,label"):
@@ -60,7 +60,7 @@ def test_words_that_pandas_takes_for_missing_are_text(tmp_path):
 def test_tabs_quotes_and_other_columns(tmp_path):
     rows = [f'{i}\t"said ""{i}"", then\nleft"\t{i % 2}' for i in range(40)]
     path = write(tmp_path / "mine.TSV", rows, "id\treview\tstars")
-    dataset = load(str(path), "review", "stars")
+    dataset = load_texts(str(path), "review", "stars")
     assert dataset.label_names == ("0", "1")
     assert any("\n" in text for text in dataset.train.texts)
 
@@ -104,19 +104,7 @@ def test_unusable_files(tmp_path, content, says):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["missing.csv", "folder.csv"])
-def test_what_is_no_file(tmp_path, name):
-    (tmp_path / "folder.csv").mkdir()
-    with pytest.raises(UserError, match="to be a file"):
-        load(str(tmp_path / name))
-
-
 def test_one_column_cannot_be_both(tmp_path):
     path = write(tmp_path / "mine.csv", rows_of("ab", 10))
     with pytest.raises(UserError, match="to differ"):
         delimited.load(path, "text", "text")
-
-
-def test_unknown_dataset_lists_the_known():
-    with pytest.raises(UserError, match="rotten_tomatoes, imdb"):
-        load("imbd")

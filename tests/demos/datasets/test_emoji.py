@@ -9,7 +9,7 @@ import pytest
 
 from demos.common.errors import UserError
 from demos.datasets import emoji
-from demos.datasets import load_translation
+from demos.datasets.load import load_translation
 
 LANGUAGE_PAIRS = [("en", "de"), ("en", "ja"), ("ru", "en"), ("zh", "fa")]
 

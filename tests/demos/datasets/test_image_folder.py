@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from demos.common.errors import UserError
-from demos.datasets import load_images
+from demos.datasets.load import load_images
 
 COLOURS = {"red apples": (255, 0, 0), "green pears": (0, 128, 0)}
 
@@ -47,8 +47,8 @@ def test_damaged_and_repeated_pictures_are_counted(folder):
     (folder / ".cache").mkdir()
     dataset = load_images(str(folder), side=16)
     assert dataset.notes == (
-        "1 damaged pictures left out, such as green pears/bad.jpg",
-        "1 repeated pictures left out",
+        "1 damaged images left out, such as green pears/bad.jpg",
+        "1 repeated images left out",
     )
     parts = (dataset.train, dataset.validation, dataset.test)
     assert sum(map(len, parts)) == 40
@@ -58,7 +58,7 @@ def test_what_has_two_labels_is_in_no_split(folder):
     for label in COLOURS:
         Image.new("L", (64, 64), 77).save(folder / label / "both.png")
     dataset = load_images(str(folder), side=16)
-    assert dataset.notes == ("2 pictures left out that have two labels",)
+    assert dataset.notes == ("2 images left out that have two labels",)
     for part in (dataset.train, dataset.validation, dataset.test):
         assert not (part.pixels == 77).all(axis=(1, 2, 3)).any()
 
@@ -67,7 +67,7 @@ def test_the_same_picture_in_another_format_is_a_repeated_one(folder):
     first = Image.open(folder / "red apples" / "0.png")
     first.save(folder / "red apples" / "again.bmp")
     dataset = load_images(str(folder), side=16)
-    assert dataset.notes == ("1 repeated pictures left out",)
+    assert dataset.notes == ("1 repeated images left out",)
 
 
 def test_what_is_no_such_folder_is_refused(tmp_path, folder):
@@ -80,5 +80,5 @@ def test_what_is_no_such_folder_is_refused(tmp_path, folder):
     for path in (folder / "green pears").rglob("*.png"):
         if path.stem != "1":
             path.unlink()
-    with pytest.raises(UserError, match="at least 10 different pictures"):
+    with pytest.raises(UserError, match="at least 10 different images"):
         load_images(str(folder))

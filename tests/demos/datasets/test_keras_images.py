@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from demos.common.errors import UserError
-from demos.datasets import load_images
+from demos.datasets.load import load_images
 
 DRAW = np.random.default_rng(0)
 

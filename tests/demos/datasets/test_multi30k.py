@@ -8,8 +8,8 @@ import keras
 import pytest
 
 from demos.common.errors import UserError
-from demos.datasets import load_translation
 from demos.datasets import multi30k
+from demos.datasets.load import load_translation
 
 SIZES = {
     "train": 40,

@@ -5,8 +5,8 @@ import unicodedata
 import pytest
 
 from demos.common.errors import UserError
-from demos.datasets import load_translation
 from demos.datasets import pairs
+from demos.datasets.load import load_translation
 
 
 def lines_of(count):
@@ -156,15 +156,3 @@ def test_a_language_is_a_good_name_of_a_folder(tmp_path, language):
     path.write_text("\n".join(lines_of(40)), encoding="utf-8")
     with pytest.raises(UserError, match="Expected --target to be letters"):
         pairs.load(path, "en", language)
-
-
-@pytest.mark.parametrize("name", ["missing.tsv", "folder.tsv"])
-def test_what_is_no_file(tmp_path, name):
-    (tmp_path / "folder.tsv").mkdir()
-    with pytest.raises(UserError, match="to be a file"):
-        load_translation(str(tmp_path / name))
-
-
-def test_unknown_dataset_lists_the_known():
-    with pytest.raises(UserError, match=r"emoji, multi30k.*'multi30'"):
-        load_translation("multi30")

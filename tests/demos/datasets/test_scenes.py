@@ -6,8 +6,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from demos.datasets import load_entailment
 from demos.datasets import scenes
+from demos.datasets.load import load_entailment
 
 SIDE = r"left|right|above|below"
 OPPOSITE = {"left": "right", "right": "left", "above": "below"}

@@ -1,16 +1,16 @@
-"""The tweets: archives of the real layout, damaged and hostile ones."""
+"""The tweets, in a table and an archive of the real layout."""
 
 import csv
-import gzip
 import hashlib
 import io
-import tarfile
 
 import pytest
 from PIL import Image
 
 from demos.common.errors import UserError
 from demos.datasets import tweets
+
+pytestmark = pytest.mark.once
 
 LABELS = ["NoEntailment", "Implies", "Contradictory"]
 
@@ -22,24 +22,8 @@ def png(colour):
     return file.getvalue()
 
 
-def add(tar, name, content=b"", **attributes):
-    """Adds a member to an archive."""
-    member = tarfile.TarInfo(name)
-    member.size = len(content)
-    for key, value in attributes.items():
-        setattr(member, key, value)
-    tar.addfile(member, io.BytesIO(content))
-
-
-def write_archive(folder, members):
-    """Writes an archive: a folder, and in it what `members` adds."""
-    with tarfile.open(folder / "tweet_images.tar.gz", "w:gz") as tar:
-        add(tar, "tweet_images", type=tarfile.DIRTYPE, mode=0o755)
-        members(tar)
-
-
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path, write_archive):
     """A folder as it would be after the download: 66 pairs, 2 pictures."""
     with (tmp_path / "tweets.csv").open("w", newline="") as file:
         writer = csv.writer(file)
@@ -55,15 +39,10 @@ def folder(tmp_path):
                     *(ids[1], f"two {i}", urls[1], LABELS[i % 3]),
                 ]
             )
-    write_archive(tmp_path, pictures)
+    files = {f"tweet_images/{1000 + i}.png": png("red") for i in range(66)}
+    files |= {f"tweet_images/{2000 + i}.png": png("blue") for i in range(5, 66)}
+    write_archive(tmp_path / "tweet_images.tar.gz", files)
     return tmp_path
-
-
-def pictures(tar):
-    for i in range(66):
-        add(tar, f"tweet_images/{1000 + i}.png", png("red"))
-        if i > 4:
-            add(tar, f"tweet_images/{2000 + i}.png", png("blue"))
 
 
 def load(folder):
@@ -77,7 +56,7 @@ def test_the_archive_is_unpacked_and_split(folder):
     assert dataset.label_names == ("Contradictory", "Implies", "NoEntailment")
     sizes = [len(p) for p in (dataset.test, dataset.validation, dataset.train)]
     assert sizes == [7, 3, 56]
-    assert dataset.notes == ("5 pictures not found, such as 2000.png",)
+    assert dataset.notes == ("5 images not found, such as 2000.png",)
     digest = (folder / "tweet_images.tar.gz.sha256").read_text().split()[0]
     archive = (folder / "tweet_images.tar.gz").read_bytes()
     assert digest == hashlib.sha256(archive).hexdigest()
@@ -104,70 +83,15 @@ def test_it_is_unpacked_once(folder):
     assert load(folder).digest() == before
 
 
-def test_another_archive_than_the_first_is_refused(folder):
+def test_another_archive_than_the_first_is_refused(folder, write_archive):
     load(folder)
     for path in (folder / "tweet_images").iterdir():
         path.unlink()
     (folder / "tweet_images").rmdir()
-    write_archive(folder, lambda tar: add(tar, "tweet_images/1.png", b"else"))
+    archive = folder / "tweet_images.tar.gz"
+    write_archive(archive, {"tweet_images/1.png": b"else"})
     with pytest.raises(UserError, match="SHA256 digest"):
         load(folder)
-
-
-@pytest.mark.parametrize(
-    "hostile",
-    [
-        {"name": "../escaped.png"},
-        {"name": "tweet_images/../../escaped.png"},
-        {"name": "/tmp/escaped.png"},
-        {
-            "name": "tweet_images/1000.png",
-            "type": tarfile.SYMTYPE,
-            "linkname": "/etc/passwd",
-        },
-        {
-            "name": "tweet_images/1000.png",
-            "type": tarfile.LNKTYPE,
-            "linkname": "../tweets.csv",
-        },
-        {"name": "tweet_images/pipe", "type": tarfile.FIFOTYPE},
-    ],
-    ids=["up", "up within", "absolute", "symlink", "hard link", "pipe"],
-)
-def test_a_hostile_archive_does_no_harm(folder, hostile):
-    (folder / "tweet_images.tar.gz").unlink()
-    before = sorted(path.name for path in folder.parent.iterdir())
-    write_archive(folder, lambda tar: add(tar, **hostile))
-    with pytest.raises(UserError) as caught:
-        load(folder)
-    assert "\n" not in str(caught.value)
-    assert sorted(path.name for path in folder.parent.iterdir()) == before
-    assert not (folder / "tweet_images" / "1000.png").exists()
-
-
-def truncate(content):
-    return content[:300]
-
-
-def damage_a_header(content):
-    """Zeroes a member's header, which tarfile takes for the end."""
-    plain = bytearray(gzip.decompress(content))
-    start = plain.index(b"tweet_images/1030.png")
-    good = gzip.compress(bytes(plain), mtime=0)
-    plain[start : start + 512] = bytes(512)
-    return gzip.compress(bytes(plain), mtime=0)[:-8] + good[-8:]
-
-
-@pytest.mark.parametrize("damage", [truncate, damage_a_header])
-def test_a_damaged_archive_leaves_nothing(folder, damage):
-    archive = folder / "tweet_images.tar.gz"
-    good = archive.read_bytes()
-    archive.write_bytes(damage(good))
-    with pytest.raises(UserError, match=r"cannot be unpacked.*delete it"):
-        load(folder)
-    assert not (folder / "tweet_images").exists()
-    archive.write_bytes(good)  # The right one may take its place.
-    assert len(load(folder).train) == 56
 
 
 def test_what_is_missing_is_named(folder):
@@ -175,7 +99,7 @@ def test_what_is_missing_is_named(folder):
     with pytest.raises(UserError, match=r"to hold tweet_images\.tar\.gz or"):
         load(folder)
     (folder / "tweet_images").mkdir()
-    with pytest.raises(UserError, match=r"Expected .* to hold pictures"):
+    with pytest.raises(UserError, match=r"Expected .* to hold images"):
         load(folder)
     (folder / "tweets.csv").unlink()
     with pytest.raises(UserError, match=r"--data-dir to hold tweets\.csv"):

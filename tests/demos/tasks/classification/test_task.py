@@ -15,10 +15,10 @@ from PIL import Image
 import keras_serf  # noqa: F401 - teaches Keras the word
 from demos.__main__ import main
 from demos.common.errors import UserError
-from demos.datasets import ImageClassification
-from demos.datasets import ImageSplit
-from demos.datasets import load_images
-from demos.datasets import split_images
+from demos.datasets.load import load_images
+from demos.datasets.splits import split_images
+from demos.datasets.types import ImageClassification
+from demos.datasets.types import ImageSplit
 from demos.study.study import gather
 from demos.study.trial import Trial
 from demos.study.trial import TrialContext

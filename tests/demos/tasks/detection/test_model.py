@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import keras_serf  # noqa: F401 - teaches Keras the word
-from demos.datasets import Box
 from demos.datasets import animals
+from demos.datasets.types import Box
 from demos.tasks.detection import model as detector
 
 LABELS = 12

@@ -2,7 +2,7 @@
 
 import pytest
 
-from demos.datasets import Box
+from demos.datasets.types import Box
 from demos.tasks.detection.scores import Found
 from demos.tasks.detection.scores import detection_scores
 

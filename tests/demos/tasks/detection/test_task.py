@@ -13,8 +13,8 @@ from PIL import Image
 
 import keras_serf  # noqa: F401 - teaches Keras the word
 from demos.__main__ import main
-from demos.datasets import Box
-from demos.datasets import load_detection
+from demos.datasets.load import load_detection
+from demos.datasets.types import Box
 from demos.study.study import gather
 from demos.study.trial import DivergedError
 from demos.study.trial import Trial

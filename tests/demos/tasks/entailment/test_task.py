@@ -14,12 +14,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-import demos.datasets
 import keras_serf  # noqa: F401 - teaches Keras the word
 from demos.__main__ import main
-from demos.datasets import Entailment
-from demos.datasets import Post
-from demos.datasets import PostPairs
+from demos.datasets.types import Entailment
+from demos.datasets.types import Post
+from demos.datasets.types import PostPairs
 from demos.study.study import gather
 from demos.study.trial import Trial
 from demos.study.trial import TrialContext
@@ -71,7 +70,7 @@ def study(dataset, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "study"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            demos.datasets, "load_entailment", lambda *_, **__: dataset
+            "demos.datasets.load.load_entailment", lambda *_, **__: dataset
         )
         assert run(out) == 0
     return out
@@ -126,7 +125,7 @@ def test_a_run_writes_all_that_it_promises(study):
 
 def test_finished_trials_are_not_run_again(study, dataset, monkeypatch, capsys):
     monkeypatch.setattr(
-        demos.datasets, "load_entailment", lambda *_, **__: dataset
+        "demos.datasets.load.load_entailment", lambda *_, **__: dataset
     )
     before = [p.stat().st_mtime_ns for p in (study / "trials").iterdir()]
     assert run(study) == 0
@@ -352,7 +351,7 @@ def test_bad_input_is_one_line_and_writes_nothing(
 
 def test_a_study_without_probes(dataset, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        demos.datasets, "load_entailment", lambda *_, **__: dataset
+        "demos.datasets.load.load_entailment", lambda *_, **__: dataset
     )
     assert run(tmp_path / "study", "--no-probes", "--quick") == 0
     folder = tmp_path / "study" / "trials"
@@ -424,7 +423,7 @@ def test_predict_with_a_pretrained_text_encoder(
     dataset, presets, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(
-        demos.datasets, "load_entailment", lambda *_, **__: dataset
+        "demos.datasets.load.load_entailment", lambda *_, **__: dataset
     )
     preset = ["--text-preset", str(presets["text_preset"][0])]
     assert run(tmp_path / "study", *preset, "--no-probes", "--quick") == 0
@@ -464,7 +463,7 @@ def test_a_preset_that_is_none_is_refused_before_training(
 ):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
-        demos.datasets, "load_entailment", lambda *_, **__: dataset
+        "demos.datasets.load.load_entailment", lambda *_, **__: dataset
     )
     (tmp_path / "folder").mkdir()
     assert main(["entailment", kind, "folder"]) == 2

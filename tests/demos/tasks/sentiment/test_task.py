@@ -17,9 +17,9 @@ from tokenizers import Tokenizer
 
 import keras_serf  # noqa: F401 - teaches Keras the word
 from demos.__main__ import main
-from demos.datasets import Split
-from demos.datasets import TextClassification
-from demos.datasets import load
+from demos.datasets.load import load_texts
+from demos.datasets.types import Split
+from demos.datasets.types import TextClassification
 from demos.study.study import gather
 from demos.study.trial import Trial
 from demos.study.trial import TrialContext
@@ -213,7 +213,7 @@ def test_predict_takes_the_best_on_the_validation(study, capsys):
 
 
 def test_saved_model_is_the_best_trial(study, reviews):
-    dataset = load(str(reviews))
+    dataset = load_texts(str(reviews))
     tokenizer = Tokenizer.from_file(str(study / "tokenizer.json"))
     model: Any = keras.saving.load_model(study / "serf.keras")
     trials = [result for result in gather(study) if result.label == "serf"]
@@ -232,7 +232,7 @@ def test_saved_model_is_the_best_trial(study, reviews):
 
 def test_vocabulary_is_that_of_the_training_texts(study, reviews):
     known = set(Tokenizer.from_file(str(study / "tokenizer.json")).get_vocab())
-    train = set(" ".join(load(str(reviews)).train.texts).split())
+    train = set(" ".join(load_texts(str(reviews)).train.texts).split())
     assert known - train == {"[PAD]", "[UNK]"}
 
 
@@ -396,7 +396,7 @@ def test_a_batch_larger_than_the_data_costs_no_memory(task):
 
 
 def test_baselines_of_the_reviews_do_not_move():
-    found = sentiment.SentimentTask(load("rotten_tomatoes")).baselines()
+    found = sentiment.SentimentTask(load_texts("rotten_tomatoes")).baselines()
     words = found["TF-IDF + logistic regression"]
     assert words["accuracy"] == pytest.approx(0.7548, abs=5e-4)
     assert words["macro_f1"] == pytest.approx(0.7395, abs=5e-4)

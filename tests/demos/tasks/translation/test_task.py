@@ -16,12 +16,10 @@ import pandas as pd
 import pytest
 from tokenizers import Tokenizer
 
-import demos.datasets
 from demos.__main__ import main
-from demos.datasets import Pairs
-from demos.datasets import Translation
-from demos.datasets import gather
-from demos.datasets import load_translation
+from demos.datasets.load import load_translation
+from demos.datasets.types import Pairs
+from demos.datasets.types import Translation
 from demos.report.report import Report
 from demos.study.trial import Trial
 from demos.study.trial import TrialContext
@@ -58,7 +56,7 @@ TRAINING = translation.TrainingConfig(
 @pytest.fixture(scope="module")
 def same():
     """A dataset whose three splits are the same 64 pairs, to be learnt."""
-    every = gather(PAIRS)
+    every = Pairs.of(PAIRS)
     return Translation("same", "en", "de", every, every, every)
 
 
@@ -66,8 +64,9 @@ def same():
 def study(same, tmp_path_factory):
     """The folder of a whole run of the command on these pairs."""
     out = tmp_path_factory.mktemp("runs") / "study"
+    loader = "demos.datasets.load.load_translation"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(demos.datasets, "load_translation", lambda *_, **__: same)
+        patch.setattr(loader, lambda *_, **__: same)
         assert run(out) == 0
     return out
 
@@ -135,7 +134,7 @@ def test_a_run_writes_all_that_it_promises(study):
 
 
 def test_finished_trials_are_not_run_again(study, same, monkeypatch, capsys):
-    monkeypatch.setattr(demos.datasets, "load_translation", lambda *_: same)
+    monkeypatch.setattr("demos.datasets.load.load_translation", lambda *_: same)
     before = (study / "trials/serf-seed0.json").read_bytes()
     assert run(study) == 0
     captured = capsys.readouterr()
@@ -239,7 +238,7 @@ def test_a_report_without_its_samples(
 ):
     folder = shutil.copytree(study, tmp_path / "study")
     (folder / "trials/serf-seed0.test.txt").unlink()
-    monkeypatch.setattr(demos.datasets, "load_translation", lambda *_: same)
+    monkeypatch.setattr("demos.datasets.load.load_translation", lambda *_: same)
     assert run(folder) == 0
     printed = capsys.readouterr().out
     assert "No samples: serf-seed0.test.txt cannot be read" in printed
@@ -306,8 +305,8 @@ def test_same_seed_same_start_for_every_activation(same):
 
 def test_over_long_pairs_are_counted_not_fatal(same):
     long = ("one " * 60, "eins " * 60)
-    train = gather([*PAIRS, long])
-    other = gather([PAIRS[0], long])
+    train = Pairs.of([*PAIRS, long])
+    other = Pairs.of([PAIRS[0], long])
     dataset = Translation("long", "en", "de", train, other, other)
     model = translation.ModelConfig(
         embedding_dim=32, heads=2, vocabulary_size=300, longest=20
@@ -358,7 +357,7 @@ def test_further_tests_are_scored_beside_the_test(same):
 
 
 def test_the_lexicon_finds_words_that_go_together():
-    lexicon = translation.Lexicon(gather(PAIRS), "en", "de")
+    lexicon = translation.Lexicon(Pairs.of(PAIRS), "en", "de")
     assert lexicon("three green cow.") == "drei grün Kuh."
     assert lexicon("three pink cow.") == "drei pink Kuh."
 

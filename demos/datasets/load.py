@@ -1,0 +1,141 @@
+"""Datasets by their names, or from the user's own files.
+
+Each function raises a `UserError` where the dataset is unknown, missing, or
+cannot be used.
+"""
+
+from pathlib import Path
+
+from demos.common.errors import UserError
+from demos.datasets import animals
+from demos.datasets import coco
+from demos.datasets import delimited
+from demos.datasets import digits
+from demos.datasets import emoji
+from demos.datasets import image_folder
+from demos.datasets import imdb
+from demos.datasets import keras_images
+from demos.datasets import mnist_5k
+from demos.datasets import multi30k
+from demos.datasets import pairs
+from demos.datasets import posts
+from demos.datasets import rotten_tomatoes
+from demos.datasets import scenes
+from demos.datasets import tweets
+from demos.datasets.types import Detection
+from demos.datasets.types import Entailment
+from demos.datasets.types import ImageClassification
+from demos.datasets.types import TextClassification
+from demos.datasets.types import Translation
+
+
+def load_texts(
+    dataset: str,
+    text_column: str = "text",
+    label_column: str = "label",
+    data_dir: Path | None = None,
+) -> TextClassification:
+    """Loads labelled texts.
+
+    Args:
+        dataset: `"rotten_tomatoes"`, `"imdb"`, or the path of a `.csv` or
+            `.tsv` file.
+        text_column: Column of the texts in the user's own file.
+        label_column: Column of the labels in the user's own file.
+        data_dir: Folder where the IMDB archive, or what it unpacks to, was
+            placed by hand.
+    """
+    if dataset == "rotten_tomatoes":
+        return rotten_tomatoes.load()
+    if dataset == "imdb":
+        return imdb.load(data_dir)
+    if _ending(dataset) in (".csv", ".tsv"):
+        return delimited.load(Path(dataset), text_column, label_column)
+    raise _unknown(
+        dataset, "rotten_tomatoes, imdb or the path of a .csv or .tsv file"
+    )
+
+
+def load_translation(
+    dataset: str,
+    source: str | None = None,
+    target: str | None = None,
+    data_dir: Path | None = None,
+) -> Translation:
+    """Loads sentence pairs.
+
+    Args:
+        dataset: `"emoji"`, `"multi30k"`, or the path of a `.tsv` file.
+        source: Language translated from; by default English for emoji and
+            German for Multi30k.
+        target: Language translated to; by default German for emoji and English
+            for Multi30k.
+        data_dir: Folder where the files of Multi30k were placed by hand.
+    """
+    if dataset == "emoji":
+        return emoji.load(source or "en", target or "de")
+    if dataset == "multi30k":
+        return multi30k.load(source or "de", target or "en", data_dir)
+    if _ending(dataset) == ".tsv":
+        return pairs.load(Path(dataset), source or "source", target or "target")
+    raise _unknown(dataset, "emoji, multi30k or the path of a .tsv file")
+
+
+def load_entailment(dataset: str, data_dir: Path | None = None) -> Entailment:
+    """Loads pairs of posts.
+
+    Args:
+        dataset: `"scenes"`, `"tweets"`, or the path of a `.csv` or `.tsv` file.
+        data_dir: Folder where the files of tweets were placed by hand.
+    """
+    if dataset == "scenes":
+        return scenes.load()
+    if dataset == "tweets":
+        return tweets.load(data_dir)
+    if _ending(dataset) in (".csv", ".tsv"):
+        return posts.load(Path(dataset))
+    raise _unknown(dataset, "scenes, tweets or the path of a .csv or .tsv file")
+
+
+def load_images(dataset: str, side: int | None = None) -> ImageClassification:
+    """Loads labelled images.
+
+    Args:
+        dataset: `"mnist_5k"`, `"digits"`, `"mnist"`, `"fashion_mnist"`,
+            `"cifar10"`, `"cifar100"`, or the path of a folder with a folder of
+            images for each label.
+        side: Size in pixels that the images of a folder are resized to; by
+            default 64. The images of the other datasets have their own size.
+    """
+    if dataset == "mnist_5k":
+        return mnist_5k.load()
+    if dataset == "digits":
+        return digits.load()
+    if dataset in keras_images.NAMES:
+        return keras_images.load(dataset)
+    if Path(dataset).is_dir():
+        return image_folder.load(Path(dataset), side)
+    raise _unknown(
+        dataset,
+        f"mnist_5k, digits, {', '.join(keras_images.NAMES)} or the path of a "
+        "folder with a folder of images for each label",
+    )
+
+
+def load_detection(dataset: str) -> Detection:
+    """Loads images with boxes: `"animals"`, or a folder in COCO's format."""
+    if dataset == "animals":
+        return animals.load()
+    if Path(dataset).is_dir():
+        return coco.load(Path(dataset))
+    raise _unknown(dataset, "animals or the path of a folder in COCO's format")
+
+
+def _ending(dataset: str) -> str:
+    return Path(dataset).suffix.lower()
+
+
+def _unknown(dataset: str, choices: str) -> UserError:
+    return UserError(
+        f"Expected --dataset to be {choices}. Received: {dataset!r}"
+    )

@@ -1,0 +1,129 @@
+"""How data is divided into training, validation and test; always the same."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from typing import TypeVar
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from demos.common.errors import UserError
+from demos.datasets.types import ImageClassification
+from demos.datasets.types import ImageSplit
+from demos.datasets.types import Labelled
+
+Part = TypeVar("Part", bound=Labelled)
+
+
+def stratified(
+    examples: Part,
+    fractions: Sequence[float],
+    label_names: Sequence[str],
+    name: str,
+    unit: str,
+    in_order: bool = False,
+) -> list[Part]:
+    """Splits examples so that each split has the same share of each label.
+
+    Args:
+        examples: All of them.
+        fractions: Fraction of the examples in each split; they sum to 1.
+        label_names: Name of each label, for the error.
+        name: Names the data in the error.
+        unit: What an example is, in the plural, for the error.
+        in_order: Whether the examples of a split keep their order; else they
+            are shuffled. Either way the split never changes.
+
+    Raises:
+        UserError: A label has too few examples to be in every split.
+    """
+    counts = Counter(examples.labels)
+    fewest = min(range(len(label_names)), key=lambda label: counts[label])
+    needed = round(1 / min(fractions))
+    if counts[fewest] < needed:
+        raise UserError(
+            f"Expected at least {needed} different {unit} of each label in "
+            f"{name}. Received: {counts[fewest]} of {label_names[fewest]!r}"
+        )
+    rest = list(range(len(examples)))
+    left = 1.0
+    splits = []
+    for fraction in fractions[:-1]:
+        chosen, rest = train_test_split(
+            rest,
+            train_size=round(len(rest) * fraction / left),
+            stratify=[examples.labels[i] for i in rest],
+            random_state=0,
+        )
+        splits.append(chosen)
+        left -= fraction
+    return [
+        examples.take(sorted(rows) if in_order else rows)
+        for rows in (*splits, rest)
+    ]
+
+
+def split_images(
+    name: str,
+    pixels: np.ndarray,
+    labels: Sequence[int],
+    label_names: Sequence[str],
+    notes: tuple[str, ...] = (),
+) -> ImageClassification:
+    """Splits images by label: 70% training, 10% validation, 20% test.
+
+    Args:
+        name: Name of the dataset.
+        pixels: Shape `(images, height, width, channels)`.
+        labels: Index of the label of each.
+        label_names: Name of each label.
+        notes: What a reader should know.
+
+    Raises:
+        UserError: A label has too few images to be in every split.
+    """
+    validation, test, train = stratified(
+        ImageSplit(pixels, tuple(map(int, labels))),
+        (0.1, 0.2, 0.7),
+        label_names,
+        name,
+        "images",
+        in_order=True,
+    )
+    return ImageClassification(
+        name, tuple(label_names), train, validation, test, notes
+    )
+
+
+def evenly_by_label(labels: Sequence[int], most: int) -> list[int]:
+    """Chooses rows, evenly spaced among those of each label.
+
+    Args:
+        labels: Index of the label of each row.
+        most: How many to take, about; at least one of each label.
+
+    Returns:
+        Their indices; each label keeps its share.
+
+    Example:
+
+    >>> evenly_by_label([0, 1, 0, 1, 0, 0], 3)
+    [0, 1, 4]
+    """
+    rows: list[int] = []
+    for label in sorted(set(labels)):
+        own = [i for i, known in enumerate(labels) if known == label]
+        share = max(1, most * len(own) // len(labels))
+        rows += own[:: max(1, -(-len(own) // share))]
+    return sorted(rows)
+
+
+def position(text: str) -> float:
+    """Returns the position of a text in [0, 1): a hash, fixed for ever.
+
+    It is the first 32 bits of the text's SHA-256. A split by it looks random,
+    never changes and has no seed to choose.
+    """
+    digest = hashlib.sha256(text.encode()).digest()
+    return int.from_bytes(digest[:4], "big") / 2**32
