@@ -79,16 +79,11 @@ def channels_last() -> None:
 
 
 def clear_session() -> None:
-    """Lets Keras forget all models, but not how it is set up.
-
-    That is the policy of dtypes, and how it shares batches out.
-    """
+    """Lets Keras forget all models, but not its policy of dtypes."""
     import keras
 
-    distribution = keras.distribution.distribution()
     policy = keras.config.dtype_policy()
     keras.backend.clear_session()
-    keras.distribution.set_distribution(distribution)
     keras.config.set_dtype_policy(policy)
 
 
@@ -115,27 +110,6 @@ def set_up(settings: Mapping[str, Any]) -> None:
     keras.config.set_floatx(settings["floatx"])
     keras.config.set_image_data_format(settings["image_data_format"])
     keras.config.set_dtype_policy(settings["dtype_policy"])
-
-
-def device_count() -> int:
-    """Returns among how many devices Keras shares a batch out."""
-    import keras
-
-    distribution = keras.distribution.distribution()
-    return distribution.device_mesh.devices.size if distribution else 1
-
-
-@contextlib.contextmanager
-def undistributed() -> Iterator[None]:
-    """Lets Keras share no batch out, so that it may be of any size."""
-    import keras
-
-    distribution = keras.distribution.distribution()
-    keras.distribution.set_distribution(None)
-    try:
-        yield
-    finally:
-        keras.distribution.set_distribution(distribution)
 
 
 def remedy(backend: str) -> str:

@@ -57,7 +57,7 @@ class Variable(Protocol):
         ...
 
 
-Task = TypeVar("Task", bound=Variable)
+Task = TypeVar("Task")
 
 
 def axes(texts: Sequence[str], task: Variable) -> Axes:
@@ -178,7 +178,7 @@ def _value(task: Variable, name: str, text: str) -> Any:
     return found
 
 
-def _options(task: Variable, name: str) -> list[tuple[str, str]]:
+def _options(task: Any, name: str) -> list[tuple[str, str]]:
     """Returns section and option of all that a name stands for."""
     known = dict(_known(task))
     options = task.groups.get(name, (name,))
@@ -190,7 +190,7 @@ def _options(task: Variable, name: str) -> list[tuple[str, str]]:
     return [(known[option], option) for option in options]
 
 
-def _known(task: Variable) -> Iterator[tuple[str, str]]:
+def _known(task: Any) -> Iterator[tuple[str, str]]:
     for section in SECTIONS:
         for item in dataclasses.fields(getattr(task, section)):
             yield item.name, section

@@ -82,8 +82,6 @@ class StudyOptions:
     address: str | None = None
     """Of the head of the Ray cluster, such as 10.0.0.1:6379; by default that
     which runs on this machine, or a new one."""
-    data_parallel: bool = False
-    """Shares each batch out among all devices (JAX alone)."""
     tensorboard: bool = False
     """Writes logs for TensorBoard, into the folder tensorboard beside the
     trials: tensorboard --logdir FOLDER."""
@@ -275,32 +273,6 @@ def start_training(options: StudyOptions) -> None:
     start_keras()
     check_trains()
     check_activations(options.activations)
-    if options.data_parallel:
-        distribute(options)
-
-
-def distribute(options: StudyOptions) -> None:
-    """Lets Keras share each batch out among all devices.
-
-    Args:
-        options: The command line.
-
-    Raises:
-        UserError: The backend or the options do not let it.
-    """
-    import keras
-
-    if keras.backend.backend() != "jax":
-        raise UserError(
-            "--data-parallel works on JAX alone: --backend jax. Received: "
-            f"{keras.backend.backend()}"
-        )
-    if not isinstance(executor(options), SequentialExecutor):
-        raise UserError(
-            "--data-parallel gives every trial all devices: leave --jobs and "
-            "--engine out"
-        )
-    keras.distribution.set_distribution(keras.distribution.DataParallel())
 
 
 def run_study(

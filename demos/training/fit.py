@@ -9,8 +9,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from demos.common.backend import device_count
-from demos.common.backend import undistributed
 from demos.common.files import write_json
 from demos.study.trial import LATEST
 from demos.study.trial import DivergedError
@@ -61,7 +59,6 @@ def fit(
 
     Raises:
         DivergedError: A log is not finite.
-        ValueError: A batch cannot be shared out among the devices.
     """
     best = keras.callbacks.EarlyStopping(
         monitor,
@@ -69,13 +66,7 @@ def fit(
         patience=epochs if patience is None else patience,
         restore_best_weights=True,
     )
-    _check_shares(data)
-    chain: list[keras.callbacks.Callback] = [
-        _WholeTests(),
-        _Watch(context),
-        *callbacks,
-        best,
-    ]
+    chain: list[keras.callbacks.Callback] = [_Watch(context), *callbacks, best]
     if averaged:  # First, so that the others see the averaged weights ...
         chain.insert(0, keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
     if context.tensorboard is not None:
@@ -231,29 +222,6 @@ def _set_torch_states(states: Mapping[str, np.ndarray]) -> None:
         torch.cuda.set_rng_state(
             torch.from_numpy(states[f"torch_{device + 1}"]), device
         )
-
-
-def _check_shares(data: keras.utils.PyDataset) -> None:
-    """Raises where Keras is to share batches out, and cannot."""
-    devices = device_count()
-    for i in range(len(data) if devices > 1 else 0):
-        rows = len(keras.tree.flatten(data[i])[0])
-        if rows % devices:
-            raise ValueError(
-                "Expected --data-parallel to find batches of a multiple of "
-                f"{devices} rows, as there are devices. Received: {rows} rows"
-            )
-
-
-class _WholeTests(keras.callbacks.Callback):
-    """Lets the validation, whose last batch has any size, not be shared out."""
-
-    def on_test_begin(self, logs: Any = None) -> None:
-        self._whole = undistributed()
-        self._whole.__enter__()
-
-    def on_test_end(self, logs: Any = None) -> None:
-        self._whole.__exit__(None, None, None)
 
 
 class _Watch(keras.callbacks.Callback):

@@ -390,7 +390,6 @@ class EntailmentTask:
         import keras
         import numpy as np
 
-        from demos.common.backend import undistributed
         from demos.study.trial import TrialResult
         from demos.training.fit import fit
 
@@ -429,13 +428,12 @@ class EntailmentTask:
             else None,
         )
         seconds = time.perf_counter() - began
-        with undistributed():
-            probabilities = {
-                name: model.predict(
-                    parts[name], batch_size=self.training.batch_size, verbose=0
-                )
-                for name in ("validation", "test")
-            }
+        probabilities = {
+            name: model.predict(
+                parts[name], batch_size=self.training.batch_size, verbose=0
+            )
+            for name in ("validation", "test")
+        }
         metrics = {
             f"{prefix}{name}": value
             for part, prefix in (("test", ""), ("validation", "validation_"))

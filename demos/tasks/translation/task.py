@@ -223,8 +223,8 @@ class TranslationTask:
     fixed = ("vocabulary", "vocabulary_size", "longest", "buckets")
 
     def __post_init__(self) -> None:
-        from demos.training.batches import bucket_widths
-        from demos.training.batches import pair_lengths
+        from demos.tasks.translation.batches import bucket_widths
+        from demos.tasks.translation.batches import pair_lengths
 
         def learn(*texts: Sequence[str]) -> "Tokenizer":
             every = [text for part in texts for text in part]
@@ -382,8 +382,7 @@ class TranslationTask:
         Returns:
             `PairBatches`.
         """
-        from demos.common.backend import device_count
-        from demos.training.batches import PairBatches
+        from demos.tasks.translation.batches import PairBatches
 
         sources, targets = self._train if part is None else self._tokens(part)
         return PairBatches(
@@ -392,7 +391,6 @@ class TranslationTask:
             self._widths,
             self.training.batch_tokens,
             seed,
-            device_count(),
         )
 
     def run(self, trial: "Trial", context: "TrialContext") -> "TrialResult":
@@ -420,7 +418,6 @@ class TranslationTask:
     def _run(self, trial: "Trial", context: "TrialContext") -> "TrialResult":
         import keras
 
-        from demos.common.backend import undistributed
         from demos.study.trial import TrialResult
         from demos.training.fit import fit
 
@@ -436,11 +433,10 @@ class TranslationTask:
             mode="min",
             patience=self.training.patience,
         )
-        with undistributed():
-            validation, test = (
-                scorer.evaluate(self.batches(part), return_dict=True, verbose=0)
-                for part in (self.dataset.validation, self.dataset.test)
-            )
+        validation, test = (
+            scorer.evaluate(self.batches(part), return_dict=True, verbose=0)
+            for part in (self.dataset.validation, self.dataset.test)
+        )
         began = time.perf_counter()
         metrics, translations = self._tested(translator)
         seconds = time.perf_counter() - began
@@ -619,7 +615,8 @@ class Translator:
         Returns:
             Their translations.
         """
-        from demos.training import batches
+        from demos.tasks.translation import batches
+        from demos.training.batches import predict
 
         tokens = subwords.encode(self._source_tokenizer, texts)
         # Two at least: over one token, attention has nothing to choose from.
@@ -630,7 +627,7 @@ class Translator:
         for bucket in batches.into_buckets(lengths, widths):
             # A batch is searched until its last sentence is done.
             rows = sorted(bucket.rows, key=lengths.__getitem__)
-            answers = batches.predict(
+            answers = predict(
                 self._search(bucket.width),
                 batches.source_array(
                     [tokens[row] for row in rows], bucket.width

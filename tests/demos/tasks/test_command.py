@@ -1,10 +1,7 @@
 """What the commands of all tasks share."""
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
 
-import keras
 import pytest
 
 from demos.__main__ import main
@@ -93,86 +90,3 @@ def test_options_that_mean_nothing_are_one_line(
     assert captured.err.count("\n") == 1
     assert says in captured.err
     assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize(
-    "arguments", [[], ["--jobs", "2"], ["--engine", "ray"]]
-)
-def test_data_parallel_elsewhere_is_one_line(
-    tmp_path, reviews, capsys, arguments
-):
-    if keras.backend.backend() == "jax":
-        if not arguments:
-            pytest.skip("JAX shares batches out")
-        says = "leave --jobs and --engine out"
-    else:
-        says = "works on JAX alone: --backend jax"
-    arguments = ["--data-parallel", "--out", str(tmp_path / "out"), *arguments]
-    assert main(["sentiment", "--dataset", str(reviews), *arguments]) == 2
-    captured = capsys.readouterr()
-    assert says in captured.err
-    assert captured.err.count("\n") == 1
-    assert keras.distribution.distribution() is None
-    assert not list(tmp_path.iterdir())
-
-
-DATA_PARALLEL = """
-    import json, os, sys
-    os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
-    import jax
-    from demos.training import fit as training
-    from demos.__main__ import main
-
-    fit, shared = training.fit, []
-
-    def watched(model, *arguments, **options):
-        found = fit(model, *arguments, **options)
-        shared.append(len(model.trainable_variables[0].value.sharding.device_set))
-        return found
-
-    training.fit = watched
-    folder, *arguments = sys.argv[1:]
-    codes = [
-        main(["sentiment", *arguments, "--out", f"{folder}/{name}", *options])
-        for name, options in (
-            ("one", ["--batch-size", "32"]),
-            ("two", ["--batch-size", "32", "--data-parallel"]),
-            ("odd", ["--batch-size", "33", "--data-parallel"]),
-        )
-    ]
-    print(json.dumps([len(jax.devices()), codes, shared]))
-"""
-
-
-@pytest.mark.slow
-def test_data_parallel_finds_what_one_device_finds(
-    tmp_path, run_python, sentences
-):
-    pytest.importorskip("jax")
-    # Of 390 texts 39 are to validate, and 39 to test: not to be shared by two.
-    lines = [f"{text},{label}\n" for text, label in sentences(390)]
-    (tmp_path / "odd.csv").write_text("".join(["text,label\n", *lines]))
-    output = run_python(
-        DATA_PARALLEL,
-        tmp_path,
-        *("--dataset", tmp_path / "odd.csv"),
-        *("--activations", "serf", "--seeds", "0", "--epochs", "2"),
-        *("--embedding-dim", "8", "--heads", "2", "--learning-rate", "0.01"),
-        backend="jax",
-    )
-    devices, codes, shared = json.loads(output.splitlines()[-1])
-    assert devices == 2
-    assert codes == [0, 0, 1]
-    assert shared == [1, 2]
-    one, two, odd = (
-        json.loads(Path(tmp_path, name, "trials/serf-seed0.json").read_text())
-        for name in ("one", "two", "odd")
-    )
-    for kind in ("history", "metrics"):
-        assert one[kind].keys() == two[kind].keys()
-        for name, value in one[kind].items():
-            assert two[kind][name] == pytest.approx(value, abs=1e-5), name
-    assert odd["reason"] == (
-        "ValueError: Expected --data-parallel to find batches of a multiple of "
-        "2 rows, as there are devices. Received: 33 rows"
-    )
