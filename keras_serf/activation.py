@@ -5,8 +5,8 @@ from typing import Any
 import keras
 
 from keras_serf import kernels
-
-_FLOATS = ("float16", "bfloat16", "float32", "float64")
+from keras_serf.layer import Serf
+from keras_serf.layer import result_dtype
 
 
 @keras.saving.register_keras_serializable(package="keras_serf", name="serf")
@@ -46,37 +46,8 @@ def serf(x: Any) -> Any:
     - [Nag et al., 2023](https://arxiv.org/abs/2108.09598)
     """
     if isinstance(x, keras.KerasTensor):
-        return _symbolic(x)
+        # A functional model saves this node by name. With the layer as the
+        # node, there is one name fewer to keep working forever.
+        return Serf(dtype=result_dtype(x))(x)
     x = keras.ops.convert_to_tensor(x)
     return kernels.serf(keras.ops.cast(x, result_dtype(x)))
-
-
-def result_dtype(x: Any) -> str:
-    """Returns the dtype of `serf(x)`: that of `x`, or `floatx` for integers.
-
-    Args:
-        x: A tensor or `KerasTensor`.
-
-    Returns:
-        The name of a floating-point dtype.
-
-    Raises:
-        TypeError: If `x` is of a dtype that Serf is not for.
-    """
-    dtype = keras.backend.standardize_dtype(x.dtype)
-    if dtype in _FLOATS:
-        return dtype
-    if "int" in dtype or dtype == "bool":
-        return keras.config.floatx()
-    raise TypeError(
-        f"Expected `x` to hold integers, booleans, or one of "
-        f"{', '.join(_FLOATS)}. Received: x with dtype={dtype}"
-    )
-
-
-def _symbolic(x: keras.KerasTensor) -> keras.KerasTensor:
-    # A node of a functional model has to be saved by name. Using the layer as
-    # that node leaves one name fewer to keep working for ever.
-    from keras_serf.layer import Serf
-
-    return Serf(dtype=result_dtype(x))(x)

@@ -4,8 +4,9 @@ from typing import Any
 
 import keras
 
-from keras_serf.activation import result_dtype
-from keras_serf.activation import serf
+from keras_serf import kernels
+
+_FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 
 @keras.saving.register_keras_serializable(package="keras_serf", name="Serf")
@@ -48,12 +49,31 @@ class Serf(keras.layers.Layer):
         """Returns `serf(inputs)`."""
         # Keras has cast floating-point inputs already (unless autocast=False),
         # but it leaves integers alone.
-        inputs = keras.ops.convert_to_tensor(inputs)
-        dtype = keras.backend.standardize_dtype(inputs.dtype)
-        if result_dtype(inputs) != dtype:
-            inputs = keras.ops.cast(inputs, self.compute_dtype)
-        return serf(inputs)
+        x = keras.ops.convert_to_tensor(inputs)
+        dtype = result_dtype(x, integers=self.compute_dtype)
+        return kernels.serf(keras.ops.cast(x, dtype))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Returns `input_shape`."""
         return input_shape
+
+
+def result_dtype(x: Any, integers: str | None = None) -> str:
+    """Returns the dtype that Serf of `x` has.
+
+    Args:
+        x: A tensor or `KerasTensor`.
+        integers: The dtype for integers and booleans; `floatx` by default.
+
+    Raises:
+        TypeError: If `x` has another dtype.
+    """
+    dtype = keras.backend.standardize_dtype(x.dtype)
+    if dtype in _FLOATS:
+        return dtype
+    if "int" in dtype or dtype == "bool":
+        return integers or keras.config.floatx()
+    raise TypeError(
+        f"Expected `x` to hold integers, booleans, or one of "
+        f"{', '.join(_FLOATS)}. Received: x with dtype={dtype}"
+    )

@@ -1,0 +1,79 @@
+"""Copies of models, made as Keras saves and loads them."""
+
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from keras_serf.replace import private
+from keras_serf.replace.configs import deserialize
+from keras_serf.replace.configs import serialize
+from keras_serf.replace.places import walk
+
+
+def used_by(model: Any) -> Iterator[Any]:
+    """Yields the classes of a model, and the values that it holds."""
+    for *_, owner in walk(model):
+        yield from (*type(owner).__mro__, *vars(owner).values())
+    yield from private.compile_arguments(model)
+
+
+def copy_model(model: Any) -> Any:
+    """Returns what Keras saves of `model` and loads, not compiled.
+
+    Raises:
+        ValueError: If Keras cannot save and load the model.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "model.keras")
+        try:
+            keras.saving.save_model(model, path)
+            copy = keras.saving.load_model(path, compile=False, safe_mode=False)
+            if len(copy.weights) != len(model.weights):
+                raise ValueError("layers that `build` does not build are lost")
+        except Exception as error:
+            raise ValueError(
+                "Expected a model that Keras can save and load. Received: "
+                f"{_culprit(model, error)}"
+            ) from error
+    # What Keras does not save: here, what tells `compile` to scale the loss ...
+    copy.dtype_policy = model.dtype_policy
+    # ... and here the flags of layers that other layers make.
+    for (*_, theirs), (*_, ours) in zip(walk(model), walk(copy), strict=False):
+        if type(theirs) is not type(ours):
+            break
+        trainable = getattr(theirs, "trainable", None)
+        if trainable != getattr(ours, "trainable", None):
+            ours.trainable = trainable
+    return copy
+
+
+def compile_like(copy: Any, model: Any) -> None:
+    """Compiles a copy as its model is, with an optimizer that starts afresh."""
+    if not getattr(model, "compiled", False):
+        return
+    config = model.get_compile_config()
+    if type(model).compile_from_config is not keras.Model.compile_from_config:
+        copy.compile_from_config(config)
+        return
+    # What Keras' own would do, which refuses a class that overrides `compile`.
+    copy.compile(**deserialize(config))
+    if copy.built:
+        copy.optimizer.build(copy.trainable_variables)
+
+
+def _culprit(model: Any, error: Exception) -> str:
+    """Returns which layer it is that cannot be saved or loaded, and why."""
+    for *_, layer in reversed(list(walk(model))):
+        try:
+            deserialize(serialize(layer))
+        except Exception as own_error:
+            error = own_error
+            break
+    # Keras wraps the reason in long messages, and says it last.
+    reason = re.split("(?:encountered|deserialization): ", str(error))[-1]
+    reason = " ".join(reason.split()).split(". ")[0]
+    return f"{type(layer).__name__} {layer.name!r}: {reason}"

@@ -1,0 +1,95 @@
+"""Names of activations: which there are, and which one a value is."""
+
+from typing import Any
+
+import keras
+
+from keras_serf.replace.operation import ActivationOperation
+
+# What a single replacement stands in for: the rectifiers, which hidden layers
+# have. Other activations may be there for their bounds, or give an output its
+# meaning.
+RECTIFIERS = frozenset(
+    {
+        "celu",
+        "elu",
+        "gelu",
+        "hard_silu",
+        "leaky_relu",
+        "mish",
+        "prelu",
+        "quick_gelu",
+        "relu",
+        "selu",
+        "serf",
+        "silu",
+    }
+)
+_ALIASES = {
+    "gelu_approximate": "gelu",  # KerasHub's own function
+    "hard_swish": "hard_silu",
+    "swish": "silu",
+}
+NAMES = RECTIFIERS | {
+    name
+    for name in dir(keras.activations)
+    if name not in ("deserialize", "get", "serialize") and name[0] != "_"
+}
+# Layers and operations have the names of functions: LeakyReLU, LeakyRelu.
+_CLASSES = {name.replace("_", ""): name for name in NAMES}
+
+
+def is_activation(value: Any) -> bool:
+    """Returns whether Keras or this package call `value` an activation."""
+    if isinstance(value, keras.Operation):
+        return any(map(_is_known, type(value).__mro__))
+    return getattr(value, "__name__", None) in NAMES and _is_from_keras(value)
+
+
+def name_of(activation: Any) -> str:
+    """Returns the name of an activation, as a key of `replacements` has it.
+
+    Args:
+        activation: A name, function, operation, layer, or class of either.
+    """
+    if isinstance(activation, ActivationOperation | keras.layers.Activation):
+        return name_of(activation.activation)
+    if isinstance(activation, keras.Operation):
+        name = name_of(type(activation))
+        return _relu_name(activation) if name == "relu" else name
+    if isinstance(activation, type):
+        for cls in activation.__mro__:
+            if _is_known(cls):
+                return _CLASSES[cls.__name__.lower()]
+            if "call" in vars(cls):  # It computes something of its own.
+                break
+        return activation.__name__
+    if not isinstance(activation, str):
+        activation = getattr(activation, "__name__", repr(activation))
+    return _ALIASES.get(activation, activation)
+
+
+def name_of_key(key: Any) -> str:
+    """Returns the name that a key means, such as `"LeakyReLU"`."""
+    if isinstance(key, str):
+        key = _CLASSES.get(key.lower(), key)
+    return name_of(key)
+
+
+def _is_known(cls: type) -> bool:
+    return cls.__name__.lower() in _CLASSES and _is_from_keras(cls)
+
+
+def _is_from_keras(value: Any) -> bool:
+    home = str(getattr(value, "__module__", None)).split(".")[0]
+    return home in ("keras", "keras_serf")
+
+
+def _relu_name(relu: Any) -> str:
+    names = ("max_value", "negative_slope", "threshold")
+    settings = {n: v for n in names if (v := getattr(relu, n, None))}
+    if settings.keys() == {"negative_slope"}:
+        return "leaky_relu"
+    texts = ", ".join(f"{n}={v:g}" for n, v in settings.items())
+    known = {"": "relu", "max_value=6": "relu6"}
+    return known.get(texts, f"relu({texts})")

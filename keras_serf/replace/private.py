@@ -1,0 +1,85 @@
+"""What Keras does not make public and copies of models need: all of it.
+
+Each function touches one private name, and says so in one line where a release
+of Keras has moved it.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+
+def child_layers(owner: Any) -> list[Any]:
+    """Returns the layers that a layer holds; none for other operations."""
+    if not isinstance(owner, keras.layers.Layer):
+        return []
+    return list(_get(owner, "_layers"))
+
+
+def compile_arguments(model: Any) -> list[Any]:
+    """Returns what a model was compiled with: its loss, metrics and so on."""
+    if not getattr(model, "compiled", False):
+        return []
+    return keras.tree.flatten(_get(model, "_compile_config").config)
+
+
+def become(operation: Any, other: Any) -> None:
+    """Makes an operation or layer what another is; its place in graphs stays.
+
+    Graphs, attributes and lists that hold `operation` hold it still.
+
+    Args:
+        operation: Is changed.
+        other: A new one, which is in no graph.
+    """
+    state = vars(other)
+    for nodes in ("_inbound_nodes", "_outbound_nodes"):
+        state[nodes] = _get(operation, nodes)
+    for node in state["_inbound_nodes"]:
+        # An argument of Softmax.
+        _get(node, "arguments").kwargs.pop("mask", None)
+    set_class(operation, type(other))
+    vars(operation).clear()
+    vars(operation).update(state)
+
+
+def set_class(owner: Any, cls: type) -> None:
+    """Gives a layer or operation another class, and leaves its attributes."""
+    try:
+        owner.__class__ = cls
+    except TypeError as error:
+        raise RuntimeError(_moved(owner, "__class__")) from error
+
+
+@contextlib.contextmanager
+def of_class(owner: Any, cls: type) -> Iterator[None]:
+    """Gives a layer another class for as long as the context lasts."""
+    own = type(owner)
+    set_class(owner, cls)
+    try:
+        yield
+    finally:
+        set_class(owner, own)
+
+
+def unpickle(cls: Any, *arguments: Any) -> Any:
+    """Calls the function by which Keras unpickles models of a class."""
+    return _get(cls, "_unpickle_model")(*arguments)
+
+
+def _get(owner: Any, name: str) -> Any:
+    try:
+        return getattr(owner, name)
+    except AttributeError:
+        raise RuntimeError(_moved(owner, name)) from None
+
+
+def _moved(owner: Any, name: str) -> str:
+    cls = owner if isinstance(owner, type) else type(owner)
+    return (
+        f"Keras {keras.__version__} has moved {cls.__name__}.{name}, which "
+        "keras_serf.replace_activations needs; use an earlier release of Keras "
+        "until keras_serf knows this one"
+    )
