@@ -11,49 +11,44 @@ from demos.common.errors import UserError
 # does in one line. The modules are imported only to be run.
 COMMANDS = {
     "sentiment": (
-        "demos.tasks.sentiment.task",
-        "Is a film review good or bad? A small Transformer, one activation "
-        "against another",
+        "demos.tasks.sentiment.options",
+        "Sentiment of film reviews: a small Transformer encoder",
     ),
     "translation": (
-        "demos.tasks.translation.task",
-        "From one language to another: a small Transformer scored by BLEU",
+        "demos.tasks.translation.options",
+        "Machine translation: a small Transformer, scored by BLEU",
     ),
     "entailment": (
-        "demos.tasks.entailment.task",
-        "Does one post imply another? A small model of texts and pictures",
+        "demos.tasks.entailment.options",
+        "Multimodal entailment: does one post imply another?",
     ),
     "classification": (
-        "demos.tasks.classification.task",
-        "What does a picture show? Networks of any kind and depth",
+        "demos.tasks.classification.options",
+        "Image classification: networks of any kind and depth",
     ),
     "detection": (
-        "demos.tasks.detection.task",
-        "Where are which things in a picture? A small detector scored by mAP",
+        "demos.tasks.detection.options",
+        "Object detection: a small detector, scored by mAP",
     ),
     "ablation": (
-        "demos.tasks.ablation.task",
-        "Depth, width, optimizer, ...: where does an activation gain?",
-    ),
-    "compare": (
-        "demos.tasks.compare.task",
-        "One activation against another, in any of the tasks above",
+        "demos.tasks.ablation.options",
+        "Ablation: layers, width, optimizer, ... one after the other",
     ),
     "functions": (
         "demos.notebooks.functions",
-        "Draw Serf and its derivative beside ReLU, GELU, SiLU and Mish",
+        "Plot of Serf and its derivatives beside other activations",
     ),
     "accuracy": (
         "demos.benchmarks.accuracy.command",
-        "How exact is Serf? Largest errors in ulps, on every backend",
+        "Accuracy of Serf: largest errors in ulps, on every backend",
     ),
     "cost": (
         "demos.benchmarks.cost.command",
-        "How dear is Serf? Time and memory beside ReLU, SiLU, GELU and Mish",
+        "Cost: time and memory beside other activations",
     ),
     "export": (
         "demos.benchmarks.export.command",
-        "Does Serf ship? Models exported to every runtime, and run there",
+        "Export: models in every format, run in every runtime",
     ),
 }
 
@@ -89,8 +84,8 @@ def _run(name: str, rest: Sequence[str]) -> int:
             raise UserError(
                 f"Expected a demo: {', '.join(COMMANDS)}. Received: {name!r}"
             )
-        command = importlib.import_module(COMMANDS[name][0])
-        return command.main(rest) or 0
+        module = importlib.import_module(COMMANDS[name][0])
+        return getattr(module, "DEMO", module).main(rest)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

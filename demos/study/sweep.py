@@ -4,8 +4,10 @@ A name is that of an option of the task's model or training, or one of the
 task's `groups`, which go by one name: `dropout` sets every dropout of a model.
 """
 
+import contextlib
 import copy
 import dataclasses
+import io
 import typing
 from collections.abc import Collection
 from collections.abc import Iterator
@@ -168,8 +170,11 @@ def _value(task: Variable, name: str, text: str) -> Any:
         else:
             flag = f"--{option.replace('_', '-')}"
             try:
-                parsed = parse(type(config), [f"{flag}={text}"], "", "", config)
-            except UserError:
+                with contextlib.redirect_stderr(io.StringIO()):
+                    parsed = parse(
+                        type(config), [f"{flag}={text}"], "", "", config
+                    )
+            except SystemExit:
                 raise UserError(
                     f"Expected --vary {name} to be values that {flag} takes. "
                     f"Received: {text}"

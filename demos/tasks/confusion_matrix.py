@@ -1,55 +1,63 @@
-"""Draws which labels are taken for which, from what trials have said."""
+"""Confusion matrices, from the predictions that trials leave on disk."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import numpy as np
+from matplotlib.figure import Figure
+from sklearn.metrics import ConfusionMatrixDisplay
+from sklearn.metrics import confusion_matrix
+
+from demos.report.charts import Chart
+from demos.report.charts import wrapped
+from demos.report.report import by_label
 from demos.study.trial import TrialRecord
 from demos.study.trial import text_path
 
-if TYPE_CHECKING:
-    from demos.report.charts import Chart
-
-# Labels of which there is room for the names, and for the numbers.
+FILE = "test.txt"  # The predicted labels of the test split, one a line.
+# Up to how many labels there is room for their names, and for the numbers.
 NAMED, NUMBERED = 20, 6
+
+
+def lines(predictions: Sequence[int], label_names: Sequence[str]) -> str:
+    r"""Returns the content of `FILE`.
+
+    Example:
+
+    >>> lines([1, 0], ["cat", "dog"])
+    'dog\ncat\n'
+    """
+    return "".join(f"{label_names[label]}\n" for label in predictions)
 
 
 def chart(
     folder: Path,
-    results: Sequence[TrialRecord],
+    records: Sequence[TrialRecord],
     label_names: Sequence[str],
     labels: Sequence[int],
-) -> "Chart | None":
-    """Draws the confusion matrix of each activation, all seeds together.
+) -> Chart | None:
+    """Draws the confusion matrix of each activation, over all seeds.
 
     Args:
-        folder: Of the study, whose trials have left `test.txt`: the name of the
-            label that the model gave to each example of the test, a line each.
-        results: Finished trials; those whose answers cannot be read are passed
-            over.
-        label_names: Of all labels there are.
-        labels: Index of the true label of each example of the test.
+        folder: Folder of the study.
+        records: Finished trials; those whose predictions cannot be read are
+            left out.
+        label_names: Names of all labels.
+        labels: Index of the true label of each example of the test split.
 
     Returns:
-        The chart; None where no answers can be read.
+        The chart; None where no predictions can be read.
     """
-    import numpy as np
-    from matplotlib.figure import Figure
-    from sklearn.metrics import ConfusionMatrixDisplay
-    from sklearn.metrics import confusion_matrix
-
-    from demos.report.charts import Chart
-    from demos.report.charts import wrapped
-    from demos.report.report import by_label
-
     matrices: dict[str, np.ndarray] = {}
-    for label, group in by_label(results).items():
-        for result in group:
-            path = text_path(folder, result, "test.txt")
-            said = path.read_text().splitlines() if path.is_file() else []
-            if len(said) == len(labels):
+    for label, group in by_label(records).items():
+        for record in group:
+            path = text_path(folder, record, FILE)
+            predicted = path.read_text().splitlines() if path.is_file() else []
+            if len(predicted) == len(labels):
                 matrices[label] = matrices.get(label, 0) + confusion_matrix(
-                    [label_names[i] for i in labels], said, labels=label_names
+                    [label_names[i] for i in labels],
+                    predicted,
+                    labels=label_names,
                 )
     if not matrices:
         return None
@@ -73,12 +81,11 @@ def chart(
             axes.set_yticks([])
         elif max(map(len, shown)) > 2:
             axes.set_xticks(places, shown, rotation=30, ha="right")
-    figure.suptitle("Share of each true label, on the test, all seeds")
+    figure.suptitle("Fraction of each true label, test split, all seeds")
     return Chart(
         "confusion.png",
-        "Who is taken for whom",
-        "Confusion matrices, one for each of "
-        f"{', '.join(matrices)}: the share of each true label that was given "
-        "each label.",
+        "Confusion matrices",
+        f"Confusion matrices of {', '.join(matrices)}: the fraction of each "
+        "true label (row) that was given each label (column).",
         figure,
     )

@@ -1,35 +1,31 @@
-"""Vocabularies of whole words, and texts as rows of them."""
+"""Word tokenizer: a vocabulary of whole words, and texts as rows of tokens."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
-    from tokenizers import Tokenizer
+import numpy as np
+from tokenizers import Tokenizer
+from tokenizers import models
+from tokenizers import normalizers
+from tokenizers import pre_tokenizers
+from tokenizers import trainers
 
 LONGEST = 256  # Tokens: attention costs the square of this.
 SHORTEST = 2  # Tokens: in fewer, attention has nothing to choose from.
 PADDING, UNKNOWN = 0, 1
 
 
-def learn(texts: Sequence[str], vocabulary_size: int) -> "Tokenizer":
-    """Learns which words there are.
+def learn(texts: Sequence[str], vocabulary_size: int) -> Tokenizer:
+    """Learns a vocabulary.
 
     Args:
         texts: The training texts.
-        vocabulary_size: How many words to know at most. A word that occurs
-            once is not known.
+        vocabulary_size: Maximum number of words, the most frequent ones; a word
+            that occurs once is unknown.
 
     Returns:
-        A tokenizer of words in lower case without accents; 0 pads, 1 stands
-        for any unknown word.
+        A tokenizer of words in lower case without accents; token 0 is padding,
+        token 1 any unknown word.
     """
-    from tokenizers import Tokenizer
-    from tokenizers import models
-    from tokenizers import normalizers
-    from tokenizers import pre_tokenizers
-    from tokenizers import trainers
-
     tokenizer = Tokenizer(models.WordLevel(unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer()  # pyright: ignore
     tokenizer.pre_tokenizer = (  # pyright: ignore
@@ -47,7 +43,7 @@ def learn(texts: Sequence[str], vocabulary_size: int) -> "Tokenizer":
     return tokenizer
 
 
-def length_for(tokenizer: "Tokenizer", texts: Sequence[str]) -> int:
+def length_for(tokenizer: Tokenizer, texts: Sequence[str]) -> int:
     """Returns the tokens that 95% of the texts fit in, from 2 to 256.
 
     Args:
@@ -71,14 +67,12 @@ def covering(lengths: Sequence[int]) -> int:
     Returns:
         The length.
     """
-    import numpy as np
-
     return int(np.clip(np.quantile(lengths, 0.95), SHORTEST, LONGEST))
 
 
 def encode(
-    tokenizer: "Tokenizer", texts: Sequence[str], sequence_length: int
-) -> "np.ndarray":
+    tokenizer: Tokenizer, texts: Sequence[str], sequence_length: int
+) -> np.ndarray:
     """Turns texts into what the model reads.
 
     Args:
@@ -90,8 +84,6 @@ def encode(
         int32, shape `(len(texts), sequence_length)`. The first is never
         padding, not even of an empty text, so that there is something to pool.
     """
-    import numpy as np
-
     inputs = np.full((len(texts), sequence_length), PADDING, "int32")
     inputs[:, 0] = UNKNOWN
     for row, encoding in zip(

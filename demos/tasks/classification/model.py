@@ -24,7 +24,7 @@ LEAST_SIDE = 32  # Of Keras Applications: most refuse less.
 RECTIFIERS = ("relu", "relu6", "gelu", "silu", "hard_silu")
 
 
-def build(
+def build_model(
     network: str,
     activation: str,
     shape: tuple[int, int, int],
@@ -64,7 +64,7 @@ def build(
 
     Example:
 
-    >>> model = build(
+    >>> model = build_model(
     ...     "mlp",
     ...     "serf",
     ...     (8, 8, 1),
@@ -185,7 +185,7 @@ def scale_to_unit_variance(model: keras.Model, inputs: np.ndarray) -> None:
 
     Example:
 
-    >>> model = build(
+    >>> model = build_model(
     ...     "mlp",
     ...     "silu",
     ...     (2, 2, 1),

@@ -1,23 +1,26 @@
-"""Draws boxes into pictures: what is there, and what models have found."""
+"""Detection: images with boxes drawn, true ones and those that models find."""
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 from typing import Any
 from typing import NamedTuple
 
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+from PIL import ImageDraw
+from PIL import ImageFont
+
+from demos.datasets.types import BoxedPictures
+from demos.datasets.types import Detection
+from demos.report.charts import COLOURS
+from demos.report.charts import Chart
+from demos.report.report import by_label
 from demos.study.trial import TrialRecord
 from demos.study.trial import text_path
-from demos.tasks import command
 from demos.tasks.detection.scores import Found
-
-if TYPE_CHECKING:
-    from PIL import Image
-
-    from demos.datasets.types import BoxedPictures
-    from demos.datasets.types import Detection
-    from demos.report.charts import Chart
+from demos.tasks.task import evenly
 
 FILE = "test.txt"  # What a trial has found in the test, beside its record.
 PICTURES = 4  # Of the test, on the chart.
@@ -126,7 +129,7 @@ def named(boxes: Sequence[Any], label_names: Sequence[str]) -> list[Drawn]:
     return drawn
 
 
-def draw(picture: "Image.Image", boxes: Sequence[Drawn]) -> "Image.Image":
+def draw(picture: Image.Image, boxes: Sequence[Drawn]) -> Image.Image:
     """Draws boxes into a copy of a picture.
 
     Args:
@@ -136,11 +139,6 @@ def draw(picture: "Image.Image", boxes: Sequence[Drawn]) -> "Image.Image":
     Returns:
         The copy.
     """
-    from PIL import ImageDraw
-    from PIL import ImageFont
-
-    from demos.report.charts import COLOURS
-
     copy = picture.convert("RGB")
     pen = ImageDraw.Draw(copy)
     longer = max(copy.size)
@@ -167,8 +165,8 @@ def draw(picture: "Image.Image", boxes: Sequence[Drawn]) -> "Image.Image":
     return copy
 
 
-def sheet(
-    rows: Sequence[Sequence["Image.Image"]], titles: Sequence[str] = ()
+def grid(
+    rows: Sequence[Sequence[Image.Image]], titles: Sequence[str] = ()
 ) -> Any:
     """Lays pictures out.
 
@@ -179,9 +177,6 @@ def sheet(
     Returns:
         A figure of matplotlib's.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     columns = max(map(len, rows))
     figure = Figure(
         figsize=(2 * columns, 2 * len(rows) + 0.3), layout="constrained"
@@ -200,12 +195,12 @@ def sheet(
     return figure
 
 
-def drawn_pictures(
-    dataset: "Detection",
-    part: "BoxedPictures",
+def drawn_images(
+    dataset: Detection,
+    part: BoxedPictures,
     rows: Sequence[int],
     boxes: Sequence[Sequence[Any]],
-) -> list["Image.Image"]:
+) -> list[Image.Image]:
     """Draws boxes into some pictures of a split.
 
     Args:
@@ -217,8 +212,6 @@ def drawn_pictures(
     Returns:
         The pictures, squares.
     """
-    from PIL import Image
-
     return [
         draw(
             Image.fromarray(dataset.read(part.pictures[row], SIDE)),
@@ -229,8 +222,8 @@ def drawn_pictures(
 
 
 def chart(
-    folder: Path, results: Sequence[TrialRecord], dataset: "Detection"
-) -> "Chart | None":
+    folder: Path, results: Sequence[TrialRecord], dataset: Detection
+) -> Chart | None:
     """Draws what the models have found in a few pictures of the test.
 
     The pictures are spaced evenly in the test, and nobody chooses them; of each
@@ -245,20 +238,17 @@ def chart(
     Returns:
         The chart; None where no answers can be read.
     """
-    from demos.report.charts import Chart
-    from demos.report.report import by_label
-
     test = dataset.test
-    chosen = list(command.evenly(len(test), PICTURES))
+    chosen = list(evenly(len(test), PICTURES))
     columns = {
-        "truth": drawn_pictures(
+        "truth": drawn_images(
             dataset, test, chosen, [test.boxes[row] for row in chosen]
         )
     }
     for label, group in by_label(results).items():
         found = _answers(folder, group[0])
         if found is not None and len(columns) < COLUMNS:
-            columns[label] = drawn_pictures(
+            columns[label] = drawn_images(
                 dataset,
                 test,
                 chosen,
@@ -269,7 +259,7 @@ def chart(
             )
     if len(columns) == 1:
         return None
-    figure = sheet(list(zip(*columns.values(), strict=True)), list(columns))
+    figure = grid(list(zip(*columns.values(), strict=True)), list(columns))
     names = [name for name in columns if name != "truth"]
     return Chart(
         "detections.png",

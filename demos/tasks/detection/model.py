@@ -49,13 +49,13 @@ LEAST_SCORE = 0.05
 MOMENTUM = 0.9
 
 
-def build(
+def build_model(
     activation: str,
     *,
     labels: int,
     image_size: int,
     channels: int,
-    blocks: int,
+    layers: int,
     initializer: str,
 ) -> keras.Model:
     """Builds the detector.
@@ -71,7 +71,7 @@ def build(
         labels: How many there are.
         image_size: Pixels of a side, a multiple of 16.
         channels: Of the first layer; each that halves the sides doubles them.
-        blocks: Residual blocks at each of the three sizes.
+        layers: Number of residual blocks at each of the three sizes.
         initializer: Of the convolutions' weights.
 
     Returns:
@@ -105,7 +105,7 @@ def build(
     seen = []
     stride = STRIDE
     while True:
-        for _ in range(blocks):
+        for _ in range(layers):
             x = residual(x)
         if stride == COARSEST:
             break

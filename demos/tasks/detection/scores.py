@@ -5,6 +5,9 @@ import io
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
 from demos.datasets.types import Box
 
 MOST = 100  # Boxes of a picture that count: COCO's maxDets.
@@ -54,9 +57,6 @@ def detection_scores(
     Raises:
         ValueError: There is no box in `truth`.
     """
-    from pycocotools.coco import COCO
-    from pycocotools.cocoeval import COCOeval
-
     boxes = [(i, box) for i, row in enumerate(truth) for box in row]
     labels = sorted({box.label for _, box in boxes if not box.crowd})
     if not labels:

@@ -68,9 +68,10 @@ def text_encoder(
     hub: Any = keras_hub.layers  # Its defaults mislead the type checker.
     tokens = keras.Input((sequence_length,), dtype="int32")
     mask = ops.not_equal(tokens, PADDING)
-    initializer = keras.initializers.RandomNormal(stddev=0.5)
     x = keras.layers.Embedding(
-        vocabulary_size, embedding_dim, embeddings_initializer=initializer
+        vocabulary_size,
+        embedding_dim,
+        embeddings_initializer=keras.initializers.RandomNormal(stddev=0.5),
     )(tokens)
     if layers:
         x = x + hub.PositionEmbedding(sequence_length)(x)
@@ -141,7 +142,7 @@ def image_encoder(
     )
 
 
-def build(
+def build_model(
     activation: str,
     text: Encoder,
     image: Encoder,

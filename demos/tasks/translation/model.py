@@ -18,7 +18,7 @@ from demos.tasks.translation.subword_tokenizer import PADDING
 from demos.tasks.translation.subword_tokenizer import START
 
 
-def build(
+def build_model(
     activation: str,
     *,
     layers: int,
@@ -239,3 +239,27 @@ def _dtype_policy(precision: str) -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(before)
+
+
+def build_scorer(model: keras.Model) -> keras.Model:
+    """Makes a model that scores the next token, given the true ones before.
+
+    Args:
+        model: What `build_model` returns.
+
+    Returns:
+        A model that shares its weights. `evaluate` gives `token_accuracy` and
+        `cross_entropy` (nats a token, unsmoothed), means over all tokens but
+        padding. In training they would cost time.
+    """
+    scorer = keras.Model(model.input, model.output)
+    scorer.compile(
+        loss=SmoothedCrossEntropy(0.0),
+        weighted_metrics=[
+            keras.metrics.SparseCategoricalAccuracy("token_accuracy"),
+            keras.metrics.SparseCategoricalCrossentropy(
+                "cross_entropy", from_logits=True
+            ),
+        ],
+    )
+    return scorer

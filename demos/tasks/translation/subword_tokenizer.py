@@ -14,17 +14,20 @@ all, for it splits at punctuation and forgets where the spaces were.
 
 from collections.abc import Iterable
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
+from tokenizers import Tokenizer
+from tokenizers import decoders
+from tokenizers import models
+from tokenizers import normalizers
+from tokenizers import pre_tokenizers
+from tokenizers import trainers
 
 PADDING, START, END = 0, 1, 2
 SPECIAL = ("[PAD]", "[START]", "[END]")
 SMALLEST = len(SPECIAL) + 256  # The special tokens and every byte.
 
 
-def learn(texts: Iterable[str], vocabulary_size: int) -> "Tokenizer":
+def learn(texts: Iterable[str], vocabulary_size: int) -> Tokenizer:
     """Learns which sub-words there are.
 
     Args:
@@ -36,13 +39,6 @@ def learn(texts: Iterable[str], vocabulary_size: int) -> "Tokenizer":
     Returns:
         A tokenizer. A word reads the same at the head of a text as within it.
     """
-    from tokenizers import Tokenizer
-    from tokenizers import decoders
-    from tokenizers import models
-    from tokenizers import normalizers
-    from tokenizers import pre_tokenizers
-    from tokenizers import trainers
-
     tokenizer: object = Tokenizer(models.BPE())
     assert isinstance(tokenizer, Tokenizer)
     tokenizer.normalizer = normalizers.NFC()  # pyright: ignore
@@ -65,7 +61,7 @@ def learn(texts: Iterable[str], vocabulary_size: int) -> "Tokenizer":
     return tokenizer
 
 
-def encode(tokenizer: "Tokenizer", texts: Sequence[str]) -> list[list[int]]:
+def encode(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
     """Turns texts into sub-words.
 
     Args:
@@ -79,7 +75,7 @@ def encode(tokenizer: "Tokenizer", texts: Sequence[str]) -> list[list[int]]:
     return [encoding.ids for encoding in tokenizer.encode_batch(texts)]
 
 
-def decode(tokenizer: "Tokenizer", rows: Iterable[Sequence[int]]) -> list[str]:
+def decode(tokenizer: Tokenizer, rows: Iterable[Sequence[int]]) -> list[str]:
     """Turns sub-words into texts.
 
     Args:

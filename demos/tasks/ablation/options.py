@@ -1,0 +1,133 @@
+"""Ablation: options of the command. Nothing here imports Keras."""
+
+import importlib
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+from typing import Annotated
+from typing import Any
+
+import tyro
+
+from demos.common.cli import parse
+from demos.common.errors import UserError
+from demos.tasks.classification.options import ClassificationOptions
+from demos.tasks.classification.options import ModelConfig
+from demos.tasks.classification.options import TrainingConfig
+from demos.tasks.classification.options import check
+from demos.tasks.demo import start_training
+from demos.tasks.options import check_study
+from demos.tasks.options import check_unique
+
+COMMAND = "python -m demos ablation"
+RUNS = Path("runs", "ablation")
+# The axes of the paper's ablations, and values for a network of this size: the
+# defaults, and smaller and larger ones where there are such.
+AXES: Mapping[str, str] = {
+    "layers": "2,4,8,16,32",
+    "width": "16,64,256",
+    "optimizer": "adam,rmsprop,sgd",
+    "learning_rate": "0.0003,0.001,0.003,0.01",
+    "batch_size": "16,32,128",
+    "initializer": "glorot_uniform,he_normal,serf_normal",
+    "dropout": "0.0,0.2,0.4",
+}
+QUICK_VALUES = 2  # Of each axis, in a smoke test: the first.
+
+
+@dataclass(frozen=True)
+class AblationOptions(ClassificationOptions):
+    """Varies one hyperparameter after the other, with each activation.
+
+    Each is a study of its own; all tests are corrected together.
+    """
+
+    axes: tuple[str, ...] = tuple(AXES)
+    """The hyperparameters to vary, one after the other."""
+    vary: Annotated[
+        tuple[str, ...],
+        tyro.conf.UseAppendAction,
+        tyro.conf.arg(metavar="AXIS=VALUE,...", help_behavior_hint=""),
+    ] = ()
+    """Other values of an axis than the default ones: --vary layers=2,20."""
+    dataset: str = "digits"
+    """As for: python -m demos classification."""
+    model: ModelConfig = field(
+        default_factory=lambda: ModelConfig(network="mlp", layers=4, width=64)
+    )
+    training: TrainingConfig = field(
+        default_factory=lambda: TrainingConfig(epochs=10)
+    )
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the command; raises UserError where the input is invalid."""
+    print(run(parse(AblationOptions, arguments, COMMAND)).text)
+    return 0
+
+
+def run(options: AblationOptions) -> Any:
+    """Runs a study of each axis, and reports on all of them.
+
+    Args:
+        options: The command line.
+
+    Returns:
+        The `demos.report.report.Report`; its files are written, beside those
+        of the studies.
+
+    Raises:
+        UserError: The input is invalid, or no trial finished.
+    """
+    axis_texts(options)
+    check(options)
+    check_study(options, RUNS)
+    start_training(options)
+    return importlib.import_module("demos.tasks.ablation.task").run(options)
+
+
+def axis_texts(options: AblationOptions) -> dict[str, str]:
+    """Returns, by axis, what its study varies, as `--vary` takes it.
+
+    Raises:
+        UserError: There is no such axis, or it is named twice.
+
+    Example:
+
+    >>> axis_texts(AblationOptions(axes=("layers",), vary=("layers=1,2",)))
+    {'layers': 'layers=1,2'}
+    """
+    check_unique("--axes", options.axes)
+    texts = {}
+    for name in options.axes:
+        axis = name.replace("-", "_")
+        if axis not in AXES:
+            raise UserError(
+                f"--axes takes {', '.join(AXES)}. Received: {axis}"
+                + ", which is called layers now" * (axis == "depth")
+            )
+        values = AXES[axis].split(",")
+        if options.quick:
+            values = values[:QUICK_VALUES]
+        texts[axis] = f"{axis}={','.join(values)}"
+    given: set[str] = set()
+    for text in options.vary:
+        axis = text.partition("=")[0].strip().lstrip("-").replace("-", "_")
+        if axis not in texts:
+            raise UserError(
+                f"--vary takes the axes {', '.join(texts)}. Received: {text!r}"
+            )
+        if axis in given:
+            raise UserError(
+                f"--vary {axis} must be given once, with all its values. "
+                f"Received it twice"
+            )
+        if "," not in text:
+            raise UserError(
+                f"--vary {axis} needs at least two values. Received: {text!r}"
+            )
+        given.add(axis)
+        texts[axis] = text
+    return texts

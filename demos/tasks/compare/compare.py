@@ -1,0 +1,180 @@
+"""`compare`: activations in a Keras model of your own, on your data."""
+
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from typing import Literal
+
+import keras
+import numpy as np
+
+from demos.common.errors import UserError
+from demos.report.report import Report
+from demos.study.study import grid
+from demos.study.sweep import OTHER
+from demos.tasks.compare.data import split
+from demos.tasks.compare.model_task import TRAINING
+from demos.tasks.compare.model_task import ModelTask
+from demos.tasks.demo import start_training
+from demos.tasks.options import StudyOptions
+from demos.tasks.options import check_study
+from demos.tasks.study import conduct
+from demos.tasks.study import folder_by
+
+RUNS = Path("runs", "compare")
+
+
+def compare(
+    build_model: Callable[..., keras.Model],
+    data: Any,
+    activations: Sequence[str] = ("relu", "gelu", "silu", "mish", "serf"),
+    seeds: Iterable[int] = range(5),
+    *,
+    epochs: int = 10,
+    batch_size: int = 32,
+    metric: str | None = None,
+    mode: Literal["auto", "max", "min"] = "auto",
+    vary: Mapping[str, Sequence[Any]] | None = None,
+    out: str | Path | None = None,
+    jobs: int | None = None,
+    engine: Literal["local", "ray"] = "local",
+    address: str | None = None,
+    tensorboard: bool = False,
+) -> Report:
+    """Trains your model with each activation and seed, and reports.
+
+    At the same seed all activations have the same initial weights (as far as
+    `build_model` leaves them to Keras' seed), the same order of the data and
+    the same splits. The weights of the best epoch on the validation split are
+    kept, and scored once on the test split.
+
+    Args:
+        build_model: A function that is called as `build_model(activation)`,
+            with the name, and returns a new compiled `keras.Model`; what `vary`
+            names is passed by name. With `jobs` it is sent to other processes.
+        data: `(x, y)`, of which a random 15% are for validation and 15% for
+            testing, the same for all trials; or `((x_train, y_train), (x_test,
+            y_test))`, as `keras.datasets` has it, with 15% of the training rows
+            for validation; or three such pairs, with the validation split in
+            the middle; or a dictionary of `"train"`, `"validation"` and
+            `"test"`. `x` and `y` are arrays, or lists or dictionaries of
+            arrays, with a row an example.
+        activations: Names of activations: `"serf"`, and any that Keras knows.
+        seeds: Random seeds: each activation is trained once with each. A
+            verdict needs at least three.
+        epochs: Number of epochs.
+        batch_size: Batch size. An incomplete batch at the end of an epoch is
+            dropped; its rows are others each time.
+        metric: Name of the metric to compare, one that the model is compiled
+            with, or `"loss"`; by default the first one.
+        mode: Whether the metric should be high (`"max"`) or low (`"min"`); by
+            default, known names decide.
+        vary: Values of arguments of `build_model`, of `epochs` or
+            `batch_size`, by name: numbers, strings or booleans. The study runs
+            in all combinations.
+        out: Output folder; by default in `runs/compare/`. The same call, made
+            again, resumes the study. Another study is begun where the data, the
+            config or the compilation of the model has changed; after any other
+            change of the code, choose another folder.
+        jobs: Number of processes that train in parallel.
+        engine: `"ray"` to train on a Ray cluster.
+        address: Address of its head node.
+        tensorboard: Whether to write TensorBoard logs.
+
+    Returns:
+        The report, which a notebook shows; its `folder` holds `report.html`,
+        tables, figures, and the best model of each activation.
+
+    Raises:
+        UserError: An argument is invalid, or no trial finished.
+
+    Example:
+
+    ```python
+    import keras
+    from sklearn.datasets import load_diabetes
+
+    from demos import compare
+
+    def build_model(activation):
+        hidden = keras.layers.Dense(64, activation)
+        model = keras.Sequential([hidden, keras.layers.Dense(1)])
+        model.compile("adam", "mse")
+        return model
+
+    compare(build_model, load_diabetes(return_X_y=True), ["relu", "serf"])
+    ```
+    """
+    axes = {
+        name: _values(f"vary[{name!r}]", values)
+        for name, values in (vary or {}).items()
+    }
+    if taken := {"seed", *OTHER} & axes.keys():
+        raise UserError(f"vary cannot name {taken.pop()!r}")
+    names = _values("activations", activations)
+    if not all(isinstance(name, str) for name in names):
+        raise UserError(
+            f"activations must be names, such as 'relu'. Received: {names}"
+        )
+    numbers = _values("seeds", seeds)
+    if not all(isinstance(seed, int) for seed in numbers):
+        raise UserError(f"seeds must be integers. Received: {numbers}")
+    for name, given in zip(TRAINING, (epochs, batch_size), strict=True):
+        for value in (given, *axes.get(name, ())):
+            if not isinstance(value, int) or value < 1:
+                raise UserError(
+                    f"{name} must be an integer, at least 1. "
+                    f"Received: {value!r}"
+                )
+    options = StudyOptions(
+        activations=names,
+        seeds=numbers,
+        out=None if out is None else Path(out),
+        jobs=jobs,
+        engine=engine,
+        address=address,
+        tensorboard=tensorboard,
+    )
+    check_study(options, RUNS)
+    start_training(options)
+    trials = grid({"activation": options.activations, **axes}, options.seeds)
+    task = ModelTask.create(
+        build_model, split(data), epochs, batch_size, metric, mode, trials[0]
+    )
+    return conduct(
+        task,
+        trials,
+        options,
+        folder_by(RUNS / task.name, axes),
+        {**task.config(), "varied": sorted(axes)},
+        task.describe(),
+        dict,
+        task.presentation,
+        {},
+    )
+
+
+def _values(name: str, values: Any) -> tuple[Any, ...]:
+    """Makes a tuple of plain values.
+
+    Raises:
+        UserError: They are not plain values, or there is none, or one twice.
+    """
+    if isinstance(values, str | int | float):
+        raise UserError(f"{name} must be a list. Received: {values!r}")
+    plain = tuple(v.item() if isinstance(v, np.generic) else v for v in values)
+    for value in plain:
+        if not isinstance(value, str | int | float) or "/" in str(value):
+            raise UserError(
+                f"{name} must hold numbers, booleans or strings without a "
+                f"slash. Received: {value!r}"
+            )
+    if not plain or len(set(plain)) < len(plain):
+        raise UserError(
+            f"{name} needs at least one value, without repeats. "
+            f"Received: {', '.join(map(str, plain)) or 'none'}"
+        )
+    return plain

@@ -1,0 +1,322 @@
+"""`compare`: a user's model and data, as a task of a study."""
+
+import hashlib
+import inspect
+import json
+import re
+import tempfile
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from typing import Self
+
+import keras
+import numpy as np
+
+from demos.common.backend import clear_session
+from demos.common.errors import UserError
+from demos.report.report import Metric
+from demos.report.report import Presentation
+from demos.study.trial import Trial
+from demos.study.trial import TrialContext
+from demos.study.trial import TrialRecord
+from demos.study.trial import TrialResult
+from demos.tasks.compare.data import Arrays
+from demos.tasks.compare.data import count_rows
+from demos.tasks.compare.data import rows_of
+from demos.tasks.task import SPLITS
+from demos.training.batches import ArrayBatches
+from demos.training.fit import fit
+from demos.training.task import start_trial
+
+TRAINING = ("epochs", "batch_size")  # May be varied, besides arguments.
+# Parts of the names of metrics that should be low, and that should be high.
+LOWER_IS_BETTER = re.compile(
+    "loss|error|crossentropy|perplexity|divergence|distance|hinge|poisson|"
+    r"false_|log_?cosh|brier|(\b|_)(mae|mse|mape|msle|rmse|wer|cer|fid)(\b|_)",
+    re.IGNORECASE,
+)
+HIGHER_IS_BETTER = re.compile(
+    "acc|auc|precision|recall|sensitivity|specificity|f1|f_?beta|f_?score|iou|"
+    r"dice|jaccard|r2|cosine|true_|bleu|rouge|chrf|kappa|matthews|(\b|_)map(\b|_)",
+    re.IGNORECASE,
+)
+NOT_SAVED = "Keras cannot save this model (get_config?), so no model is kept"
+
+
+@dataclass(frozen=True)
+class ModelTask:
+    """Trains and scores one model of a user.
+
+    Attributes:
+        build_model: Builds a model from an activation and what is varied.
+        data: Inputs and targets by split.
+        epochs: Number of epochs.
+        batch_size: Batch size.
+        metrics: Names of the metrics that the model is compiled with, and
+            `"loss"`; the first is compared.
+        higher_is_better: Whether the first should be high.
+        name: Name of the model.
+        digest: Identifies the model and the data.
+        can_be_saved: Whether the best models are kept.
+    """
+
+    build_model: Callable[..., keras.Model]
+    data: Mapping[str, Arrays]
+    epochs: int
+    batch_size: int
+    metrics: tuple[str, ...]
+    higher_is_better: bool
+    name: str
+    digest: str
+    can_be_saved: bool
+
+    objective = "objective"
+
+    @classmethod
+    def create(
+        cls,
+        build_model: Callable[..., keras.Model],
+        data: Mapping[str, Arrays],
+        epochs: int,
+        batch_size: int,
+        metric: str | None,
+        mode: str,
+        trial: Trial,
+    ) -> Self:
+        """Builds the model of a trial once, to learn and check its metrics.
+
+        Args:
+            build_model: See the attributes.
+            data: See the attributes.
+            epochs: See the attributes.
+            batch_size: See the attributes.
+            metric: Name of the metric to compare; None for the first.
+            mode: `"auto"`, `"max"` or `"min"`.
+            trial: Any trial.
+
+        Raises:
+            UserError: The model or one of its metrics cannot be used.
+        """
+        if mode not in ("auto", "max", "min"):
+            raise UserError(
+                f"mode must be 'auto', 'max' or 'min'. Received: {mode!r}"
+            )
+        clear_session()  # Otherwise the model's name has a number.
+        model = built(build_model, trial, data["train"])
+        _check_new(model, built(build_model, trial, data["train"]))
+        few = [rows_of(part, slice(0, 2)) for part in data["train"]]
+        digest = _digest(model, data)
+        scores = model.evaluate(*few, verbose=0, return_dict=True)
+        for name, score in scores.items():
+            if np.ndim(score):
+                raise UserError(
+                    f"metric {name!r} must be one number, such as an average. "
+                    f"Received: shape {np.shape(score)}"
+                )
+        first = metric or next((k for k in scores if k != "loss"), "loss")
+        if first not in scores:
+            raise UserError(
+                "metric must be one that the model is compiled with: "
+                f"{', '.join(scores)}. Received: {metric!r}"
+            )
+        lower, higher = (
+            bool(words.search(first))
+            for words in (LOWER_IS_BETTER, HIGHER_IS_BETTER)
+        )
+        if mode == "auto" and lower == higher:
+            raise UserError(
+                "mode must be 'max' or 'min': the name of metric "
+                f"{first!r} does not say which is better. Received: 'auto'"
+            )
+        return cls(
+            build_model,
+            data,
+            epochs,
+            batch_size,
+            (first, *(name for name in scores if name != first)),
+            mode == "max" or (mode == "auto" and higher),
+            model.name,
+            digest,
+            _can_be_saved(model),
+        )
+
+    def describe(self) -> str:
+        """Describes model and data in a line."""
+        train, validation, test = (
+            count_rows(self.data[name]) for name in SPLITS
+        )
+        return (
+            f"{self.name}: {train} rows for training, {validation} for "
+            f"validation, {test} for testing"
+            + ("" if self.can_be_saved else f"; {NOT_SAVED}")
+        )
+
+    def config(self) -> dict[str, Any]:
+        """Returns all that decides a trial's result, besides the trial."""
+        return {
+            "task": "compare",
+            "model": self.name,
+            "digest": self.digest,
+            "rows": {name: count_rows(self.data[name]) for name in SPLITS},
+            "training": {name: getattr(self, name) for name in TRAINING},
+            "dtype_policy": keras.config.dtype_policy().name,
+            "metrics": list(self.metrics),
+            "higher_is_better": self.higher_is_better,
+        }
+
+    def run(self, trial: Trial, context: TrialContext) -> TrialResult:
+        """Trains one model and scores it once on the test split.
+
+        Args:
+            trial: Its settings hold the `activation` and what is varied.
+            context: Receives each epoch; folders.
+
+        Raises:
+            DivergedError: The loss is not finite.
+        """
+        start_trial(trial)
+        model = built(self.build_model, trial, self.data["train"])
+        batch_size = trial.settings.get("batch_size", self.batch_size)
+        history = fit(
+            model,
+            ArrayBatches(*self.data["train"], batch_size, trial.seed),
+            validation_data=self.data["validation"],
+            validation_batch_size=batch_size,
+            epochs=trial.settings.get("epochs", self.epochs),
+            context=context,
+            monitor=f"val_{self.metrics[0]}",
+            mode="max" if self.higher_is_better else "min",
+        )
+        test, validation = (
+            model.evaluate(
+                *self.data[part],
+                batch_size=batch_size,
+                verbose=0,
+                return_dict=True,
+            )
+            for part in ("test", "validation")
+        )
+        sign = 1 if self.higher_is_better else -1
+        return TrialResult(
+            {
+                **test,
+                **{f"validation_{k}": value for k, value in validation.items()},
+                "objective": sign * validation[self.metrics[0]],
+            },
+            history,
+            model.count_params(),
+            model.save if self.can_be_saved else None,
+        )
+
+    def save_assets(self, folder: Path) -> None:
+        """Writes nothing: a model is complete."""
+
+    def presentation(
+        self, folder: Path, records: Sequence[TrialRecord]
+    ) -> Presentation:
+        """Says how the report calls things."""
+        first = self.metrics[0]
+        return Presentation(
+            title=f"Comparison: {self.name}",
+            metrics=tuple(
+                Metric(
+                    name,
+                    name.replace("_", " "),
+                    self.higher_is_better
+                    if name == first
+                    else not LOWER_IS_BETTER.search(name),
+                )
+                for name in self.metrics
+            ),
+            curve=f"val_{first}",
+            curve_label=f"validation {first.replace('_', ' ')}",
+            notes=(self.describe(),),
+        )
+
+
+def built(
+    build_model: Callable[..., keras.Model], trial: Trial, train: Arrays
+) -> keras.Model:
+    """Builds the model of a trial.
+
+    Raises:
+        UserError: It is not a compiled Keras model.
+    """
+    arguments = {
+        name: value
+        for name, value in trial.settings.items()
+        if name not in ("activation", *TRAINING)
+    }
+    try:
+        inspect.signature(build_model).bind("relu", **arguments)
+    except TypeError as error:
+        raise UserError(
+            "build_model must take the activation and, by name, what is "
+            f"varied: {error}"
+        ) from None
+    model = build_model(trial.settings["activation"], **arguments)
+    if not isinstance(model, keras.Model):
+        raise UserError(
+            "build_model must return a keras.Model. Received: "
+            f"{type(model).__name__}"
+        )
+    if not model.compiled:
+        raise UserError(
+            "build_model must return a compiled model: call its "
+            "compile(optimizer, loss, metrics=[...]) first"
+        )
+    if not model.built:
+        model(rows_of(train[0], slice(0, 1)))
+    return model
+
+
+def _check_new(model: keras.Model, other: keras.Model) -> None:
+    """Raises UserError where two models share weights or the optimizer."""
+    ours = {id(variable) for variable in model.variables}
+    shared = any(id(variable) in ours for variable in other.variables)
+    if shared or model.optimizer is other.optimizer:
+        what = "weights" if shared else "the optimizer"
+        raise UserError(
+            "build_model must return a new model each time. Received two that "
+            f"share {what}: a trial would continue another one"
+        )
+
+
+def _can_be_saved(model: keras.Model) -> bool:
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            model.save(Path(folder, "model.keras"))
+        except Exception:  # Keras raises what its layers raise.
+            return False
+    return True
+
+
+def _digest(model: keras.Model, data: Mapping[str, Arrays]) -> str:
+    """Identifies a model and data."""
+
+    def described(describe: Callable[[], Any]) -> Any:
+        try:
+            return describe()
+        except Exception:  # A class without `get_config`, or a faulty one.
+            return None
+
+    parts = [
+        type(model).__qualname__,
+        [list(weight.shape) for weight in model.weights],
+        described(model.get_config),
+        described(model.get_compile_config),
+    ]
+    # What JSON does not know is told by its class: its address in memory
+    # differs from process to process.
+    text = json.dumps(
+        parts, sort_keys=True, default=lambda each: type(each).__qualname__
+    )
+    digest = hashlib.sha256(text.encode())
+    for array in keras.tree.flatten([data[name] for name in SPLITS]):
+        digest.update(f"{array.dtype} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]

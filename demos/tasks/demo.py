@@ -1,0 +1,179 @@
+"""The command of a task: parse, check, choose the backend, train, report.
+
+A task describes itself once, as a `Demo` in its `options.py`. That file imports
+nothing heavy: `--help` and a mistyped option answer at once, and the backend
+can be chosen before Keras is imported. Only then does the demo import the
+task's `task.py`, which imports Keras at its top and has two functions:
+
+    load(options)            the data and the settings, as a `Task`
+    predict(options, saved)  prints what a saved model says
+
+`demos/tasks/study.py` trains and reports.
+"""
+
+import importlib
+from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from demos.common.backend import channels_last
+from demos.common.backend import check_activations
+from demos.common.backend import check_trains
+from demos.common.backend import choose_backend
+from demos.common.backend import start_keras
+from demos.common.cli import parse
+from demos.common.errors import UserError
+from demos.tasks.options import PredictOptions
+from demos.tasks.options import StudyOptions
+from demos.tasks.options import check_study
+
+QUICK_SEEDS = 2  # Of a smoke test, at most.
+
+
+def no_presets(arguments: Sequence[str]) -> None:
+    """Chooses no other defaults than those of the options."""
+
+
+@dataclass(frozen=True)
+class Demo:
+    """One task, as the command line and the notebooks start it.
+
+    Attributes:
+        name: Name of the command and of the package in `demos.tasks`.
+        options: The options of a study, a dataclass with `model` and
+            `training`.
+        predict_options: The options of `predict`.
+        check: Raises UserError where the options (or a task with the same
+            `model` and `training`) are invalid.
+        presets: Returns the options' defaults for a command line, such as those
+            of its `--dataset`; None for the class' own.
+        notes: More text for `--help`.
+        example: How to call `predict`.
+    """
+
+    name: str
+    options: type[StudyOptions]
+    predict_options: type[PredictOptions]
+    check: Callable[[Any], None]
+    presets: Callable[[Sequence[str]], StudyOptions | None] = no_presets
+    notes: str = ""
+    example: str = 'predict "a text" ...'
+
+    @property
+    def command(self) -> str:
+        """The command, as it is typed."""
+        return f"python -m demos {self.name}"
+
+    @property
+    def runs(self) -> Path:
+        """Folder of the task's studies."""
+        return Path("runs", self.name)
+
+    def main(self, arguments: Sequence[str]) -> int:
+        """Runs the command.
+
+        Args:
+            arguments: What follows the name of the task.
+
+        Returns:
+            The exit code.
+
+        Raises:
+            UserError: The input is invalid, or no trial finished.
+        """
+        if arguments[:1] == ["predict"]:
+            self.predict(
+                parse(
+                    self.predict_options,
+                    arguments[1:],
+                    f"{self.command} predict",
+                )
+            )
+        else:
+            print(self.run(self.parse(arguments)).text)
+        return 0
+
+    def parse(self, arguments: Sequence[str]) -> Any:
+        """Parses the options of a study."""
+        after = f"Afterwards: {self.command} {self.example} (see its --help)"
+        return parse(
+            self.options,
+            arguments,
+            self.command,
+            f"{self.notes}\n\n{after}".strip(),
+            self.presets(arguments),
+        )
+
+    def run(self, options: Any) -> Any:
+        """Trains with every activation and seed, and reports.
+
+        Args:
+            options: An instance of the demo's options.
+
+        Returns:
+            The `demos.report.report.Report`; its files are written.
+
+        Raises:
+            UserError: The input is invalid, or no trial finished.
+        """
+        self.check(options)
+        check_study(options, self.runs)
+        start_training(options)
+        channels_last()
+        if options.quick:
+            options = smoke_test(options)
+        task = self._module("task").load(options)
+        study = importlib.import_module("demos.tasks.study")
+        return study.run(task, options, self.runs / task.study_name, self.check)
+
+    def predict(self, options: Any) -> None:
+        """Prints what a saved model says.
+
+        Args:
+            options: An instance of the demo's `predict_options`.
+
+        Raises:
+            UserError: The input is invalid, or there is no such model.
+        """
+        options.check()
+        if options.out is None and not any(self.runs.glob("*/study.json")):
+            raise UserError(
+                f"{self.runs} holds no study; train with: {self.command}"
+            )
+        choose_backend(options.backend)
+        start_keras()
+        channels_last()
+        task = self._module("task")
+        saved = importlib.import_module("demos.tasks.saved_model")
+        task.predict(
+            options,
+            saved.find(options, self.runs, task.TASK.objective, self.command),
+        )
+
+    def _module(self, name: str) -> Any:
+        return importlib.import_module(f"demos.tasks.{self.name}.{name}")
+
+
+def smoke_test(options: Any) -> Any:
+    """Returns the options of a study with 1 epoch and at most 2 seeds."""
+    return replace(
+        options,
+        training=replace(options.training, epochs=1),
+        seeds=options.seeds[:QUICK_SEEDS],
+    )
+
+
+def start_training(options: StudyOptions) -> None:
+    """Starts Keras on a backend that can train.
+
+    Raises:
+        UserError: Something is not installed, the backend cannot train, or
+            Keras does not know one of the activations.
+    """
+    choose_backend(options.backend)
+    start_keras()
+    check_trains()
+    check_activations(options.activations)

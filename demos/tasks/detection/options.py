@@ -1,0 +1,132 @@
+"""Detection: options of the command. Nothing here imports Keras."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+from typing import Any
+
+from demos.common.cli import option_value
+from demos.common.errors import UserError
+from demos.tasks.demo import Demo
+from demos.tasks.options import Optimizer
+from demos.tasks.options import PredictImageOptions
+from demos.tasks.options import StudyOptions
+from demos.tasks.options import check_numbers
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Sizes of the model."""
+
+    image_size: int = 64
+    """Height and width that images are resized to, in pixels; a multiple of
+    16."""
+    channels: int = 16
+    """Channels of the first convolution; each that halves the resolution
+    doubles them."""
+    layers: int = 1
+    """Number of residual blocks at each of the three resolutions."""
+    initializer: str = "he_normal"
+    """Initializer of the convolutions' weights, by its Keras name, such as
+    glorot_uniform or serf_normal."""
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Training, the same for every activation."""
+
+    epochs: int = 5
+    """Number of epochs; the weights of the epoch with the best validation mAP
+    are kept."""
+    batch_size: int = 32
+    """Batch size, in images."""
+    optimizer: Optimizer = "adamw"
+    """Optimizer; sgd has Nesterov momentum 0.9."""
+    learning_rate: float = 0.02
+    """Peak learning rate; linear warm-up, cosine decay."""
+    warmup_epochs: float = 0.5
+    """Length of the warm-up, in epochs."""
+    weight_decay: float = 0.001
+    """Decoupled weight decay."""
+    flip: bool = False
+    """Flips half of the training images horizontally."""
+
+
+# For other data than animals: fewer images, and larger, of more things.
+OTHER_DATA = (
+    ModelConfig(image_size=128, channels=32),
+    TrainingConfig(epochs=50, batch_size=16, learning_rate=0.005, flip=True),
+)
+
+
+@dataclass(frozen=True)
+class DetectionOptions(StudyOptions):
+    """Trains a small detector with each activation, and compares them."""
+
+    dataset: str = "animals"
+    """animals (images composed of OpenMoji drawings, no download) or the path
+    of your own folder in COCO's format: annotations/instances_train*.json or
+    train/_annotations.coco.json, and the images."""
+    model: ModelConfig = field(default_factory=ModelConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+
+@dataclass(frozen=True)
+class DetectionPredictOptions(PredictImageOptions):
+    """Prints the objects in images, a line each: score, label and box (left,
+    top, right and bottom, in pixels).
+    """  # noqa: D205 - it is the help text, a sentence.
+
+    score: float = 0.3
+    """Boxes with a lower score are left out."""
+    save: Path = Path("detections")
+    """Folder for copies of the images with the boxes drawn."""
+
+    def check(self) -> None:
+        """Raises UserError where an image or the score is invalid."""
+        super().check()
+        if not 0 <= self.score <= 1:
+            raise UserError(
+                f"--score must be from 0 to 1. Received: {self.score}"
+            )
+
+
+def presets(arguments: Sequence[str]) -> DetectionOptions | None:
+    """Returns the defaults of the `--dataset` of a command line."""
+    if option_value(arguments, "--dataset") in ("animals", None):
+        return None
+    model, training = OTHER_DATA
+    return DetectionOptions(model=model, training=training)
+
+
+def check(options: Any) -> None:
+    """Checks the sizes of a model and its training.
+
+    Args:
+        options: The command line or the task: it has `model` and `training`.
+
+    Raises:
+        UserError: A value is invalid.
+    """
+    check_numbers(
+        [options.model, options.training],
+        may_be_zero=("weight_decay", "layers", "warmup_epochs"),
+    )
+    if options.model.image_size % 16:
+        raise UserError(
+            "--image-size must be a multiple of 16. Received: "
+            f"{options.model.image_size}"
+        )
+
+
+DEMO = Demo(
+    "detection",
+    DetectionOptions,
+    DetectionPredictOptions,
+    check,
+    presets,
+    "The defaults of the numbers are those of animals; other data have their "
+    "own: give --dataset before --help to see them.",
+    "predict IMAGE ...",
+)

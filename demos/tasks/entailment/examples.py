@@ -1,0 +1,53 @@
+"""Multimodal entailment: a picture of some training pairs."""
+
+from pathlib import Path
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from demos.common.files import atomic
+from demos.datasets.images import read_all
+from demos.datasets.types import Entailment
+from demos.report.charts import wrapped
+
+COUNT, COLUMNS = 12, 3
+
+
+def draw_examples(path: Path, dataset: Entailment) -> None:
+    """Draws training pairs, equally many of each label.
+
+    Args:
+        path: The PNG file to write.
+        dataset: The pairs.
+    """
+    train = dataset.train
+    each = COUNT // len(dataset.label_names)
+    rows = [
+        row
+        for label in range(len(dataset.label_names))
+        for row in [
+            i for i, known in enumerate(train.labels) if known == label
+        ][: max(1, each)]
+    ][:COUNT]
+    lines = -(-len(rows) // COLUMNS)
+    figure = Figure(figsize=(12, 2.6 * lines), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subfigures(lines, COLUMNS, squeeze=False).ravel()
+    for panel, row in zip(panels, rows, strict=False):
+        posts = train.premises[row], train.hypotheses[row]
+        images = read_all([post.picture for post in posts], dataset.read, 160)
+        label = wrapped(dataset.label_names[train.labels[row]], lines=1)
+        panel.suptitle(label, weight="bold")
+        for axes, post, pixels, there in zip(
+            panel.subplots(1, 2),
+            posts,
+            images.pixels,
+            images.shown,
+            strict=True,
+        ):
+            axes.imshow(pixels if there else pixels + 255)
+            axes.set_xticks([])
+            axes.set_yticks([])
+            axes.set_xlabel(wrapped(post.text), fontsize=8)
+    with atomic(path) as scratch:
+        figure.savefig(scratch, format="png", dpi=110)

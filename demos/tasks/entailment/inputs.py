@@ -1,0 +1,212 @@
+"""Multimodal entailment: posts as the arrays that the model reads."""
+
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from demos.datasets.images import Pictures
+from demos.datasets.images import read_all
+from demos.datasets.types import SLOTS
+from demos.datasets.types import Entailment
+from demos.datasets.types import PostPairs
+from demos.tasks import word_tokenizer
+from demos.tasks.entailment.model import preset_text_inputs
+from demos.tasks.entailment.options import ModelConfig
+from demos.tasks.task import SPLITS
+
+Arrays = dict[str, np.ndarray]
+
+
+class TextReader:
+    """Turns texts into the inputs of a text encoder.
+
+    Args:
+        read: Returns arrays by name, texts first.
+        sequence_length: Number of tokens of a text.
+        tokenizer: The word tokenizer; None for a pretrained encoder.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[list[str]], dict[str, Any]],
+        sequence_length: int,
+        tokenizer: Tokenizer | None = None,
+    ) -> None:
+        self.read = read
+        self.sequence_length = sequence_length
+        self.tokenizer = tokenizer
+        self.empty = {name: row[0] for name, row in read([""]).items()}
+
+    @classmethod
+    def learn(cls, texts: Sequence[str], sizes: ModelConfig) -> "TextReader":
+        """Learns the vocabulary and the length of the training texts."""
+        length = sizes.sequence_length
+        if sizes.text_preset:
+            if length is None:  # In its own tokens, start and end included.
+                whole = cls.of_preset(sizes.text_preset, word_tokenizer.LONGEST)
+                masks = whole.read(list(texts))["padding_mask"]
+                length = word_tokenizer.covering(masks.sum(axis=1).tolist())
+            return cls.of_preset(sizes.text_preset, length)
+        tokenizer = word_tokenizer.learn(texts, sizes.vocabulary_size)
+        length = length or word_tokenizer.length_for(tokenizer, texts)
+        return cls.of_words(tokenizer, length)
+
+    @classmethod
+    def of_words(
+        cls, tokenizer: Tokenizer, sequence_length: int
+    ) -> "TextReader":
+        """Reads texts for the encoder that is trained from scratch."""
+        return cls(
+            lambda texts: {
+                "tokens": word_tokenizer.encode(
+                    tokenizer, texts, sequence_length
+                )
+            },
+            sequence_length,
+            tokenizer,
+        )
+
+    @classmethod
+    def of_preset(cls, preset: str, sequence_length: int) -> "TextReader":
+        """Reads texts for a pretrained encoder, by its name or folder."""
+        return cls(preset_text_inputs(preset, sequence_length), sequence_length)
+
+
+def read_posts(
+    dataset: Entailment, reader: TextReader, image_size: int
+) -> tuple[Entailment, dict[str, Arrays], tuple[str, ...]]:
+    """Reads the posts of all splits.
+
+    Args:
+        dataset: The pairs.
+        reader: Reads the texts.
+        image_size: Height and width of the images, in pixels.
+
+    Returns:
+        The dataset, without pairs whose post has neither text nor a readable
+        image; by split, arrays by the names of the model's inputs; and notes.
+    """
+    arrays: dict[str, Arrays] = {}
+    seconds = 0.0
+    count = empty = 0
+    damaged: set[Any] = set()
+    for name in SPLITS:
+        part: PostPairs = getattr(dataset, name)
+        arrays[name] = {}
+        kept = np.ones(len(part), bool)
+        for slot in SLOTS:
+            posts = part.posts(slot)
+            images = read_all(
+                [post.picture for post in posts],
+                dataset.read,
+                image_size,
+                f"{name} images",
+            )
+            seconds += images.seconds
+            count += sum(post.picture is not None for post in posts)
+            damaged |= images.damaged
+            texts = [post.text for post in posts]
+            kept &= np.array([*map(bool, texts)]) | (images.shown[:, 0] > 0)
+            arrays[name] |= post_arrays(slot, reader, texts, images)
+        if not kept.all():  # A damaged image was all that the post had.
+            rows = np.flatnonzero(kept)
+            empty += len(part) - len(rows)
+            arrays[name] = {k: v[rows] for k, v in arrays[name].items()}
+            change: Any = {name: part.take(rows.tolist())}
+            dataset = replace(dataset, **change)
+    notes = []
+    if count:
+        speed = f"{count / seconds:,.0f} per second"
+        notes.append(f"{count} images read, {speed}")
+    if damaged:
+        such = min(str(getattr(image, "path", image)) for image in damaged)
+        notes.append(f"{len(damaged)} damaged images, such as {such}")
+    if empty:
+        notes.append(f"{empty} pairs left out because a post is empty")
+    return dataset, arrays, tuple(notes)
+
+
+def post_arrays(
+    slot: str, reader: TextReader, texts: list[str], images: Pictures
+) -> Arrays:
+    """Returns posts as the model reads them.
+
+    Args:
+        slot: `"premise"` or `"hypothesis"`.
+        reader: Reads the texts.
+        texts: The texts of the posts.
+        images: The images of the posts.
+
+    Returns:
+        Arrays by the names of the model's inputs, posts first.
+    """
+    return {
+        **{f"{slot}_{k}": array for k, array in reader.read(texts).items()},
+        f"{slot}_pixels": images.pixels,
+        f"{slot}_shown": images.shown,
+    }
+
+
+def hide_texts(
+    arrays: Arrays,
+    slot: str,
+    empty: Mapping[str, np.ndarray],
+    rows: Any = slice(None),
+) -> None:
+    """Replaces texts by the empty text, in new arrays.
+
+    Args:
+        arrays: By the names of the model's inputs.
+        slot: `"premise"` or `"hypothesis"`.
+        empty: The arrays of an empty text.
+        rows: Which posts; by default all.
+    """
+    for name, row in empty.items():
+        hidden = arrays[f"{slot}_{name}"].copy()
+        hidden[rows] = row
+        arrays[f"{slot}_{name}"] = hidden
+
+
+def hide_images(arrays: Arrays, slot: str, rows: Any = slice(None)) -> None:
+    """Hides images, in new arrays; see `hide_texts`."""
+    shown = arrays[f"{slot}_shown"].copy()
+    shown[rows] = 0
+    arrays[f"{slot}_shown"] = shown
+
+
+def hide_modalities(
+    served: Mapping[str, np.ndarray],
+    generator: np.random.Generator,
+    rate: float,
+    empty: Mapping[str, np.ndarray],
+) -> Arrays:
+    """Hides texts and images of a batch at random, never both of a post.
+
+    Args:
+        served: Arrays by the names of the model's inputs.
+        generator: Draws which.
+        rate: Fraction of the texts, and of the images, that are hidden.
+        empty: The arrays of an empty text.
+
+    Returns:
+        New arrays.
+    """
+    arrays = dict(served)
+    for slot in SLOTS:
+        drawn = generator.random(len(arrays[f"{slot}_shown"]))
+        shown = arrays[f"{slot}_shown"][:, 0] > 0
+        told = np.any(
+            [
+                (arrays[f"{slot}_{name}"] != row).any(axis=1)
+                for name, row in empty.items()
+            ],
+            axis=0,
+        )
+        hide_texts(arrays, slot, empty, shown & (drawn < rate))
+        hide_images(arrays, slot, told & (drawn > 1 - rate))
+    return arrays

@@ -1,0 +1,203 @@
+"""Command-line options that the tasks share, and checks that need no Keras."""
+
+import importlib.util
+from collections.abc import Collection
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated
+from typing import Any
+from typing import Literal
+
+import tyro
+
+from demos.common.errors import UserError
+from demos.common.files import check_writable
+
+Backend = Literal["tensorflow", "jax", "torch"]
+Optimizer = Literal["adamw", "adam", "nadam", "lion", "rmsprop", "sgd"]
+
+
+@dataclass(frozen=True)
+class StudyOptions:
+    """Options of every command that compares activations."""
+
+    activations: tuple[str, ...] = ("relu", "gelu", "silu", "mish", "serf")
+    """Names of activations: "serf", and any that Keras knows."""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """Random seeds: each activation is trained once with each."""
+    out: Path | None = None
+    """Output folder; by default in runs/, named after the task and the dataset.
+    The same command, given again, resumes the study."""
+    backend: Backend | None = None
+    """Backend of Keras; by default the value of KERAS_BACKEND."""
+    vary: Annotated[
+        tuple[str, ...],
+        tyro.conf.UseAppendAction,
+        tyro.conf.arg(metavar="NAME=VALUE,...", help_behavior_hint=""),
+    ] = ()
+    """Runs the study for every value of a model or training option too:
+    --vary layers=1,2,4 --vary optimizer=adam,sgd, in all combinations."""
+    jobs: int | None = None
+    """Number of processes that train in parallel, each with its share of the
+    cores; by default 1, and on a Ray cluster one a node."""
+    engine: Literal["local", "ray"] = "local"
+    """Where to train: on this machine, or on a Ray cluster whose machines share
+    the output folder."""
+    address: str | None = None
+    """Address of the Ray head node, such as 10.0.0.1:6379; by default the one
+    on this machine, or a new one."""
+    tensorboard: bool = False
+    """Writes TensorBoard logs: tensorboard --logdir FOLDER/tensorboard."""
+    quick: bool = False
+    """Smoke test: little data, 1 epoch, at most 2 seeds. The scores are not
+    meaningful."""
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """Options of every command that uses a trained model."""
+
+    activation: str | None = None
+    """Which activation's model; by default the best on the validation set."""
+    out: Path | None = None
+    """Folder of the study; by default the latest of this task in runs/ that
+    has a model."""
+    backend: Backend | None = None
+    """Backend of Keras; it need not be the one that trained the model."""
+
+    def check(self) -> None:
+        """Raises UserError where the input is missing or invalid."""
+
+
+@dataclass(frozen=True)
+class PredictTextOptions(PredictOptions):
+    """Options of every command that uses a trained model on texts."""
+
+    texts: Annotated[
+        tuple[str, ...],
+        tyro.conf.Positional,
+        tyro.conf.arg(metavar="TEXT [TEXT ...]", help_behavior_hint=""),
+    ] = ()
+    """The input texts."""
+
+    def check(self) -> None:
+        """Raises UserError where there is no text."""
+        if not self.texts:
+            raise UserError('predict needs at least one text: predict "a text"')
+
+
+@dataclass(frozen=True)
+class PredictImageOptions(PredictOptions):
+    """Options of every command that uses a trained model on images."""
+
+    images: Annotated[
+        tuple[Path, ...],
+        tyro.conf.Positional,
+        tyro.conf.arg(metavar="IMAGE [IMAGE ...]", help_behavior_hint=""),
+    ] = ()
+    """The image files."""
+
+    def check(self) -> None:
+        """Raises UserError where there is no image, or one is missing."""
+        if not self.images:
+            raise UserError("predict needs at least one image: predict a.png")
+        for path in self.images:
+            if not path.is_file():
+                raise UserError(f"{path} is not found")
+
+
+def check_study(options: StudyOptions, runs: Path) -> None:
+    """Checks the options that all studies share.
+
+    Args:
+        options: The command line.
+        runs: Folder of the task's studies.
+
+    Raises:
+        UserError: A value is invalid, or the output folder is not writable.
+    """
+    for name in ("activations", "seeds"):
+        check_unique(f"--{name}", getattr(options, name))
+    if not all(0 <= seed < 2**32 for seed in options.seeds):
+        raise UserError(
+            "--seeds must be from 0 to 4294967295. "
+            f"Received: {' '.join(map(str, options.seeds))}"
+        )
+    if options.jobs is not None and options.jobs < 1:
+        raise UserError(f"--jobs must be at least 1. Received: {options.jobs}")
+    if options.engine == "local" and options.address is not None:
+        raise UserError("--address needs --engine ray")
+    if options.tensorboard and not importlib.util.find_spec("tensorboard"):
+        raise UserError(
+            "--tensorboard needs TensorBoard; install it with: "
+            "pip install tensorboard"
+        )
+    check_writable(options.out or runs)
+
+
+def check_unique(name: str, values: Sequence[Any]) -> None:
+    """Checks that an option has at least one value, and none twice."""
+    if not values or len(set(values)) < len(values):
+        raise UserError(
+            f"{name} needs at least one value, without repeats. "
+            f"Received: {' '.join(map(str, values)) or 'none'}"
+        )
+
+
+def check_numbers(
+    configs: Sequence[Any],
+    fractions: Collection[str] = (),
+    may_be_zero: Collection[str] = (),
+) -> None:
+    """Checks the numbers among options.
+
+    Args:
+        configs: Dataclasses. Fields that hold no number are skipped.
+        fractions: Names of the fields that must be in [0, 1).
+        may_be_zero: Names of the fields that may be 0; all other numbers must
+            be above 0, and finite.
+
+    Raises:
+        UserError: A number is out of its range.
+    """
+    for config in configs:
+        for item in fields(config):
+            value = getattr(config, item.name)
+            flag = f"--{item.name.replace('_', '-')}"
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                continue
+            if item.name in fractions:
+                if not 0 <= value < 1:
+                    raise UserError(
+                        f"{flag} must be at least 0 and below 1. "
+                        f"Received: {value}"
+                    )
+            elif not (value == 0 and item.name in may_be_zero) and not (
+                0 < value < float("inf")
+            ):
+                raise UserError(f"{flag} must be above 0. Received: {value}")
+
+
+def check_heads(embedding_dim: int, heads: int) -> None:
+    """Checks that the number of attention heads divides the width."""
+    if embedding_dim % heads:
+        raise UserError(
+            f"--heads must divide --embedding-dim. Received: {heads} and "
+            f"{embedding_dim}"
+        )
+
+
+def check_vocabulary(vocabulary_size: int, sequence_length: int | None) -> None:
+    """Checks the size of a word vocabulary and the length of a text."""
+    if vocabulary_size < 3:
+        raise UserError(
+            "--vocabulary-size must be at least 3: padding, unknown and one "
+            f"word. Received: {vocabulary_size}"
+        )
+    # Attention over one token has nothing to choose from.
+    if sequence_length is not None and sequence_length < 2:
+        raise UserError(
+            f"--sequence-length must be at least 2. Received: {sequence_length}"
+        )

@@ -1,0 +1,152 @@
+"""The trained models of a study, as `predict` finds and loads them."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from typing import TypeVar
+
+import keras
+from PIL import Image
+from tokenizers import Tokenizer
+
+from demos.common.errors import UserError
+from demos.common.progress import log
+from demos.datasets import images
+from demos.study.study import best
+from demos.study.study import gather
+from demos.study.trial import TrialRecord
+from demos.tasks.options import PredictOptions
+
+Content = TypeVar("Content")
+
+
+@dataclass(frozen=True)
+class SavedModel:
+    """A trained model, and the files that its task saved beside it.
+
+    Attributes:
+        path: The `.keras` file.
+        record: The record of its trial.
+        command: The command that trains, for errors.
+    """
+
+    path: Path
+    record: TrialRecord
+    command: str
+
+    def load(self) -> keras.Model:
+        """Loads the model, on any backend.
+
+        It is not compiled: the optimizer belongs to the backend that trained.
+
+        Raises:
+            UserError: The file is damaged.
+        """
+        return self._read(
+            self.path, lambda path: keras.saving.load_model(path, compile=False)
+        )
+
+    def json(self, name: str) -> Any:
+        """Reads a JSON file of the study.
+
+        Raises:
+            UserError: The file is missing or damaged.
+        """
+        return self._read(
+            self.path.with_name(name), lambda path: json.loads(path.read_text())
+        )
+
+    def tokenizer(self, name: str = "tokenizer.json") -> Tokenizer:
+        """Reads a tokenizer of the study.
+
+        Raises:
+            UserError: The file is missing or damaged.
+        """
+        return self._read(
+            self.path.with_name(name),
+            lambda path: Tokenizer.from_str(path.read_text(encoding="utf-8")),
+        )
+
+    def _read(self, path: Path, reader: Callable[[Path], Content]) -> Content:
+        try:
+            return reader(path)
+        except MemoryError:  # Not the file's fault.
+            raise
+        except Exception as error:  # tokenizers raises a bare Exception.
+            raise UserError(
+                f"{path} cannot be read: {error}; train again, into another "
+                f"--out, with: {self.command}"
+            ) from None
+
+
+def find(
+    options: PredictOptions, runs: Path, objective: str, command: str
+) -> SavedModel:
+    """Finds the best model of a study, and says which it is.
+
+    Args:
+        options: The command line.
+        runs: Folder of the task's studies.
+        objective: The metric that chooses.
+        command: The command that trains, for errors.
+
+    Returns:
+        The model.
+
+    Raises:
+        UserError: There is no study, or no such model.
+    """
+    folder = options.out or latest_study(runs)
+    records = [
+        record
+        for record in gather(folder)
+        if options.activation in (None, record.settings["activation"])
+        and "sees" not in record.settings  # No unimodal baseline.
+    ]
+    kinds = {record.config.get("task", runs.name) for record in records}
+    if kinds - {runs.name} or any(
+        objective not in record.metrics for record in records
+    ):
+        raise UserError(
+            f"{folder} holds a study of another task; train with: {command}"
+        )
+    # A model may have been deleted to save space.
+    records = [r for r in records if (folder / f"{r.label}.keras").is_file()]
+    if not records:
+        whose = f" with {options.activation}" if options.activation else ""
+        raise UserError(
+            f"{folder} holds no trained model{whose}; train with: {command}"
+        )
+    chosen = best(records, objective)
+    path = folder / f"{chosen.label}.keras"
+    log(
+        f"{path}: seed {chosen.seed}, {objective.replace('_', ' ')} "
+        f"{chosen.metrics[objective]:.3f}"
+    )
+    return SavedModel(path, chosen, command)
+
+
+def latest_study(runs: Path) -> Path:
+    """Returns the folder of the latest study, of those with a model if any."""
+
+    def order(folder: Path) -> tuple[bool, float]:
+        begun = (folder / "study.json").stat().st_mtime
+        return any(folder.glob("*.keras")), begun
+
+    return max((path.parent for path in runs.glob("*/study.json")), key=order)
+
+
+def open_image(path: Path) -> Image.Image:
+    """Opens an image file, upright, in RGB.
+
+    Raises:
+        UserError: The file is not an image, or damaged.
+    """
+    try:
+        return images.open_image(path)
+    except MemoryError:
+        raise
+    except Exception:  # Decoders of damaged files raise anything.
+        raise UserError(f"{path} cannot be read as an image") from None

@@ -1,0 +1,119 @@
+"""Sentiment: options of the command. Nothing here imports Keras."""
+
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+from typing import Any
+
+from demos.tasks.demo import Demo
+from demos.tasks.options import Optimizer
+from demos.tasks.options import PredictTextOptions
+from demos.tasks.options import StudyOptions
+from demos.tasks.options import check_heads
+from demos.tasks.options import check_numbers
+from demos.tasks.options import check_vocabulary
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Sizes of the model."""
+
+    embedding_dim: int = 32
+    """Width of the embeddings and of the encoders."""
+    feedforward_dim: int = 64
+    """Width of the dense layer inside an encoder; it has the activation."""
+    head_dim: int = 64
+    """Width of the dense layer before the output; it has the activation."""
+    layers: int = 1
+    """Number of Transformer encoders."""
+    heads: int = 4
+    """Number of attention heads; must divide --embedding-dim."""
+    initializer: str = "glorot_uniform"
+    """Initializer of the weights of encoders and head, by its Keras name, such
+    as he_normal or serf_normal."""
+    vocabulary_size: int = 10000
+    """Maximum number of words: the most frequent ones of the training texts."""
+    sequence_length: int | None = None
+    """Number of words read of a text; by default enough for 95% of the training
+    texts, and at most 256."""
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Training, the same for every activation."""
+
+    epochs: int = 7
+    """Number of epochs; the weights of the epoch with the best validation
+    accuracy are kept."""
+    batch_size: int = 128
+    """Batch size, in texts."""
+    optimizer: Optimizer = "adamw"
+    """Optimizer; sgd has Nesterov momentum 0.9."""
+    learning_rate: float = 0.003
+    """Learning rate."""
+    weight_decay: float = 0.01
+    """Decoupled weight decay."""
+    label_smoothing: float = 0.2
+    """Label smoothing of the cross-entropy."""
+    word_dropout: float = 0.3
+    """Fraction of the words replaced by "unknown" in training."""
+    embedding_dropout: float = 0.5
+    """Dropout rate of the embeddings."""
+    encoder_dropout: float = 0.1
+    """Dropout rate in the encoders."""
+    head_dropout: float = 0.3
+    """Dropout rate before and after the dense layer of the head."""
+    averaging: float = 0.6
+    """Time constant of the exponential moving average of the weights, in
+    epochs; 0 for no average."""
+
+
+@dataclass(frozen=True)
+class SentimentOptions(StudyOptions):
+    """Trains a small Transformer with each activation, and compares them."""
+
+    dataset: str = "rotten_tomatoes"
+    """rotten_tomatoes (12,752 short reviews, no download), imdb (50,000 long
+    reviews, 80 MB download) or the path of your own .csv or .tsv file in
+    UTF-8."""
+    text_column: str = "text"
+    """Name of the text column in your own file."""
+    label_column: str = "label"
+    """Name of the label column in your own file; two labels or more."""
+    data_dir: Path | None = None
+    """Folder that holds your own download of aclImdb_v1.tar.gz, for imdb."""
+    model: ModelConfig = field(default_factory=ModelConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+
+@dataclass(frozen=True)
+class SentimentPredictOptions(PredictTextOptions):
+    """Prints label, probability and text for each text."""
+
+
+def check(options: Any) -> None:
+    """Checks the sizes of a model and its training.
+
+    Args:
+        options: The command line or the task: it has `model` and `training`.
+
+    Raises:
+        UserError: A value is invalid.
+    """
+    model = options.model
+    check_numbers(
+        [model, options.training],
+        fractions=(
+            "label_smoothing",
+            "word_dropout",
+            "embedding_dropout",
+            "encoder_dropout",
+            "head_dropout",
+        ),
+        may_be_zero=("weight_decay", "averaging"),
+    )
+    check_heads(model.embedding_dim, model.heads)
+    check_vocabulary(model.vocabulary_size, model.sequence_length)
+
+
+DEMO = Demo("sentiment", SentimentOptions, SentimentPredictOptions, check)

@@ -1,0 +1,209 @@
+"""The study of a task: trials, progress, baselines and the report."""
+
+import shlex
+import sys
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from demos.common.backend import check_initializer
+from demos.common.errors import UnfinishedError
+from demos.common.errors import UserError
+from demos.common.progress import log
+from demos.report import report
+from demos.report.report import Presentation
+from demos.report.report import Report
+from demos.study import sweep
+from demos.study.executors import Processes
+from demos.study.executors import RayCluster
+from demos.study.progress import Progress
+from demos.study.study import Executor
+from demos.study.study import SequentialExecutor
+from demos.study.study import Study
+from demos.study.study import grid
+from demos.study.trial import Task as Trainable
+from demos.study.trial import Trial
+from demos.study.trial import TrialRecord
+from demos.tasks.options import StudyOptions
+from demos.tasks.task import Task
+
+SMOKE_TEST = (
+    "Smoke test: little data and 1 epoch. The scores are not meaningful."
+)
+
+
+def run(
+    task: Task,
+    options: StudyOptions,
+    folder: Path,
+    check: Callable[[Any], None],
+) -> Report:
+    """Trains with every activation, seed and `--vary`, and reports.
+
+    Args:
+        task: The task.
+        options: The command line.
+        folder: Folder of the study, if `--out` names no other; something that
+            is varied is added to its name.
+        check: Raises UserError where the task's options are invalid, as they
+            may be when they are varied.
+
+    Returns:
+        The report; its files are written.
+
+    Raises:
+        UserError: The folder is not writable, or no trial finished.
+    """
+    axes = sweep.axes(options.vary, task)
+    trials = trials_of(task, options, check)
+
+    def presentation(
+        folder: Path, records: Sequence[TrialRecord]
+    ) -> Presentation:
+        shown = task.presentation(folder, records)
+        if options.quick:
+            shown = replace(shown, notes=(SMOKE_TEST, *shown.notes))
+        return shown
+
+    return conduct(
+        task,
+        trials,
+        options,
+        folder_by(folder, axes),
+        sweep.shared(task.config(), task, axes),
+        task.describe(),
+        task.baselines,
+        presentation,
+        # They are trials of the model as it is.
+        {}
+        if axes
+        else task.baseline_trials(options.activations, options.seeds[0]),
+    )
+
+
+def trials_of(
+    task: Task, options: StudyOptions, check: Callable[[Any], None]
+) -> list[Trial]:
+    """Returns the trials of a study.
+
+    Args:
+        task: The task.
+        options: The command line.
+        check: Raises UserError where the task's options are invalid, as they
+            may be when they are varied.
+
+    Raises:
+        UserError: A value is invalid.
+    """
+    axes = sweep.axes(options.vary, task)
+    trials = grid({"activation": options.activations, **axes}, options.seeds)
+    for settings in {str(t.settings): t.settings for t in trials}.values():
+        varied = sweep.apply_overrides(task, settings)
+        check(varied)
+        varied.check(axes)
+        check_initializer(varied.model.initializer)
+    return trials
+
+
+def folder_by(folder: Path, axes: Collection[str]) -> Path:
+    """Names the folder of a study after what it varies.
+
+    Args:
+        folder: Folder of the study that varies nothing.
+        axes: What is varied, besides activation and seed.
+
+    Returns:
+        The folder.
+
+    Example:
+
+    >>> folder_by(Path("reviews"), ["layers", "dropout"]).name
+    'reviews-by-layers-dropout'
+    """
+    if not axes:
+        return folder
+    return folder.with_name("-".join([folder.name, "by", *axes]))
+
+
+def conduct(
+    task: Trainable,
+    trials: Sequence[Trial],
+    options: StudyOptions,
+    folder: Path,
+    config: Mapping[str, Any],
+    description: str,
+    baselines: Callable[[], Mapping[str, Mapping[str, float]]],
+    presentation: Callable[[Path, Sequence[TrialRecord]], Presentation],
+    baseline_trials: Mapping[str, Trial],
+) -> Report:
+    """Runs the trials of a study, and reports.
+
+    Args:
+        task: Trains and scores one trial.
+        trials: The trials.
+        options: The output folder, and who runs the trials.
+        folder: Folder of the study, if `--out` names no other.
+        config: What the trials share.
+        description: Of the data, in a line.
+        baselines: Scores simple models, by name.
+        presentation: Says how the report calls things, given the study's folder
+            and all records.
+        baseline_trials: More trials, by the name of the baseline that they are.
+
+    Returns:
+        The report; its files are written.
+
+    Raises:
+        UserError: The folder is not writable, or no trial finished.
+    """
+    study = Study.open(task, options.out, folder, config, options.tensorboard)
+    every = [*trials, *baseline_trials.values()]
+    pending = study.pending(every)
+    log(description)
+    log(
+        f"{study.folder}: {len(every) - len(pending)} of {len(every)} trials "
+        f"finished before, {len(pending)} to run"
+    )
+    scores = dict(baselines())  # First: an error here should come early.
+    epochs = max(t.settings.get("epochs", task.epochs) for t in trials)
+    with Progress(len(pending), epochs) as progress:
+        records = study.run(every, progress, executor(options))
+    results, baseline_records = records[: len(trials)], records[len(trials) :]
+    for name, record in zip(baseline_trials, baseline_records, strict=True):
+        if not record.reason:  # Otherwise the progress has said why.
+            scores[name] = record.metrics
+    if all(record.reason for record in results):
+        raise UnfinishedError(
+            f"no trial finished; the first failed with {results[0].reason}"
+        )
+    try:
+        shown = presentation(study.folder, results)
+        return report.write(
+            study.folder,
+            results,
+            scores,
+            replace(shown, command=command_line()),
+        )
+    except OSError as error:
+        raise UserError(f"{study.folder} is not writable: {error}") from None
+
+
+def command_line() -> str:
+    """Returns the command of this process, if it is a demo's."""
+    program, *arguments = sys.argv
+    if Path(program).parts[-2:] != ("demos", "__main__.py"):
+        return ""
+    return f"python -m demos {shlex.join(arguments)}"
+
+
+def executor(options: StudyOptions) -> Executor:
+    """Chooses who runs the trials."""
+    if options.engine == "ray":
+        return RayCluster(options.address, options.jobs)
+    if options.jobs is None or options.jobs == 1:
+        return SequentialExecutor()
+    return Processes(options.jobs)

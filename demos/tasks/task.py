@@ -1,0 +1,184 @@
+"""The base of the tasks: data and settings, and what every trial does first."""
+
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import asdict
+from dataclasses import dataclass
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+from typing import ClassVar
+
+from demos.common.files import write_json
+from demos.report.report import Presentation
+from demos.study.trial import Trial
+from demos.study.trial import TrialRecord
+from demos.training.task import TrainingTask
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Task(TrainingTask):
+    """Trains and scores one model at a time, on data that all trials share.
+
+    A subclass has a `train` method (see `TrainingTask`), which returns scores
+    on the test split and, as `validation_...`, on the validation split; and it
+    describes its data and its report.
+
+    Args:
+        dataset: The data, in three splits.
+        model: The sizes of the model.
+        training: How to train it.
+
+    Attributes:
+        name: Name of the task.
+        objective: The metric, higher is better, that chooses the best model; it
+            is measured on the validation split.
+        groups: Names that stand for several options in `--vary`.
+        fixed: Options that all trials of a study share, because the data or
+            the files beside the models depend on them.
+        packages: Packages whose versions decide scores.
+    """
+
+    dataset: Any
+    model: Any
+    training: Any
+    name: ClassVar[str]
+    objective: ClassVar[str]
+    groups: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
+    fixed: ClassVar[Collection[str]] = ()
+    packages: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of a trial, at most."""
+        return self.training.epochs
+
+    @property
+    def study_name(self) -> str:
+        """Name of the study's folder, if no other is asked for."""
+        return self.dataset.name
+
+    def config(self) -> dict[str, Any]:
+        """Returns all that decides a trial's result, besides the trial."""
+        return {
+            "task": self.name,
+            "dataset": self.dataset.name,
+            "dataset_digest": self.dataset.digest(),
+            "rows": {name: len(getattr(self.dataset, name)) for name in SPLITS},
+            "model": asdict(self.model),
+            "training": asdict(self.training),
+            "versions": {
+                name: metadata.version(name) for name in self.packages
+            },
+        }
+
+    def check(self, varied: Collection[str] = ()) -> None:
+        """Raises UserError where options do not fit the data or Keras.
+
+        Args:
+            varied: Names of what is varied.
+        """
+
+    def save_assets(self, folder: Path) -> None:
+        """Writes what every saved model needs beside it."""
+        write_json(folder / "labels.json", self.dataset.label_names)
+
+    def baselines(self) -> dict[str, dict[str, float]]:
+        """Scores simple models that any network should beat, by name."""
+        raise NotImplementedError
+
+    def baseline_trials(
+        self, activations: Sequence[str], seed: int
+    ) -> dict[str, Trial]:
+        """Returns trials that serve as baselines, by name."""
+        return {}
+
+    def describe(self) -> str:
+        """Describes the data in a line: name, sizes, labels and notes."""
+        raise NotImplementedError
+
+    def presentation(
+        self, folder: Path, records: Sequence[TrialRecord]
+    ) -> Presentation:
+        """Says how the report calls things.
+
+        Args:
+            folder: Folder of the study.
+            records: Those of all trials; at least one finished.
+        """
+        raise NotImplementedError
+
+
+def sizes(dataset: Any, unit: str) -> str:
+    """Describes the splits of a dataset in a line.
+
+    Args:
+        dataset: The dataset.
+        unit: What a row is, in plural.
+
+    Returns:
+        Such as "digits: 900 images for training, 50 for validation, 50 for
+        testing".
+    """
+    train, validation, test = (len(getattr(dataset, name)) for name in SPLITS)
+    return (
+        f"{dataset.name}: {train} {unit} for training, {validation} for "
+        f"validation, {test} for testing"
+    )
+
+
+def waiting_note(records: Sequence[TrialRecord]) -> str:
+    """Says which share of the training was spent waiting for data."""
+    training = sum(record.timings["training"] for record in records)
+    waiting = sum(record.timings["waiting_for_data"] for record in records)
+    return (
+        f"At most {waiting / training:.1%} of the training time was spent "
+        "waiting for data."
+    )
+
+
+def smoke_test_part(
+    dataset: Any, take: Callable[[Any, int], Any], train: int, other: int
+) -> Any:
+    """Takes the few rows of a dataset that a smoke test uses.
+
+    Args:
+        dataset: The dataset.
+        take: Returns so many rows of a split, at most.
+        train: How many rows of the training split.
+        other: How many of each other split.
+
+    Returns:
+        The dataset, with "-quick" behind its name.
+    """
+    return replace(
+        dataset,
+        name=f"{dataset.name}-quick",
+        train=take(dataset.train, train),
+        validation=take(dataset.validation, other),
+        test=take(dataset.test, other),
+    )
+
+
+def evenly(count: int, most: int) -> range:
+    """Chooses rows, evenly spaced.
+
+    Args:
+        count: How many rows there are.
+        most: How many to take at most.
+
+    Returns:
+        Their indices.
+
+    Example:
+
+    >>> list(evenly(7, 3))
+    [0, 3, 6]
+    """
+    return range(0, count, max(1, -(-count // most)))

@@ -1,0 +1,83 @@
+"""The baseline of translation: word by word, with a lexicon from the data."""
+
+import re
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+from sklearn.feature_extraction.text import CountVectorizer
+
+from demos.datasets.languages import UNSPACED
+from demos.datasets.languages import base_language
+from demos.datasets.types import Pairs
+
+
+class Lexicon:
+    """Translates each word to the one that it occurs with most.
+
+    That is the target word with the highest Dice coefficient over the training
+    pairs, 2 n(s, t) / (n(s) + n(t)), where n counts the pairs that hold a word.
+    Unknown words are copied.
+
+    Args:
+        train: The training pairs.
+        source: The source language.
+        target: The target language.
+    """
+
+    def __init__(self, train: Pairs, source: str, target: str) -> None:
+        def counts(texts: Sequence[str], language: str):
+            vectorizer = CountVectorizer(
+                analyzer=partial(words, language=language), binary=True
+            )
+            matrix = vectorizer.fit_transform(texts).astype("float64")
+            return matrix, vectorizer.get_feature_names_out()
+
+        self._source = source
+        self._separator = "" if base_language(target) in UNSPACED else " "
+        sources, source_words = counts(train.sources, source)
+        targets, target_words = counts(train.targets, target)
+        both = (sources.T @ targets).tocoo()
+        source_counts = np.asarray(sources.sum(axis=0)).ravel()
+        target_counts = np.asarray(targets.sum(axis=0)).ravel()
+        dice = (
+            2 * both.data / (source_counts[both.row] + target_counts[both.col])
+        )
+        same = source_words[both.row] == target_words[both.col]
+        # Ascending, so that the last one of each word is its best; at a tie,
+        # the word itself.
+        order = np.lexsort((-both.col, same, dice, both.row))
+        self._lexicon = {
+            str(source_words[both.row[i]]): str(target_words[both.col[i]])
+            for i in order
+        }
+
+    def __call__(self, source: str) -> str:
+        """Returns the translations of a text's words, in their order."""
+        translations = [
+            self._lexicon.get(word, word)
+            for word in words(source, self._source)
+        ]
+        text = self._separator.join(translations)
+        return re.sub(r"\s+(?=[^\w\s(])", "", text)
+
+
+def words(text: str, language: str) -> list[str]:
+    """Splits a text into words and punctuation marks.
+
+    Args:
+        text: The text.
+        language: Its language. If it is written without spaces, each character
+            is a word.
+
+    Returns:
+        The words; each mark is one of its own.
+
+    Example:
+
+    >>> words("A dog's life, in short.", "en")
+    ['A', 'dog', "'", 's', 'life', ',', 'in', 'short', '.']
+    """
+    if base_language(language) in UNSPACED:
+        return list(text)
+    return re.findall(r"\w+|[^\w\s]", text)

@@ -1,0 +1,211 @@
+"""Translation: options of the command. Nothing here imports Keras."""
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+from typing import Any
+from typing import Literal
+
+from demos.common.cli import option_value
+from demos.common.errors import UserError
+from demos.tasks.demo import Demo
+from demos.tasks.options import Optimizer
+from demos.tasks.options import PredictTextOptions
+from demos.tasks.options import StudyOptions
+from demos.tasks.options import check_heads
+from demos.tasks.options import check_numbers
+
+SMALLEST_VOCABULARY = 256 + 3  # Bytes, and padding, start and end.
+
+Size = Literal["tiny", "small", "paper"]
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Sizes of the model."""
+
+    layers: int = 2
+    """Number of encoders, and of decoders."""
+    embedding_dim: int = 128
+    """Width of embeddings, encoders and decoders."""
+    feedforward_dim: int = 256
+    """Width of the dense layer inside them; it has the activation."""
+    heads: int = 4
+    """Number of heads of each attention; must divide --embedding-dim."""
+    initializer: str = "glorot_uniform"
+    """Initializer of the weights of encoders and decoders, by its Keras name,
+    such as he_normal or serf_normal."""
+    vocabulary: Literal["shared", "separate"] = "shared"
+    """Whether source and target share their subwords and the embedding."""
+    vocabulary_size: int = 2000
+    """Maximum number of subwords of each vocabulary; at least 259: 256 bytes,
+    padding, start and end."""
+    longest: int = 100
+    """Maximum number of subwords of a sentence: longer pairs are left out of
+    the training split, longer sentences of the other splits are truncated."""
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Training, the same for every activation."""
+
+    epochs: int = 15
+    """Maximum number of epochs; the weights of the epoch with the lowest
+    validation loss are kept."""
+    patience: int = 3
+    """Number of epochs without a lower validation loss before training
+    stops."""
+    batch_tokens: int = 2048
+    """Batch size in subwords, of source and of target, padding included."""
+    buckets: int = 8
+    """Maximum number of lengths that sentences are padded to; each is compiled
+    once."""
+    optimizer: Optimizer = "adam"
+    """Optimizer; adam has a beta_2 of 0.98, sgd Nesterov momentum 0.9."""
+    learning_rate: float = 0.003
+    """Peak learning rate; linear warm-up, cosine decay."""
+    warmup_epochs: float = 1.0
+    """Length of the warm-up, in epochs."""
+    weight_decay: float = 0.01
+    """Decoupled weight decay, as in AdamW; 0 for none."""
+    clip_norm: float = 1.0
+    """Maximum norm of the gradient of all weights."""
+    label_smoothing: float = 0.1
+    """Label smoothing of the cross-entropy."""
+    dropout: float = 0.1
+    """Dropout rate of embeddings, attention and the outputs of each layer."""
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    """Dtype policy of the layers; the weights are always float32."""
+
+
+@dataclass(frozen=True)
+class DecodingConfig:
+    """Decoding of the test split."""
+
+    beam_width: int = 5
+    """Beam width; 1 for greedy search."""
+    length_penalty: float = 1.0
+    """Exponent of the length that log-probabilities are divided by."""
+
+
+SIZES: Mapping[str, tuple[ModelConfig, TrainingConfig]] = {
+    "tiny": (
+        ModelConfig(
+            layers=1, embedding_dim=64, feedforward_dim=128, vocabulary_size=800
+        ),
+        TrainingConfig(
+            epochs=7,
+            patience=7,
+            batch_tokens=512,
+            buckets=4,
+            learning_rate=0.005,
+            weight_decay=0.0,
+        ),
+    ),
+    "small": (ModelConfig(), TrainingConfig()),
+    "paper": (
+        ModelConfig(
+            layers=3,
+            embedding_dim=256,
+            feedforward_dim=512,
+            heads=8,
+            vocabulary_size=6000,
+        ),
+        TrainingConfig(epochs=30, patience=5, learning_rate=0.001, dropout=0.2),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class TranslationOptions(StudyOptions):
+    """Trains a small Transformer with each activation, and compares them."""
+
+    dataset: str = "emoji"
+    """emoji (names of emoji in 14 languages, no download), multi30k (29,000
+    image captions in en, de, fr and cs, 1.4 MB download) or the path of your
+    own .tsv file in UTF-8: source, tab, target, without a header."""
+    source: str | None = None
+    """Source language; by default en for emoji, de for multi30k."""
+    target: str | None = None
+    """Target language; by default de for emoji, en for multi30k. For zh and ja,
+    sacreBLEU scores characters instead of words."""
+    data_dir: Path | None = None
+    """Folder that holds your own download of Multi30k."""
+    size: Size | None = None
+    """Preset of the model and training options below: tiny (default for emoji),
+    small (default for other data) or paper (for a GPU)."""
+    model: ModelConfig = field(default_factory=ModelConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    decoding: DecodingConfig = field(default_factory=DecodingConfig)
+
+
+@dataclass(frozen=True)
+class TranslationPredictOptions(PredictTextOptions):
+    """Prints the translation of each text."""
+
+    beam_width: int | None = None
+    """Beam width; by default as in the study."""
+    length_penalty: float | None = None
+    """Exponent of the length that log-probabilities are divided by; by default
+    as in the study."""
+
+
+def presets(arguments: Sequence[str]) -> TranslationOptions:
+    """Returns the defaults of the `--size` of a command line."""
+    emoji = option_value(arguments, "--dataset") in ("emoji", None)
+    size = option_value(arguments, "--size") or ("tiny" if emoji else "small")
+    # The parser rejects an unknown size.
+    model, training = SIZES.get(size, SIZES["small"])
+    return TranslationOptions(model=model, training=training)
+
+
+def check(options: Any) -> None:
+    """Checks the sizes of a model, its training and its decoding.
+
+    Args:
+        options: The command line or the task: it has `model`, `training` and
+            `decoding`.
+
+    Raises:
+        UserError: A value is invalid.
+    """
+    model = options.model
+    check_numbers(
+        [model, options.training],
+        fractions=("label_smoothing", "dropout"),
+        may_be_zero=("weight_decay", "warmup_epochs"),
+    )
+    check_decoding(options.decoding)
+    check_heads(model.embedding_dim, model.heads)
+    if model.vocabulary_size < SMALLEST_VOCABULARY:
+        raise UserError(
+            f"--vocabulary-size must be at least {SMALLEST_VOCABULARY}: 256 "
+            f"bytes, padding, start and end. Received: {model.vocabulary_size}"
+        )
+    if model.longest < 2:
+        raise UserError(
+            "--longest must be at least 2: one subword and the end. "
+            f"Received: {model.longest}"
+        )
+
+
+def check_decoding(decoding: DecodingConfig) -> None:
+    """Checks how to translate; raises UserError where a value is invalid."""
+    check_numbers([decoding], may_be_zero=("length_penalty",))
+    if decoding.beam_width > 100:
+        raise UserError(
+            f"--beam-width must be at most 100. Received: {decoding.beam_width}"
+        )
+
+
+DEMO = Demo(
+    "translation",
+    TranslationOptions,
+    TranslationPredictOptions,
+    check,
+    presets,
+    "The defaults of the numbers are those of --size; give it before --help to "
+    "see them.",
+)

@@ -1,0 +1,51 @@
+"""Sample translations for the report."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from demos.datasets.types import Pairs
+from demos.report import comparisons
+from demos.report import report
+from demos.study.study import best
+from demos.study.trial import TrialRecord
+from demos.study.trial import text_path
+
+COUNT = 10
+
+
+def samples(
+    test: Pairs,
+    objective: str,
+    folder: Path,
+    records: Sequence[TrialRecord],
+) -> str:
+    """Shows translations of the test split, evenly spaced.
+
+    Args:
+        test: The test split.
+        objective: The metric that chooses the model.
+        folder: Folder of the study.
+        records: Those of all trials; at least one finished.
+
+    Returns:
+        A table in Markdown: sources, references and the translations of the
+        best model of serf, if there is one, else of another activation. Where
+        its translations cannot be read, a line says so.
+    """
+    reference = comparisons.reference_of(records)
+    chosen = best(
+        [r for r in records if r.settings["activation"] == reference], objective
+    )
+    path = text_path(folder, chosen, "test.txt")
+    try:
+        translations = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        return f"No samples: {path.name} cannot be read ({error})."
+    if len(translations) != len(test):
+        return f"No samples: {path.name} does not have {len(test)} lines."
+    rows = list(zip(test.sources, test.targets, translations, strict=True))[
+        :: max(1, len(test) // COUNT)
+    ][:COUNT]
+    header = ("source", "reference", f"{chosen.label}, seed {chosen.seed}")
+    cells = [[text.replace("|", r"\|") for text in row] for row in rows]
+    return "\n".join(report.aligned([header, *cells], left=len(header)))
