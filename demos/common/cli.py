@@ -10,7 +10,12 @@ from demos.common.errors import UserError
 
 Options = TypeVar("Options")
 # Options of earlier releases, and what they are called now.
-RENAMED = {"--encoders": "--layers", "--blocks": "--layers"}
+RENAMED = {
+    "--encoders": "--layers",
+    "--blocks": "--layers",
+    "--probes": "--unimodal-baselines",
+    "--no-probes": "--no-unimodal-baselines",
+}
 
 
 def parse(
@@ -38,9 +43,7 @@ def parse(
             are invalid, after tyro has printed why.
     """
     for argument in arguments:
-        name = argument.partition("=")[0]
-        if name in RENAMED:
-            raise UserError(f"{name} is called {RENAMED[name]} now")
+        check_renamed(argument.partition("=")[0])
     return tyro.cli(
         kind,
         args=list(arguments),
@@ -49,6 +52,12 @@ def parse(
         description=f"{inspect.getdoc(kind)}\n\n{notes}".strip(),
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
     )
+
+
+def check_renamed(flag: str) -> None:
+    """Raises UserError where an option has another name now."""
+    if flag in RENAMED:
+        raise UserError(f"{flag} is called {RENAMED[flag]} now")
 
 
 def option_value(arguments: Sequence[str], name: str) -> str | None:

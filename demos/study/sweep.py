@@ -17,6 +17,7 @@ from typing import Any
 from typing import Protocol
 from typing import TypeVar
 
+from demos.common.cli import check_renamed
 from demos.common.cli import parse
 from demos.common.errors import UserError
 
@@ -188,6 +189,7 @@ def _options(task: Any, name: str) -> list[tuple[str, str]]:
     known = dict(_known(task))
     options = task.groups.get(name, (name,))
     if not set(options) <= known.keys():
+        check_renamed(f"--{name}")
         names = sorted({*known, *task.groups} - set(task.fixed))
         raise UserError(
             f"Expected --vary to be of {', '.join(names)}. Received: {name}"
