@@ -51,7 +51,7 @@ def _serf_jvp(primals, tangents):
 @jax.jit
 @jax.checkpoint
 def _times_derivative(x: jax.Array, t: jax.Array) -> jax.Array:
-    return (_derivative(x.dtype, _widen(x)) * t).astype(t.dtype)
+    return (_derivative(x.dtype, _widen(x)) * _widen(t)).astype(t.dtype)
 
 
 # The derivative at `x` in float32 or wider, to the accuracy of `dtype`.
@@ -73,4 +73,5 @@ def _formulas(dtype: jnp.dtype) -> Formulas:
 
 
 def _widen(x: jax.Array) -> jax.Array:
-    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    # Not by jnp.promote_types: strict dtype promotion refuses it.
+    return x if x.dtype == jnp.float64 else x.astype(jnp.float32)

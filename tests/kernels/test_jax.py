@@ -14,6 +14,8 @@ import jax.export
 import jax.numpy as jnp
 from jax.test_util import check_grads
 
+from keras_serf import theory
+
 X = jnp.linspace(-6.0, 6.0, 25)
 
 
@@ -56,6 +58,55 @@ def test_vmap_scan_and_remat():
     plain = jax.grad(lambda x: keras_serf.serf(x).sum())
     remat = jax.grad(lambda x: jax.checkpoint(keras_serf.serf)(x).sum())
     np.testing.assert_allclose(remat(X), plain(X), rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_strict_promotion(dtype):
+    if not hasattr(jax, "enable_x64"):
+        pytest.skip("needs jax.enable_x64, of JAX 0.8")
+
+    def total(x):
+        return keras_serf.serf(x).sum()
+
+    with (
+        jax.enable_x64(dtype == "float64"),
+        jax.numpy_dtype_promotion("strict"),
+        jax.numpy_rank_promotion("raise"),
+    ):
+        x = jnp.linspace(-3, 3, 8, dtype=dtype).reshape(2, 4)
+        serf, derivative = keras_serf.serf, jax.grad(total)
+        second = jax.vmap(jax.vmap(jax.grad(jax.grad(serf))))(x)
+        for y in (
+            *jax.jvp(serf, (x,), (x,)),
+            *jax.jvp(derivative, (x,), (x,)),
+            jax.jit(derivative)(x),
+            jax.grad(lambda x: derivative(x).sum())(x),
+            jnp.einsum("iii->i", jax.jacfwd(jax.jacfwd(serf))(x[0])),
+            second,
+        ):
+            assert y.dtype == dtype
+    expected = theory.second_derivative(np.asarray(x, "float64"))
+    tolerance = {"float64": 1e-12, "float32": 1e-5}.get(dtype, 1e-2)
+    second = np.asarray(second, "float64")
+    np.testing.assert_allclose(second, expected, rtol=tolerance)
+
+
+@pytest.mark.parametrize(
+    ("policy", "kept"), [("nothing_saveable", 2), ("dots_saveable", 3)]
+)
+def test_checkpoint_policies(policy, kept):
+    def loss(w, x):
+        return keras_serf.serf(x @ w).sum()
+
+    w, x = jnp.eye(3) / 2, X[:15].reshape(5, 3)
+    remat = jax.checkpoint(
+        loss, policy=getattr(jax.checkpoint_policies, policy)
+    )
+    assert len(jax.tree.leaves(jax.vjp(remat, w, x)[1])) == kept
+    for transform in (jax.grad, jax.hessian):
+        np.testing.assert_allclose(
+            transform(remat)(w, x), transform(loss)(w, x), rtol=1e-6, atol=1e-7
+        )
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
