@@ -9,9 +9,11 @@ cache at a time, and an NVIDIA GPU runs one fused kernel (`triton.py`).
 import functools
 import importlib
 import math as constants
+import operator
 from collections.abc import Callable
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch.autograd import forward_ad
@@ -32,6 +34,27 @@ _MATH = Math(
 
 # Elements that a CPU takes at a time, so that they stay in its cache.
 _CHUNK = 2**19
+
+
+def _private(name: str, fallback: Any) -> Any:
+    try:
+        return operator.attrgetter(name)(torch)
+    except AttributeError:
+        return fallback
+
+
+# Private names of PyTorch, which has no public ones for these. Without them,
+# assume the worst: plain operators are slower, and right in all of these cases.
+_transform_level = _private("_C._functorch.maybe_current_level", lambda: 0)
+_dispatch_modes = _private("_C._len_torch_dispatch_stack", lambda: 1)
+_is_wrapped = _private(
+    "_C._functorch.is_functorch_wrapped_tensor", lambda x: True
+)
+_is_batched = _private("_C._functorch.is_legacy_batchedtensor", lambda x: True)
+
+
+def _is_forward_mode() -> bool:
+    return getattr(forward_ad, "_current_level", 0) >= 0
 
 
 def serf(x: torch.Tensor) -> torch.Tensor:
@@ -121,8 +144,7 @@ def _jet(x: torch.Tensor) -> torch.Tensor:
 
 @torch.compiler.assume_constant_result
 def _is_transformed() -> bool:
-    # PyTorch has no public name for it.
-    return torch._C._functorch.maybe_current_level() is not None
+    return _transform_level() is not None
 
 
 class _Elementwise(torch.autograd.Function):
@@ -144,7 +166,7 @@ class _Serf(_Elementwise):
     def backward(ctx, upstream):
         (x,) = ctx.saved_tensors
         # Where there may be a second derivative.
-        if torch.is_grad_enabled() or forward_ad._current_level >= 0:
+        if torch.is_grad_enabled() or _is_forward_mode():
             return _differentiable_derivative_times(x, upstream)
         return _implementation(x, upstream).derivative_times(x, upstream)
 
@@ -248,7 +270,7 @@ _on_cpu = _IN_PLACE
 
 
 def _implementation(*tensors: torch.Tensor) -> _Implementation:
-    """Returns the cheapest form for these tensors in eager mode."""
+    """Returns the cheapest implementation for these tensors in eager mode."""
     x = tensors[0]
     if not all(map(_is_plain, tensors)):
         return _PLAIN
@@ -261,13 +283,13 @@ def _implementation(*tensors: torch.Tensor) -> _Implementation:
 
 def _is_plain(x: torch.Tensor) -> bool:
     # Neither traced, nor fake, nor wrapped by torch.func or by the batches of
-    # autograd; PyTorch has no public name for these.
-    wrappers = torch._C._functorch
+    # autograd.
     return (
-        type(x) in (torch.Tensor, torch.nn.Parameter)
-        and torch._C._len_torch_dispatch_stack() == 0
-        and not wrappers.is_functorch_wrapped_tensor(x)
-        and not wrappers.is_legacy_batchedtensor(x)
+        not torch.compiler.is_compiling()  # Compiled autograd traces backward.
+        and type(x) in (torch.Tensor, torch.nn.Parameter)
+        and _dispatch_modes() == 0
+        and not _is_wrapped(x)
+        and not _is_batched(x)
     )
 
 

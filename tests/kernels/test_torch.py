@@ -11,6 +11,7 @@ if keras.backend.backend() != "torch":
 
 import torch
 from torch.fx.experimental.proxy_tensor import make_fx
+from torch.utils.checkpoint import checkpoint
 
 from keras_serf import theory
 from keras_serf.kernels.torch import use_compiled
@@ -105,12 +106,12 @@ def test_ends_inside_func(compiled):
     if compiled:
         value = torch.compile(value, backend="aot_eager")
         first = torch.compile(first, backend="aot_eager")
-    y, slopes = value(ends), first(ends)
+    y, derivatives = value(ends), first(ends)
     assert y[:3].tolist() == [0, 0, torch.inf]
     assert torch.signbit(y[1])
-    assert slopes[[0, 2]].tolist() == [0, 1]
+    assert derivatives[[0, 2]].tolist() == [0, 1]
     assert torch.isnan(y[3])
-    assert torch.isnan(slopes[3])
+    assert torch.isnan(derivatives[3])
 
 
 def test_traced_graphs_hold_plain_operators():
@@ -135,7 +136,7 @@ def test_traced_graphs_hold_plain_operators():
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_backward_keeps_the_input_alone(dtype):
-    x = X.to(dtype).requires_grad_()
+    x = X.to(dtype, copy=True).requires_grad_()
     kept = []
     with torch.autograd.graph.saved_tensors_hooks(
         lambda t: kept.append(t) or t, lambda t: t
@@ -172,22 +173,150 @@ def test_large_tensors_are_taken_in_parts():
     torch.testing.assert_close(x.grad[-9:], derivative(x[-9:]) * upstream[-9:])
 
 
-def test_use_compiled():
-    x = torch.linspace(-8, 6, 30).reshape(5, 6).requires_grad_()
+@pytest.fixture
+def compiled_on_cpu():
     use_compiled()
-    try:
-        y = keras_serf.serf(x)
-        y.sum().backward()
-    finally:
-        use_compiled(False)
+    yield
+    use_compiled(False)
+
+
+@pytest.mark.usefixtures("compiled_on_cpu")
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda f: f,
+        lambda f: torch.compile(f, fullgraph=True, backend="aot_eager"),
+        lambda f: lambda x: checkpoint(f, x, use_reentrant=False),
+    ],
+    ids=["alone", "inside compile", "inside checkpoint"],
+)
+def test_use_compiled(wrap):
+    x = torch.linspace(-8, 6, 30).reshape(5, 6).requires_grad_()
+    y = wrap(keras_serf.serf)(x)
+    y.sum().backward()
+    use_compiled(False)
     torch.testing.assert_close(y, keras_serf.serf(x), rtol=1e-6, atol=0)
     torch.testing.assert_close(x.grad, derivative(x), rtol=1e-6, atol=1e-7)
 
 
-def test_autocast():
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_autocast(dtype, compiled):
     layer = torch.nn.Linear(4, 3)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        y = keras_serf.serf(layer(torch.ones(2, 4)))
-    assert y.dtype == torch.bfloat16
+
+    def forward(x):
+        return keras_serf.serf(layer(x))
+
+    if compiled:
+        forward = torch.compile(forward, backend="aot_eager")
+    with torch.autocast("cpu", dtype=dtype):
+        y = forward(torch.ones(2, 4))
+    assert y.dtype == dtype
     y.float().sum().backward()
     assert torch.isfinite(layer.weight.grad).all()
+
+
+def test_compiled_autograd():
+    def step(x):
+        keras_serf.serf(keras_serf.serf(x)).sum().backward()
+
+    x = X.clone().requires_grad_()
+    with torch._dynamo.config.patch(compiled_autograd=True):
+        torch.compile(step, backend="aot_eager")(x)
+    expected = derivative(X) * derivative(keras_serf.serf(X))
+    torch.testing.assert_close(x.grad, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")  # its own
+def test_ahead_of_time_compilation():
+    class Model(torch.nn.Module):
+        def forward(self, x):
+            return keras_serf.serf(x)
+
+    size = torch.export.Dim("size", min=2, max=1000)
+    program = torch.export.export(Model(), (X,), dynamic_shapes=({0: size},))
+    package = torch._inductor.aoti_compile_and_package(program)
+    loaded = torch._inductor.aoti_load_package(package)
+    for x in (X, X[:5]):
+        torch.testing.assert_close(
+            loaded(x), keras_serf.serf(x), rtol=1e-6, atol=1e-7
+        )
+
+
+@pytest.mark.parametrize(
+    "jit_compile", [False, pytest.param(True, marks=pytest.mark.slow)]
+)
+def test_fit_on_a_dictionary(jit_compile):
+    inputs = {name: keras.Input((3,), name=name) for name in ("left", "right")}
+    x = keras.layers.Concatenate()(list(inputs.values()))
+    outputs = {"y": keras.layers.Dense(1)(keras.layers.Dense(4, "serf")(x))}
+    model = keras.Model(inputs, outputs)
+    model.compile("sgd", "mse", jit_compile=jit_compile)
+    data = {name: np.ones((8, 3)) for name in inputs}
+    history = model.fit(data, {"y": np.ones((8, 1))}, epochs=5, verbose=0)
+    assert history.history["loss"][-1] < history.history["loss"][0]
+
+
+def test_private_names_are_optional(run_python):
+    # What PyTorch has under each name goes before Serf is imported anew.
+    code = """
+    import importlib
+    import operator
+    import keras
+    import numpy as np
+    import torch
+    from torch.autograd import forward_ad  # It reads one of the names.
+    from keras_serf import kernels, theory
+
+    NAMES = (
+        "_C._functorch.is_legacy_batchedtensor",
+        "_C._functorch.is_functorch_wrapped_tensor",
+        "_C._functorch.maybe_current_level",
+        "_C._len_torch_dispatch_stack",
+        "autograd.forward_ad._current_level",
+    )
+    data = np.random.default_rng(0).normal(size=(9, 4)).astype("float32")
+    x = torch.linspace(-6, 6, 25)
+    close = dict(rtol=1e-5, atol=1e-6, check_dtype=False)
+
+    def check():
+        v = x.clone().requires_grad_()
+        y = kernels.serf(v)
+        (first,) = torch.autograd.grad(y.sum(), v, create_graph=True)
+        (second,) = torch.autograd.grad(first.sum(), v)
+        wide = x.double().numpy()
+        for found, truth in (
+            (y, theory.serf), (first, theory.derivative),
+            (second, theory.second_derivative),
+        ):
+            expected = torch.tensor(truth(wide))
+            torch.testing.assert_close(found.detach(), expected, **close)
+        dense = keras.layers.Dense(3, "serf", use_bias=False)
+        model = keras.Sequential([keras.Input((4,)), dense])
+        loss = lambda _, y: keras.ops.sum(y, axis=-1)
+        model.compile(keras.optimizers.SGD(1.0), loss)
+        (before,) = model.get_weights()
+        model.train_on_batch(data, data[:, :3])
+        step = data.T @ theory.derivative(data @ before) / len(data)
+        np.testing.assert_allclose(
+            before - model.get_weights()[0], step, rtol=1e-4, atol=1e-6
+        )
+
+    for absent in (*((name,) for name in NAMES), NAMES):
+        kept = []
+        for name in absent:
+            path, _, attribute = name.rpartition(".")
+            owner = operator.attrgetter(path)(torch)
+            kept.append((owner, attribute, getattr(owner, attribute)))
+            delattr(owner, attribute)
+        module = importlib.reload(importlib.import_module(
+            "keras_serf.kernels.torch"
+        ))
+        kernels.serf = module.serf
+        check()
+        for each in kept:
+            setattr(*each)
+    print("checked")
+    """
+    assert run_python(code) == "checked"
