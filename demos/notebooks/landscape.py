@@ -1,21 +1,17 @@
-"""How smooth is what a network computes, and what it is trained on?
+"""Landscapes over a plane, as papers on activations draw them.
 
-Two landscapes over a plane, as papers on activations draw them: the output of a
-network of random weights over two inputs, and the loss of a trained one along
-two random directions of its weights.
+The output of a network with random weights over two inputs, and the loss of a
+trained one along two random directions of its weights.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 Array = NDArray[Any]
 
@@ -34,12 +30,12 @@ def outputs(
     At the same seed the weights are the same for every activation.
 
     Args:
-        activation: Of the hidden layers.
-        layers: How many there are.
-        units: Of each.
+        activation: Activation of the hidden layers.
+        layers: Number of hidden layers.
+        units: Units of each.
         span: The square goes from -span to span.
-        side: Points of a side.
-        seed: Decides the weights: He's normal ones.
+        side: Number of points along a side.
+        seed: Decides the weights, which are He normal.
 
     Returns:
         float64, shape `(side, side)`.
@@ -68,8 +64,8 @@ def outputs(
     )
     line = np.linspace(-span, span, side)
     points = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
-    found = ops.convert_to_numpy(network(points.astype("float32")))
-    return found.reshape(side, side).astype("float64")
+    heights = ops.convert_to_numpy(network(points.astype("float32")))
+    return heights.reshape(side, side).astype("float64")
 
 
 def losses(
@@ -83,17 +79,18 @@ def losses(
 ) -> Array:
     """Computes the loss around a model's weights, in two random directions.
 
-    Each direction is as long as the weights, unit by unit: Li et al.,
+    Each direction has the norm of the weights, unit by unit: Li et al.,
     "Visualizing the Loss Landscape of Neural Nets", NeurIPS 2018, section 4
-    (https://arxiv.org/abs/1712.09913). Vectors, such as biases, stay. The
-    weights are put back.
+    (https://arxiv.org/abs/1712.09913). Vectors, such as biases, do not change.
+    The weights are restored.
 
     Args:
         model: Compiled; its loss is a mean over the examples.
         x: Inputs.
         y: Targets.
         span: Steps go from -span to span of the directions.
-        side: Points of a side; odd, so that the model itself is in the middle.
+        side: Number of points along a side; odd, so that the model itself is
+            in the middle.
         seed: Decides the directions.
 
     Returns:
@@ -119,7 +116,7 @@ def losses(
         [_like(weight, draw) for weight in weights] for _ in range(2)
     )
     steps = np.linspace(-span, span, side)
-    found = np.empty((side, side))
+    heights = np.empty((side, side))
     try:
         for i, one in enumerate(steps):
             for j, other in enumerate(steps):
@@ -131,19 +128,18 @@ def losses(
                     weight, a, b = parts
                     variable.assign(weight + one * a + other * b)
                 model.reset_metrics()  # Its loss is a mean over the calls.
-                found[i, j] = model.test_on_batch(x, y, return_dict=True)[
-                    "loss"
-                ]
+                logs = model.test_on_batch(x, y, return_dict=True)
+                heights[i, j] = logs["loss"]
     finally:
         for variable, weight in zip(
             model.trainable_variables, weights, strict=True
         ):
             variable.assign(weight)
-    return found
+    return heights
 
 
 def _like(weight: Array, draw: np.random.Generator) -> Array:
-    """Draws a direction of which each unit is as long as that of a weight."""
+    """Draws a direction of which each unit has the norm of the weight's."""
     if weight.ndim < 2:
         return np.zeros_like(weight)
     axes = tuple(range(weight.ndim - 1))
@@ -161,8 +157,8 @@ def roughness(landscape: Array) -> float:
         landscape: Heights at the points of a square grid.
 
     Returns:
-        Mean size of the second differences along both axes, in standard
-        deviations of the heights: 0 for a plane.
+        Mean absolute second difference along both axes, in standard deviations
+        of the heights: 0 for a plane.
 
     Example:
 
@@ -175,18 +171,15 @@ def roughness(landscape: Array) -> float:
 
 def draw(
     landscapes: Mapping[str, Array], span: float, what: str, labels: str
-) -> "Figure":
+) -> Figure:
     """Draws landscapes side by side, as maps with contours.
 
     Args:
         landscapes: Heights at the points of a square grid, by their titles.
         span: The square goes from -span to span.
-        what: What the heights are. They are drawn in standard deviations from
+        what: Name of the heights. They are drawn in standard deviations from
             their mean, so that all share a scale.
-        labels: What the axes are: "first" and "second" stand before it.
-
-    Returns:
-        The figure.
+        labels: Name of the axes, after "first" and "second".
 
     Example:
 
@@ -195,8 +188,6 @@ def draw(
     >>> [axes.get_title() for axes in figure.axes[:2]]
     ['a', 'b']
     """
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=(10, 3.4), layout="constrained")
     panels = figure.subplots(1, len(landscapes), squeeze=False)[0]
     place = {"extent": [-span, span] * 2, "origin": "lower"}

@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from sklearn.metrics import ConfusionMatrixDisplay
 from sklearn.metrics import confusion_matrix
 
-from demos.report.charts import Chart
-from demos.report.charts import wrapped
-from demos.report.report import by_label
+from demos.report.figures.style import wrapped
+from demos.report.trials import by_label
+from demos.report.types import Chart
 from demos.study.trial import TrialRecord
 from demos.study.trial import text_path
 

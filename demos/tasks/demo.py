@@ -114,7 +114,7 @@ class Demo:
             options: An instance of the demo's options.
 
         Returns:
-            The `demos.report.report.Report`; its files are written.
+            The `demos.report.types.Report`; its files are written.
 
         Raises:
             UserError: The input is invalid, or no trial finished.

@@ -14,9 +14,9 @@ from demos.common.backend import check_initializer
 from demos.common.errors import UnfinishedError
 from demos.common.errors import UserError
 from demos.common.progress import log
-from demos.report import report
-from demos.report.report import Presentation
-from demos.report.report import Report
+from demos.report.types import Presentation
+from demos.report.types import Report
+from demos.report.write import write_report
 from demos.study import sweep
 from demos.study.executors import Processes
 from demos.study.executors import RayCluster
@@ -182,7 +182,7 @@ def conduct(
         )
     try:
         shown = presentation(study.folder, results)
-        return report.write(
+        return write_report(
             study.folder,
             results,
             scores,

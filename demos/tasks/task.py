@@ -14,7 +14,7 @@ from typing import Any
 from typing import ClassVar
 
 from demos.common.files import write_json
-from demos.report.report import Presentation
+from demos.report.types import Presentation
 from demos.study.trial import Trial
 from demos.study.trial import TrialRecord
 from demos.training.task import TrainingTask

@@ -18,7 +18,7 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from demos.report.charts import Chart
+    from demos.report.types import Chart
     from demos.study.trial import TrialRecord
 
 # A unit whose largest output over the examples is no further from its smallest
@@ -248,23 +248,25 @@ def chart(results: Sequence["TrialRecord"]) -> "Chart | None":
         The chart, a panel for each level of what was varied; None where there
         are more than can be told apart.
     """
-    from demos.report import charts
-    from demos.report import comparisons as significance
+    from demos.report.trials import activations_of
+    from demos.report.trials import finished
+    from demos.report.trials import level_name
+    from demos.report.types import Chart
 
-    finished = significance.finished(results)
+    done = finished(results)
     panels: dict[str, dict[str, list[list[float]]]] = {}
-    for result in finished:
+    for result in done:
         level = {k: v for k, v in result.settings.items() if k != "activation"}
         curve = [result.metrics[AT_FIRST], *result.history[LOG]]
-        panel = panels.setdefault(charts.name_of(level), {})
+        panel = panels.setdefault(level_name(level), {})
         panel.setdefault(result.settings["activation"], []).append(curve)
     if len(panels) > MOST_PANELS:
         return None
-    return charts.Chart(
+    return Chart(
         "dead_units.png",
         "Dead units",
         "Share of dead units before training and after each epoch, a line for "
-        f"each of {', '.join(significance.activations_of(finished))}.",
+        f"each of {', '.join(activations_of(done))}.",
         draw(panels),
     )
 
@@ -290,7 +292,7 @@ def draw(
     """
     from matplotlib.figure import Figure
 
-    from demos.report.charts import draw_band
+    from demos.report.figures.curves import draw_band
 
     figure = Figure(figsize=(10, 3.4), layout="constrained")
     every = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
@@ -301,7 +303,7 @@ def draw(
                 axes,
                 np.arange(shares.shape[1]),
                 shares,
-                number,
+                name,
                 # Later ones do not hide the earlier where both are 0.
                 markersize=max(3, 11 - 3 * number),
                 fillstyle="none",

@@ -12,7 +12,7 @@ import keras_serf  # noqa: F401 - teaches Keras the word
 # Those that train, and so need a backend that does.
 TRAIN = {
     "demos.training.dead_units",
-    "demos.notebooks.digits",
+    "demos.notebooks.dense_networks",
     "demos.notebooks.landscape",
 }
 

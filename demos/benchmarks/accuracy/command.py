@@ -1348,7 +1348,7 @@ def markdown(rows: Sequence[Row]) -> str:
     Returns:
         Markdown: what was measured, a table, what could not be, the verdict.
     """
-    from demos.report.report import aligned
+    from demos.report.tables import markdown_table
 
     shown = [row for row in rows if row.findings]
     header = [
@@ -1373,7 +1373,7 @@ def markdown(rows: Sequence[Row]) -> str:
             "hardware flushes to zero. NaN or inf: how many finite x give one, "
             "and the least of them.",
             "",
-            *aligned(cells),
+            *markdown_table(cells),
             "",
             *([*(f"- {note}" for note in notes), ""] if notes else []),
             f"**Verdict.** {verdict(rows)}",
@@ -1506,7 +1506,7 @@ def draw(path: Path, rows: Sequence[Row]) -> None:
 
 
 def _draw_errors(axes: "Axes", rows: Sequence[Row], name: str) -> None:
-    from demos.report.charts import COLOURS
+    from demos.report.figures.style import COLOURS
 
     edges = np.linspace(*SPAN, BINS + 1)
     middle = (edges[1:] + edges[:-1]) / 2

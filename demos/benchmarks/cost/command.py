@@ -1390,7 +1390,7 @@ def markdown(
     Returns:
         Markdown.
     """
-    from demos.report.report import aligned
+    from demos.report.tables import markdown_table
 
     lines = ["# The cost of Serf", ""]
     if options.quick:
@@ -1421,7 +1421,7 @@ def markdown(
         lines += ["", "## Not measured", ""]
         lines += [f"- {failure}" for failure in findings.failures]
     lines += ["", "## Targets", ""]
-    lines += aligned(
+    lines += markdown_table(
         [
             ("backend", "target", "measured (quartiles)", "outcome"),
             *((v.backend, v.target, v.measured, v.outcome) for v in verdicts),
@@ -1438,7 +1438,7 @@ def markdown(
 def _elementwise_tables(
     table: "pd.DataFrame", options: CostOptions
 ) -> list[str]:
-    from demos.report.report import aligned
+    from demos.report.tables import markdown_table
 
     lines: list[str] = []
     single = table[table["work"].isin((FORWARD, BOTH))]
@@ -1470,7 +1470,7 @@ def _elementwise_tables(
                     value = by_work.loc[what, column] if present else math.nan
                     row.append(_number(value))
             rows.append(row)
-        lines += aligned(rows)
+        lines += markdown_table(rows)
     return lines
 
 
@@ -1480,7 +1480,7 @@ def _main_size(single: "pd.DataFrame", options: CostOptions) -> int:
 
 
 def _growth_tables(table: "pd.DataFrame") -> list[str]:
-    from demos.report.report import aligned
+    from demos.report.tables import markdown_table
 
     lines: list[str] = []
     ours = table[
@@ -1499,12 +1499,12 @@ def _growth_tables(table: "pd.DataFrame") -> list[str]:
             cells = [f"{row['size']:,}", row["work"], row["nanoseconds"]]
             cells += [row[f"of {name}"] for name in REFERENCES]
             rows.append([*cells[:2], *map(_number, cells[2:])])
-        lines += aligned(rows)
+        lines += markdown_table(rows)
     return lines
 
 
 def _model_tables(table: "pd.DataFrame") -> list[str]:
-    from demos.report.report import aligned
+    from demos.report.tables import markdown_table
 
     lines: list[str] = []
     for what, reference in ((COMPILE, GELU), (TRANSFORMER, RELU), (CNN, RELU)):
@@ -1537,12 +1537,12 @@ def _model_tables(table: "pd.DataFrame") -> list[str]:
                     ),
                 ]
             rows.append(row)
-        lines += aligned(rows)
+        lines += markdown_table(rows)
     return lines
 
 
 def _kept_tables(kept: Sequence[Kept]) -> list[str]:
-    from demos.report.report import aligned
+    from demos.report.tables import markdown_table
 
     if not kept:
         return []
@@ -1563,7 +1563,7 @@ def _kept_tables(kept: Sequence[Kept]) -> list[str]:
         "TensorFlow's graphs and XLA decide for a whole model what is kept: "
         "not measured there.",
         "",
-        *aligned(rows),
+        *markdown_table(rows),
     ]
 
 
@@ -1602,8 +1602,8 @@ def draw(path: Path, table: "pd.DataFrame") -> None:
 def _draw_growth(
     axes: "Axes", table: "pd.DataFrame", what: str, backend: str
 ) -> None:
-    from demos.report.charts import COLOURS
-    from demos.report.charts import MARKERS
+    from demos.report.figures.style import COLOURS
+    from demos.report.figures.style import MARKERS
 
     chosen = table[
         (table["work"] == what)
@@ -1637,7 +1637,7 @@ def _draw_ratios(axes: "Axes", table: "pd.DataFrame", backend: str) -> None:
     from matplotlib.ticker import LogLocator
     from matplotlib.ticker import NullFormatter
 
-    from demos.report.charts import COLOURS
+    from demos.report.figures.style import COLOURS
 
     single = table[
         table["work"].isin((FORWARD, BOTH)) & (table["dtype"] == "float32")

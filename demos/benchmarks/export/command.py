@@ -758,7 +758,7 @@ def markdown(findings: Findings, packages: Mapping[str, str]) -> str:
     Returns:
         Markdown: the table, what it says, the verdict.
     """
-    from demos.report.report import aligned
+    from demos.report.tables import markdown_table
 
     cells = findings.cells
     models = list(dict.fromkeys(cell.model for cell in cells))
@@ -792,7 +792,7 @@ def markdown(findings: Findings, packages: Mapping[str, str]) -> str:
             f"Largest difference from Keras over the largest output, for "
             f"models with Serf. {about}.",
             "",
-            *aligned(rows, left=3),
+            *markdown_table(rows, left=3),
             "",
             "†: with a fixed batch size. ‡: with a fixed batch size and "
             "`unroll=True`. no: with ReLU neither. FAILS: with ReLU it works. "

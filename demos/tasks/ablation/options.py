@@ -75,7 +75,7 @@ def run(options: AblationOptions) -> Any:
         options: The command line.
 
     Returns:
-        The `demos.report.report.Report`; its files are written, beside those
+        The `demos.report.types.Report`; its files are written, beside those
         of the studies.
 
     Raises:

@@ -14,11 +14,14 @@ from demos.common.errors import UserError
 from demos.common.files import atomic
 from demos.common.files import write_text
 from demos.common.progress import log
-from demos.report import charts
-from demos.report import comparisons
-from demos.report import html_report
-from demos.report import report
-from demos.report.report import Report
+from demos.report.figures.scores import draw_studies
+from demos.report.html_report import Table
+from demos.report.html_report import embedded
+from demos.report.html_report import fill
+from demos.report.tables import markdown_table
+from demos.report.trials import reference_of
+from demos.report.types import Metric
+from demos.report.types import Report
 from demos.tasks import study
 from demos.tasks.ablation.options import RUNS
 from demos.tasks.ablation.options import AblationOptions
@@ -106,14 +109,14 @@ def write(
     Raises:
         UserError: The folder is not writable.
     """
-    metric = report.Metric("accuracy", "accuracy")
+    metric = Metric("accuracy", "accuracy")
     records = {axis: one.results for axis, one in reports.items()}
     rows = together(records, metric)
-    findings = summary(rows, records, metric)
+    verdicts = summary(rows, records, metric)
     every = tuple(record for ours in records.values() for record in ours)
-    reference = comparisons.reference_of(every)
+    reference = reference_of(every)
     title = "Ablation: one hyperparameter after the other"
-    chart = charts.draw_studies(records, metric, title)
+    chart = draw_studies(records, metric, title)
     notes = [*notes, f"{len(reports)} studies, {len(every)} trials."]
     pages = {axis: one.folder / "report.html" for axis, one in reports.items()}
     header, cells = table(rows, metric)
@@ -121,9 +124,9 @@ def write(
         f"# {title}",
         "",
         *(f"{note}\n" for note in notes),
-        *report.aligned([header, *cells], left=2),
+        *markdown_table([header, *cells], left=2),
         "",
-        f"**Verdict.** {' '.join(findings)}",
+        f"**Verdict.** {' '.join(verdicts)}",
         "",
         *(f"- {axis}: {page}" for axis, page in pages.items()),
         f"- all: {folder / PAGE}",
@@ -138,13 +141,13 @@ def write(
         write_text(folder / "ablation.md", text)
         with atomic(folder / chart.name) as scratch:
             chart.save(scratch)
-        page = html_report.fill(
+        page = fill(
             PAGE,
             title=title,
-            findings=findings,
+            findings=verdicts,
             notes=notes,
-            pictures=html_report.embedded({chart: folder / chart.name}),
-            comparisons=html_report.Table(
+            pictures=embedded({chart: folder / chart.name}),
+            comparisons=Table(
                 f"{reference} against the others: {metric.label}",
                 header,
                 cells,
@@ -153,7 +156,7 @@ def write(
             studies=[
                 {
                     "axis": axis,
-                    "findings": report.findings(list(ours), metric),
+                    "findings": findings(list(ours), metric),
                     "link": Path(
                         os.path.relpath(pages[axis], folder)
                     ).as_posix(),

@@ -6,11 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace
 
-from demos.report import comparisons
-from demos.report.comparisons import ALPHA
 from demos.report.comparisons import Interaction
+from demos.report.comparisons import compare
+from demos.report.comparisons import interactions
 from demos.report.html_report import NONE
-from demos.report.report import Metric
+from demos.report.statistics import ALPHA
+from demos.report.statistics import LEAST_SEEDS
+from demos.report.statistics import holm
+from demos.report.trials import activations_of
+from demos.report.trials import finished
+from demos.report.trials import reference_of
+from demos.report.types import Metric
 from demos.study.trial import TrialRecord
 
 CLAIM = "Deeper networks gain more"  # Of the paper, from Serf.
@@ -57,16 +63,16 @@ def together(
     """
     rows = []
     for axis, ours in results.items():
-        reference = comparisons.reference_of(ours)
-        for other in comparisons.activations_of(comparisons.finished(ours)):
+        reference = reference_of(ours)
+        for other in activations_of(finished(ours)):
             # Of two activations alone, so that nothing is corrected yet.
             pair = [
                 result
                 for result in ours
                 if result.settings["activation"] in (reference, other)
             ]
-            compared = comparisons.compare(pair, metric.key, reference)
-            depends = comparisons.interactions(pair, metric.key, reference)
+            compared = compare(pair, metric.key, reference)
+            depends = interactions(pair, metric.key, reference)
             rows += [
                 Row(
                     axis,
@@ -82,8 +88,7 @@ def together(
                 )
             ]
     p, p_change = (
-        comparisons.holm([getattr(row, name) for row in rows])
-        for name in ("p", "p_change")
+        holm([getattr(row, name) for row in rows]) for name in ("p", "p_change")
     )
     return [
         replace(row, p=first, p_change=second)
@@ -145,10 +150,10 @@ def summary(
     sentences = []
     if DEPTH in results:
         ours = results[DEPTH]
-        reference = comparisons.reference_of(ours)
+        reference = reference_of(ours)
         sentences.append(
             claim(
-                comparisons.interactions(ours, metric.key, reference),
+                interactions(ours, metric.key, reference),
                 reference,
                 metric,
             )
@@ -158,10 +163,10 @@ def summary(
         return [
             *sentences,
             "No verdict on the axes: tests need at least "
-            f"{comparisons.LEAST_SEEDS} seeds that both activations finished.",
+            f"{LEAST_SEEDS} seeds that both activations finished.",
         ]
     ours = next(iter(results.values()))
-    reference = comparisons.reference_of(ours)
+    reference = reference_of(ours)
     for what, strong in (
         (
             "is better or worse on average over an axis",
@@ -169,7 +174,7 @@ def summary(
                 f"{row.axis}, against {row.against} "
                 f"({row.difference:+.{metric.decimals}f}, p = {row.p:.2g})"
                 for row in tested
-                if row.p < comparisons.ALPHA
+                if row.p < ALPHA
             ],
         ),
         (
@@ -177,7 +182,7 @@ def summary(
             [
                 f"{row.axis}, against {row.against} (p = {row.p_change:.2g})"
                 for row in tested
-                if row.p_change < comparisons.ALPHA
+                if row.p_change < ALPHA
             ],
         ),
     ):
@@ -201,7 +206,7 @@ def claim(found: Sequence[Interaction], reference: str, metric: Metric) -> str:
 
     Example:
 
-    >>> from demos.report.report import Metric
+    >>> from demos.report.types import Metric
     >>> from demos.report.comparisons import Interaction
     >>> claim(
     ...     [Interaction("relu", "layers", 0.012, 0.004, seeds=5)],

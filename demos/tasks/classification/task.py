@@ -22,10 +22,10 @@ from demos.common.errors import UserError
 from demos.datasets.load import load_images
 from demos.datasets.splits import evenly_by_label
 from demos.datasets.types import ImageSplit
-from demos.report.charts import Chart
-from demos.report.charts import wrapped
-from demos.report.report import Metric
-from demos.report.report import Presentation
+from demos.report.figures.style import wrapped
+from demos.report.types import Chart
+from demos.report.types import Metric
+from demos.report.types import Presentation
 from demos.study.trial import Trial
 from demos.study.trial import TrialContext
 from demos.study.trial import TrialRecord

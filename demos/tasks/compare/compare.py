@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from demos.common.errors import UserError
-from demos.report.report import Report
+from demos.report.types import Report
 from demos.study.study import grid
 from demos.study.sweep import OTHER
 from demos.tasks.compare.data import split

@@ -18,8 +18,8 @@ import numpy as np
 
 from demos.common.backend import clear_session
 from demos.common.errors import UserError
-from demos.report.report import Metric
-from demos.report.report import Presentation
+from demos.report.types import Metric
+from demos.report.types import Presentation
 from demos.study.trial import Trial
 from demos.study.trial import TrialContext
 from demos.study.trial import TrialRecord

@@ -14,9 +14,9 @@ from PIL import ImageFont
 
 from demos.datasets.types import BoxedPictures
 from demos.datasets.types import Detection
-from demos.report.charts import COLOURS
-from demos.report.charts import Chart
-from demos.report.report import by_label
+from demos.report.figures.style import COLOURS
+from demos.report.trials import by_label
+from demos.report.types import Chart
 from demos.study.trial import TrialRecord
 from demos.study.trial import text_path
 from demos.tasks.detection.scores import Found

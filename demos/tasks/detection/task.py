@@ -20,8 +20,8 @@ from demos.datasets.images import resized
 from demos.datasets.load import load_detection
 from demos.datasets.types import Box
 from demos.datasets.types import BoxedPictures
-from demos.report.report import Metric
-from demos.report.report import Presentation
+from demos.report.types import Metric
+from demos.report.types import Presentation
 from demos.study.trial import DivergedError
 from demos.study.trial import Trial
 from demos.study.trial import TrialContext

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from demos.common.files import atomic
 from demos.datasets.images import read_all
 from demos.datasets.types import Entailment
-from demos.report.charts import wrapped
+from demos.report.figures.style import wrapped
 
 COUNT, COLUMNS = 12, 3
 

@@ -23,8 +23,8 @@ from demos.datasets.load import load_entailment
 from demos.datasets.splits import evenly_by_label
 from demos.datasets.types import SLOTS
 from demos.datasets.types import PostPairs
-from demos.report.report import Metric
-from demos.report.report import Presentation
+from demos.report.types import Metric
+from demos.report.types import Presentation
 from demos.study.trial import Trial
 from demos.study.trial import TrialContext
 from demos.study.trial import TrialRecord

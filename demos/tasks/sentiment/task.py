@@ -19,8 +19,8 @@ from tokenizers import Tokenizer
 from demos.common.files import write_text
 from demos.datasets.load import load_texts
 from demos.datasets.types import Split
-from demos.report.report import Metric
-from demos.report.report import Presentation
+from demos.report.types import Metric
+from demos.report.types import Presentation
 from demos.study.trial import Trial
 from demos.study.trial import TrialContext
 from demos.study.trial import TrialRecord

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from demos.datasets.types import Pairs
-from demos.report import comparisons
-from demos.report import report
+from demos.report.tables import markdown_table
+from demos.report.trials import reference_of
 from demos.study.study import best
 from demos.study.trial import TrialRecord
 from demos.study.trial import text_path
@@ -32,7 +32,7 @@ def samples(
         best model of serf, if there is one, else of another activation. Where
         its translations cannot be read, a line says so.
     """
-    reference = comparisons.reference_of(records)
+    reference = reference_of(records)
     chosen = best(
         [r for r in records if r.settings["activation"] == reference], objective
     )
@@ -47,5 +47,4 @@ def samples(
         :: max(1, len(test) // COUNT)
     ][:COUNT]
     header = ("source", "reference", f"{chosen.label}, seed {chosen.seed}")
-    cells = [[text.replace("|", r"\|") for text in row] for row in rows]
-    return "\n".join(report.aligned([header, *cells], left=len(header)))
+    return "\n".join(markdown_table([header, *rows], left=len(header)))

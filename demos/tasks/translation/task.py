@@ -20,8 +20,8 @@ from demos.common.files import write_text
 from demos.common.progress import log
 from demos.datasets.load import load_translation
 from demos.datasets.types import Pairs
-from demos.report.report import Metric
-from demos.report.report import Presentation
+from demos.report.types import Metric
+from demos.report.types import Presentation
 from demos.study.trial import Trial
 from demos.study.trial import TrialContext
 from demos.study.trial import TrialRecord

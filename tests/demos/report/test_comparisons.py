@@ -10,7 +10,9 @@ from scipy import stats
 from statsmodels.stats.anova import AnovaRM
 from statsmodels.stats.multitest import multipletests
 
-from demos.report import comparisons as significance
+from demos.report import comparisons
+from demos.report import statistics
+from demos.report import trials
 from demos.study.trial import TrialRecord
 
 pytestmark = pytest.mark.once
@@ -57,25 +59,23 @@ def noise(generator, seeds=6, levels=3):
 
 def test_interval_is_that_of_scipy():
     values = SCORES["relu"]
-    mean, half_width = significance.interval(values)
+    mean, half_width = statistics.interval(values)
     low, high = stats.t.interval(
         0.95, len(values) - 1, np.mean(values), stats.sem(values)
     )
     assert mean - half_width == pytest.approx(low)
     assert mean + half_width == pytest.approx(high)
-    assert math.isnan(significance.interval([0.5])[1])
+    assert math.isnan(statistics.interval([0.5])[1])
 
 
 def test_bootstrap_is_the_percentiles_of_resampled_means():
     values = np.random.default_rng(3).normal(size=12)
     drawn = np.random.default_rng(4).choice(values, (100_000, 12))
     low, high = np.percentile(drawn.mean(axis=1), [2.5, 97.5])
-    assert significance.bootstrap(values) == pytest.approx(
-        (low, high), abs=0.02
-    )
-    assert significance.bootstrap(values) == significance.bootstrap(values)
-    assert all(map(math.isnan, significance.bootstrap([0.5])))
-    assert significance.bootstrap([0.5, 0.5]) == (0.5, 0.5)
+    assert statistics.bootstrap(values) == pytest.approx((low, high), abs=0.02)
+    assert statistics.bootstrap(values) == statistics.bootstrap(values)
+    assert all(map(math.isnan, statistics.bootstrap([0.5])))
+    assert statistics.bootstrap([0.5, 0.5]) == (0.5, 0.5)
 
 
 def test_bootstrap_covers_too_little_with_few_seeds():
@@ -83,7 +83,7 @@ def test_bootstrap_covers_too_little_with_few_seeds():
     # them in all cases but those of three on one side: 1 - 2 / 2^3.
     generator = np.random.default_rng(5)
     samples = generator.normal(size=(300, 3))
-    ends = np.array([significance.bootstrap(sample) for sample in samples])
+    ends = np.array([statistics.bootstrap(sample) for sample in samples])
     np.testing.assert_allclose(ends[:, 0], samples.min(axis=1))
     np.testing.assert_allclose(ends[:, 1], samples.max(axis=1))
     covered = ((ends[:, 0] < 0) & (ends[:, 1] > 0)).mean()
@@ -93,24 +93,24 @@ def test_bootstrap_covers_too_little_with_few_seeds():
 def test_effect_size_has_no_bias_in_small_samples():
     generator = np.random.default_rng(6)
     samples = generator.normal(0.8, 1, size=(20_000, 5))
-    found = [significance.effect_size(sample) for sample in samples]
+    found = [statistics.effect_size(sample) for sample in samples]
     assert np.mean(found) == pytest.approx(0.8, abs=0.02)
     uncorrected = samples.mean(axis=1) / samples.std(axis=1, ddof=1)
     assert uncorrected.mean() > 0.95
 
 
 def test_effect_size_is_none_where_nothing_varies():
-    assert math.isnan(significance.effect_size([0.1, 0.2]))
-    assert math.isnan(significance.effect_size([0.1, 0.1, 0.1]))
+    assert math.isnan(statistics.effect_size([0.1, 0.2]))
+    assert math.isnan(statistics.effect_size([0.1, 0.1, 0.1]))
     # The same difference, but for the rounding of its terms.
     rounded = np.subtract([0.6, 0.7, 0.8], [0.5, 0.6, 0.7])
     assert np.ptp(rounded) > 0
-    assert math.isnan(significance.effect_size(rounded))
-    assert math.isnan(significance.t_test(rounded))
+    assert math.isnan(statistics.effect_size(rounded))
+    assert math.isnan(statistics.t_test(rounded))
 
 
 def test_comparison_is_the_paired_test_with_holm():
-    found = significance.compare(results_of(SCORES), "accuracy", "serf")
+    found = comparisons.compare(results_of(SCORES), "accuracy", "serf")
     assert [comparison.other for comparison in found] == ["relu", "mish"]
     raw = [
         stats.ttest_rel(SCORES["serf"], SCORES[other]).pvalue
@@ -129,7 +129,7 @@ def test_only_shared_seeds_are_paired():
         r for r in results if (r.settings["activation"], r.seed) != ("mish", 0)
     ]
     found = {
-        c.other: c for c in significance.compare(results, "accuracy", "serf")
+        c.other: c for c in comparisons.compare(results, "accuracy", "serf")
     }
     assert found["mish"].seeds == 4
     differences = np.subtract(SCORES["serf"][1:], SCORES["mish"][1:])
@@ -138,7 +138,7 @@ def test_only_shared_seeds_are_paired():
 
 def test_two_seeds_are_not_tested():
     two = {name: values[:2] for name, values in SCORES.items()}
-    for comparison in significance.compare(results_of(two), "accuracy", "serf"):
+    for comparison in comparisons.compare(results_of(two), "accuracy", "serf"):
         assert comparison.seeds == 2
         assert math.isnan(comparison.p)
         assert not comparison.significant
@@ -148,11 +148,11 @@ def test_levels_are_averaged_and_not_counted_as_seeds():
     generator = np.random.default_rng(7)
     tables = {"relu": noise(generator), "serf": noise(generator) + 1}
     results = grid_of(tables)
-    (found,) = significance.compare(results, "accuracy", "serf")
+    (found,) = comparisons.compare(results, "accuracy", "serf")
     means = [tables[name].mean(axis=1) for name in ("serf", "relu")]
     assert found.seeds == 6
     assert found.p == pytest.approx(float(stats.ttest_rel(*means).pvalue))
-    levels = significance.compare_levels(results, "accuracy", "serf")
+    levels = comparisons.compare_levels(results, "accuracy", "serf")
     assert [c.level for c in levels] == [{"layers": n} for n in LAYERS]
     raw = [
         stats.ttest_rel(tables["serf"][:, i], tables["relu"][:, i]).pvalue
@@ -168,8 +168,8 @@ def test_a_seed_that_failed_at_a_level_counts_at_the_others():
     results[0] = TrialRecord(
         results[0].settings, 0, "f", reason="ValueError: no"
     )
-    (overall,) = significance.compare(results, "accuracy", "serf")
-    levels = significance.compare_levels(results, "accuracy", "serf")
+    (overall,) = comparisons.compare(results, "accuracy", "serf")
+    levels = comparisons.compare_levels(results, "accuracy", "serf")
     assert overall.seeds == 5
     assert [comparison.seeds for comparison in levels] == [5, 6, 6]
 
@@ -182,14 +182,14 @@ def test_chance_is_seldom_called_significant():
         # levels counted as repetitions a third of the studies would be wrong.
         shared = generator.normal(size=(6, 1))
         tables = {"relu": noise(generator), "serf": noise(generator) + shared}
-        (found,) = significance.compare(grid_of(tables), "accuracy", "serf")
+        (found,) = comparisons.compare(grid_of(tables), "accuracy", "serf")
         wrong += found.significant
     assert wrong / 300 <= 0.08
 
 
 @pytest.mark.parametrize("tests", [1, 4])
 def test_seeds_needed_see_the_difference_in_four_of_five_studies(tests):
-    seeds = significance.seeds_needed(0.8, 1.0, tests)
+    seeds = statistics.seeds_needed(0.8, 1.0, tests)
     assert seeds is not None
     generator = np.random.default_rng(10)
 
@@ -203,11 +203,11 @@ def test_seeds_needed_see_the_difference_in_four_of_five_studies(tests):
 
 
 def test_seeds_needed_at_the_ends():
-    assert significance.seeds_needed(100.0, 1.0) == significance.LEAST_SEEDS
-    assert significance.seeds_needed(1e6, 1.0) == significance.LEAST_SEEDS
-    assert significance.seeds_needed(0.0, 1.0) is None
-    assert significance.seeds_needed(0.001, 1.0) is None
-    assert significance.seeds_needed(-0.5, 1.0) == significance.seeds_needed(
+    assert statistics.seeds_needed(100.0, 1.0) == statistics.LEAST_SEEDS
+    assert statistics.seeds_needed(1e6, 1.0) == statistics.LEAST_SEEDS
+    assert statistics.seeds_needed(0.0, 1.0) is None
+    assert statistics.seeds_needed(0.001, 1.0) is None
+    assert statistics.seeds_needed(-0.5, 1.0) == statistics.seeds_needed(
         0.5, 1.0
     )
 
@@ -215,19 +215,17 @@ def test_seeds_needed_at_the_ends():
 @pytest.mark.parametrize("seeds", [3, 10, 100, 10_000])
 @pytest.mark.parametrize("tests", [1, 60])
 def test_visible_difference_has_the_power_promised(seeds, tests):
-    difference = significance.visible_difference(2.0, seeds, tests)
-    assert significance.power(difference / 2, seeds, tests) == pytest.approx(
-        0.8
-    )
-    assert significance.power(difference / 4, seeds, tests) < 0.5
+    difference = statistics.visible_difference(2.0, seeds, tests)
+    assert statistics.power(difference / 2, seeds, tests) == pytest.approx(0.8)
+    assert statistics.power(difference / 4, seeds, tests) < 0.5
 
 
 def test_power_is_that_of_the_noncentral_t():
     t = stats.t.ppf(1 - 0.025 / 4, 9)
     expected = stats.nct.sf(t, 9, 0.9 * math.sqrt(10))
-    assert significance.power(0.9, 10, tests=4) == pytest.approx(expected)
+    assert statistics.power(0.9, 10, tests=4) == pytest.approx(expected)
     for effect in (1.0, 10.0, 100.0, 1e4):
-        assert 0 < significance.power(effect, 1000) <= 1
+        assert 0 < statistics.power(effect, 1000) <= 1
 
 
 def test_a_planted_interaction_is_found_with_its_size():
@@ -241,7 +239,7 @@ def test_a_planted_interaction_is_found_with_its_size():
     tables["mish"] += grows
     found = {
         interaction.other: interaction
-        for interaction in significance.interactions(
+        for interaction in comparisons.interactions(
             grid_of(tables), "accuracy", "serf"
         )
     }
@@ -259,7 +257,7 @@ def test_an_interaction_is_seldom_seen_where_there_is_none(values):
     for _ in range(studies):
         tables = {name: noise(generator) for name in ("relu", "serf")}
         results = grid_of(tables, "choice", values)
-        (found,) = significance.interactions(results, "accuracy", "serf")
+        (found,) = comparisons.interactions(results, "accuracy", "serf")
         wrong += found.significant
     assert wrong / studies <= 0.08
 
@@ -268,7 +266,7 @@ def test_without_order_the_interaction_is_that_of_the_two_way_anova():
     generator = np.random.default_rng(13)
     tables = {"relu": noise(generator), "serf": noise(generator) + [0, 2, 0]}
     results = grid_of(tables, "optimizer", ("adam", "sgd", "lion"))
-    (found,) = significance.interactions(results, "accuracy", "serf")
+    (found,) = comparisons.interactions(results, "accuracy", "serf")
     table = pd.DataFrame(
         [
             {"seed": r.seed, **r.settings, "accuracy": r.metrics["accuracy"]}
@@ -311,7 +309,7 @@ def test_other_settings_are_averaged_in_an_interaction():
             for i in range(2)
             for j in range(2)
         ]
-    found = significance.interactions(results, "accuracy", "serf")
+    found = comparisons.interactions(results, "accuracy", "serf")
     assert [interaction.setting for interaction in found] == ["norm", "layers"]
     assert found[0].trend == pytest.approx(np.mean(slopes))
     raw = float(stats.ttest_1samp(slopes, 0).pvalue)
@@ -323,9 +321,9 @@ def test_other_settings_are_averaged_in_an_interaction():
 def test_what_does_not_vary_is_not_tested(values):
     base = noise(np.random.default_rng(15))
     results = grid_of({"relu": base, "serf": base + 0.1}, "choice", values)
-    (found,) = significance.interactions(results, "accuracy", "serf")
+    (found,) = comparisons.interactions(results, "accuracy", "serf")
     assert math.isnan(found.p)
-    (compared,) = significance.compare(results, "accuracy", "serf")
+    (compared,) = comparisons.compare(results, "accuracy", "serf")
     assert math.isnan(compared.p)
     assert compared.difference == pytest.approx(0.1)
 
@@ -338,11 +336,11 @@ def test_levels_are_in_the_order_of_their_numbers():
         for rate in (0.1, 0.001)
         for heads in ("many", "few")
     ]
-    assert significance.varied(results) == {
+    assert trials.varied(results) == {
         "rate": [0.001, 0.1],
         "heads": ["many", "few"],
     }
-    assert significance.levels_of(results)[0] == {
+    assert trials.levels_of(results)[0] == {
         "rate": 0.001,
         "heads": "many",
     }
@@ -351,34 +349,18 @@ def test_levels_are_in_the_order_of_their_numbers():
 def test_what_has_one_value_was_not_varied():
     results = grid_of({"serf": noise(np.random.default_rng(16))})
     some = [r for r in results if r.settings["layers"] == 2]
-    assert significance.varied(some) == {}
-    assert significance.levels_of(some) == [{}]
-    assert significance.compare_levels(some, "accuracy", "serf") == []
-
-
-def test_duels_count_trials_and_test_seeds():
-    duels = significance.duels(results_of(SCORES), "accuracy")
-    found = {(duel.first, duel.second): duel for duel in duels}
-    assert list(found) == [("relu", "mish"), ("relu", "serf"), ("mish", "serf")]
-    duel = found["mish", "serf"]
-    assert (duel.wins, duel.losses, duel.ties) == (1, 3, 1)
-    raw = [
-        stats.ttest_rel(SCORES[first], SCORES[second]).pvalue
-        for first, second in found
-    ]
-    expected: Any = multipletests(raw, method="holm")[1]
-    assert [d.p for d in duels] == pytest.approx(list(expected))
-    low = significance.duels(results_of(SCORES), "accuracy", False)
-    assert (low[2].wins, low[2].losses) == (3, 1)
+    assert trials.varied(some) == {}
+    assert trials.levels_of(some) == [{}]
+    assert comparisons.compare_levels(some, "accuracy", "serf") == []
 
 
 def test_reference_is_serf_if_it_finished():
     results = results_of(SCORES)
-    assert significance.reference_of(results) == "serf"
+    assert trials.reference_of(results) == "serf"
     failed = [
         TrialRecord(r.settings, r.seed, "f", reason="no")
         if r.settings["activation"] in ("serf", "relu")
         else r
         for r in results
     ]
-    assert significance.reference_of(failed) == "mish"
+    assert trials.reference_of(failed) == "mish"

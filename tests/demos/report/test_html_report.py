@@ -10,16 +10,19 @@ from html.parser import HTMLParser
 
 import pytest
 
-from demos.report import html_report as page
-from demos.report import report
+from demos.report import html_report
+from demos.report.findings import findings
+from demos.report.types import Metric
+from demos.report.types import Presentation
+from demos.report.write import write_report
 from demos.study.trial import TrialRecord
 
 pytestmark = pytest.mark.once
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 METRICS = (
-    report.Metric("accuracy", "accuracy"),
-    report.Metric("loss", "loss", higher_is_better=False),
+    Metric("accuracy", "accuracy"),
+    Metric("loss", "loss", higher_is_better=False),
 )
 SCORES = {
     "relu": [0.70, 0.72, 0.71, 0.69, 0.73],
@@ -85,7 +88,7 @@ def results_of(scores, layers=(2,), **further):
 
 
 def written(folder, results, **further):
-    presentation = report.Presentation(
+    presentation = Presentation(
         'A study of <b> & "c"',
         METRICS,
         "val",
@@ -93,7 +96,7 @@ def written(folder, results, **further):
         notes=("A note & more.",),
         **further,
     )
-    report.write(folder, results, {"majority": {"accuracy": 0.5}}, presentation)
+    write_report(folder, results, {"majority": {"accuracy": 0.5}}, presentation)
     return (folder / "report.html").read_text(encoding="utf-8")
 
 
@@ -155,7 +158,7 @@ def test_it_says_what_language_and_characters_it_has(study, reader):
 def test_it_holds_verdict_table_notes_and_command(results, reader):
     text = words(" ".join(reader.texts))
     assert 'A study of <b> & "c"' in text
-    assert words(report.verdict(results, METRICS[0])) in text
+    assert words(" ".join(findings(results, METRICS[0]))) in text
     assert text.index("Verdict") < text.index("A note & more.")
     assert "majority (baseline)" in text
     assert "| a <table> | of samples |" in text
@@ -163,9 +166,9 @@ def test_it_holds_verdict_table_notes_and_command(results, reader):
 
 
 def test_the_pictures_are_those_of_the_folder(study, reader):
-    names = ("figure.png", "curves.png", "wins.png")
+    names = ("figure.png", "curves.png")
     pictures = reader.all("img")
-    assert len(pictures) == 3
+    assert len(pictures) == 2
     for name, picture in zip(names, pictures, strict=True):
         content = picture["src"].removeprefix("data:image/png;base64,")
         assert base64.b64decode(content) == (study / name).read_bytes()
@@ -186,7 +189,7 @@ def test_it_holds_every_trial_with_its_config_and_surroundings(
     for record, result in zip(records, results, strict=True):
         for name in ("settings", "seed", "config", "environment"):
             assert record[name] == getattr(result, name)
-    table = page.trials(results, METRICS)
+    table = html_report.list_trials(results, METRICS)
     assert len({len(row) for row in [table.header, *table.rows]}) == 1
     assert table.rows[0] == [
         *("relu", "2", "0", "done", "0.7000", "0.3000", "2.5"),
@@ -196,21 +199,21 @@ def test_it_holds_every_trial_with_its_config_and_surroundings(
 
 
 def test_surroundings_that_differ_are_all_named(results):
-    rows = dict(page.surroundings(results).rows)
+    rows = dict(html_report.environments(results).rows)
     assert rows["keras"] == "3.0; 3.1"
     assert rows["processor"] == "Some CPU"
     assert rows["time of all trials"] == "75 seconds"
 
 
 def test_comparisons_have_effect_p_and_seeds(results):
-    table = page.overall(results, METRICS[0])
+    table = html_report.overall(results, METRICS[0])
     assert [row[0] for row in table.rows] == ["relu", "<mish>"]
     assert table.rows[0][3].endswith("*")
     assert table.rows[0][4] == "5"
     assert int(table.rows[1][5].replace(",", "").split()[-1]) > 5
-    levels = page.by_level(results, METRICS[0])
+    levels = html_report.by_level(results, METRICS[0])
     assert [row[0] for row in levels.rows] == ["2", "2", "4", "4"]
-    depends = page.dependence(results, METRICS[0])
+    depends = html_report.dependence(results, METRICS[0])
     assert [row[:2] for row in depends.rows] == [
         ["layers", "relu"],
         ["layers", "<mish>"],
@@ -246,7 +249,7 @@ def test_a_browser_shows_it_all(study, results, tmp_path):
     assert found.returncode == 0, found.stderr
     reader = read(found.stdout)
     shown = words(" ".join(reader.texts))
-    assert words(report.verdict(results, METRICS[0])) in shown
+    assert words(" ".join(findings(results, METRICS[0]))) in shown
     assert len(reader.all("details")) == len(results)
     for result in results:
         assert str(result.settings["activation"]) in shown

@@ -9,8 +9,10 @@ import keras_serf  # noqa: F401 - teaches Keras the word
 from demos.__main__ import main
 from demos.common.errors import UnfinishedError
 from demos.common.errors import UserError
-from demos.report import comparisons as significance
-from demos.report.report import Metric
+from demos.report.comparisons import compare
+from demos.report.comparisons import interactions
+from demos.report.statistics import holm
+from demos.report.types import Metric
 from demos.study.trial import TrialRecord
 from demos.tasks.ablation import task as ablation
 from demos.tasks.classification import task as classification
@@ -38,7 +40,7 @@ def results(axis, values, lead, seeds=5):
 
 
 def claimed(found):
-    tested = significance.interactions(found, "accuracy", "serf")
+    tested = interactions(found, "accuracy", "serf")
     return ablation.claim(tested, "serf", METRIC)
 
 
@@ -71,12 +73,9 @@ def test_all_axes_are_corrected_together():
         for axis, lead in (("depth", 0.001), ("width", 0.0), ("dropout", 0.1))
     }
     rows = ablation.together(found, METRIC)
-    alone = [
-        significance.compare(ours, "accuracy", "serf")[0].p
-        for ours in found.values()
-    ]
+    alone = [compare(ours, "accuracy", "serf")[0].p for ours in found.values()]
     assert [row.axis for row in rows] == list(found)
-    assert [row.p for row in rows] == pytest.approx(significance.holm(alone))
+    assert [row.p for row in rows] == pytest.approx(holm(alone))
     assert rows[2].difference == pytest.approx(0.102, abs=0.001)
     assert rows[2].p == pytest.approx(3 * min(alone))
     said = " ".join(ablation.summary(rows, found, METRIC))

@@ -69,7 +69,7 @@ def test_a_run_writes_all_that_it_promises(study):
     assert names == {
         *("study.json", "labels.json", "relu.keras", "serf.keras"),
         *("table.csv", "table.md", "table.tex", "trials.csv", "report.html"),
-        *("figure.png", "wins.png", "dead_units.png", "confusion.png"),
+        *("figure.png", "dead_units.png", "confusion.png"),
         "examples.png",
     }
     table = pd.read_csv(study / "table.csv").set_index("model")

@@ -68,7 +68,6 @@ def test_a_run_writes_all_that_it_promises(study):
         "table.tex",
         "trials.csv",
         "figure.png",
-        "wins.png",
         "report.html",
         "relu.keras",
         "serf.keras",

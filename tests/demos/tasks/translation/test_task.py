@@ -20,7 +20,7 @@ from demos.__main__ import main
 from demos.datasets.load import load_translation
 from demos.datasets.types import Pairs
 from demos.datasets.types import Translation
-from demos.report.report import Report
+from demos.report.types import Report
 from demos.study.trial import Trial
 from demos.study.trial import TrialContext
 from demos.tasks import command

@@ -8,15 +8,18 @@ import pytest
 from matplotlib import image
 from matplotlib.colors import to_hex
 
-from demos.report import charts
-from demos.report import comparisons as significance
-from demos.report import report
+from demos.report import statistics
+from demos.report import trials
+from demos.report.figures import charts
+from demos.report.figures import curves
+from demos.report.types import Metric
+from demos.report.types import Presentation
 from demos.study.trial import TrialRecord
 
 pytestmark = pytest.mark.once
 
-METRIC = report.Metric("accuracy", "accuracy")
-PRESENTATION = report.Presentation("Title", (METRIC,), "val", "validation")
+METRIC = Metric("accuracy", "accuracy")
+PRESENTATION = Presentation("Title", (METRIC,), "val", "validation")
 BASELINES = {"near": {"accuracy": 0.72}, "far": {"accuracy": 0.1}}
 FIVE = ("relu", "gelu", "silu", "mish", "serf")
 SEVEN = (*FIVE, "elu", "celu")
@@ -119,12 +122,10 @@ STUDIES = {
 def test_nothing_is_cut_off_and_no_labels_overlap(name):
     results = STUDIES[name]
     found = drawn(results)
-    choices = significance.varied(results)
-    names = {r.settings["activation"] for r in results if not r.reason}
+    choices = trials.varied(results)
     expected = {"figure.png"}
     expected |= {"curves.png"} if choices else set()
     expected |= {"heatmap.png"} if len(choices) == 2 else set()
-    expected |= {"wins.png"} if len(names) > 1 else set()
     assert found.keys() == expected
     assert expected <= {*charts.NAMES}
     for chart in found.values():
@@ -143,7 +144,7 @@ def test_the_interval_drawn_is_the_bootstrap():
             if r.settings["activation"] == name
         ]
         ((_, low), (_, high)) = container.lines[2][0].get_segments()[0]
-        assert (low, high) == pytest.approx(significance.bootstrap(values))
+        assert (low, high) == pytest.approx(statistics.bootstrap(values))
     assert "95% bootstrap interval" in axes.get_title()
 
 
@@ -245,46 +246,12 @@ def test_heat_map_says_what_failed():
 
 @pytest.mark.parametrize("higher", [True, False])
 def test_the_reference_being_better_is_purple(higher):
-    metric = report.Metric("accuracy", "loss", higher)
+    metric = Metric("accuracy", "loss", higher)
     results = study(("relu", "serf"), 3, layers=(10, 20), rate=RATES)
     chart = charts.draw_heat_map(results, metric, "Title")
     (picture,) = chart.figure.axes[0].images
     red, green, blue, _ = picture.cmap(picture.norm(0.2))
     assert (blue > red > green) == higher
-
-
-def test_wins_are_counted_in_each_cell():
-    scores = {"relu": [0.1, 0.2, 0.3, 0.4], "serf": [0.2, 0.3, 0.4, 0.39]}
-    results = [
-        TrialRecord(
-            {"activation": name},
-            seed,
-            "f",
-            metrics={"accuracy": value},
-            history={"val": [value]},
-        )
-        for name, values in scores.items()
-        for seed, value in enumerate(values)
-    ]
-    chart = drawn(results)["wins.png"]
-    written = texts(chart.figure.axes[0])
-    assert written == {(1, 0): "1 : 3", (0, 1): "3 : 1"}
-    assert "relu won 1 and lost 3 against serf" in chart.description
-    clear = [
-        TrialRecord(
-            {"activation": name},
-            seed,
-            "f",
-            metrics={"accuracy": 0.1 * seed + better + 0.001 * (seed % 2)},
-            history={"val": [0.0]},
-        )
-        for name, better in (("relu", 0.0), ("serf", 1.0))
-        for seed in range(4)
-    ]
-    clear[0] = clear[0].__class__(
-        **{**vars(clear[0]), "metrics": {"accuracy": 0.002}}
-    )
-    assert texts(drawn(clear)["wins.png"].figure.axes[0])[0, 1] == "4 : 0\n*"
 
 
 def test_an_activation_looks_the_same_in_every_panel():
@@ -313,6 +280,6 @@ def test_of_many_levels_some_curves_are_shown_and_it_is_said():
     results = study(("serf",), 1, layers=range(1, 31))
     figure = drawn(results)["curves.png"].figure
     titles = [axes.get_title() for axes in figure.axes]
-    assert len(titles) == charts.MOST_PANELS
+    assert len(titles) == curves.MOST_PANELS
     assert (titles[0], titles[-1]) == ("layers=1", "layers=30")
     assert "12 of 30 levels" in figure.get_suptitle()

@@ -1,0 +1,46 @@
+"""All figures of a study."""
+
+from collections.abc import Sequence
+
+from demos.report.figures.curves import draw_curves
+from demos.report.figures.heat_map import draw_heat_map
+from demos.report.figures.scores import Baselines
+from demos.report.figures.scores import draw_levels
+from demos.report.figures.scores import draw_overview
+from demos.report.trials import varied
+from demos.report.types import Chart
+from demos.report.types import Presentation
+from demos.study.trial import TrialRecord
+
+NAMES = ("figure.png", "curves.png", "heatmap.png")
+
+
+def draw(
+    results: Sequence[TrialRecord],
+    baselines: Baselines,
+    presentation: Presentation,
+) -> list[Chart]:
+    """Draws all figures of a study.
+
+    Args:
+        results: Records of all trials, at least one finished; failed ones are
+            not drawn.
+        baselines: By name, the metrics of what needs no seeds.
+        presentation: Names.
+
+    Returns:
+        Charts with names among `NAMES`: scores always; separate learning
+        curves, where more than the activation was varied; a heat map, where two
+        settings were.
+    """
+    choices = varied(results)
+    if not choices:
+        return [draw_overview(results, baselines, presentation)]
+    charts = [
+        draw_levels(results, baselines, presentation),
+        draw_curves(results, presentation),
+    ]
+    if len(choices) == 2:
+        metric = presentation.metrics[0]
+        charts.append(draw_heat_map(results, metric, presentation.title))
+    return charts

@@ -1,0 +1,120 @@
+"""Learning curves: the mean of the seeds, and a band around it."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from demos.report.figures.style import legend_below
+from demos.report.figures.style import new_figure
+from demos.report.figures.style import style_of
+from demos.report.trials import activations_of
+from demos.report.trials import finished
+from demos.report.trials import level_name
+from demos.report.trials import levels_of
+from demos.report.types import Chart
+from demos.report.types import Presentation
+from demos.study.trial import TrialRecord
+
+MOST_PANELS = 12  # More would not be legible on a page.
+
+
+def draw_curves(
+    results: Sequence[TrialRecord], presentation: Presentation
+) -> Chart:
+    """Draws learning curves, a panel for each level: `curves.png`.
+
+    Args:
+        results: Records of all trials. Of more than 12 levels, 12 are drawn.
+        presentation: Names.
+    """
+    levels = levels_of(results)
+    places = np.linspace(0, len(levels) - 1, min(len(levels), MOST_PANELS))
+    shown = [levels[round(place)] for place in places]
+    columns = min(len(shown), max(3, math.ceil(math.sqrt(len(shown)))))
+    rows = math.ceil(len(shown) / columns)
+    figure = new_figure(max(8, 3.6 * columns), 3 * rows + 1.4)
+    every = figure.subplots(
+        rows, columns, sharex=True, sharey=True, squeeze=False
+    ).ravel()
+    handles: dict[str, Any] = {}
+    for number, level in enumerate(shown):
+        axes = every[number]
+        chosen = [r for r in results if level.items() <= r.settings.items()]
+        draw_activations(axes, chosen, presentation.curve)
+        axes.set_title(level_name(level, "\n"), fontsize="medium")
+        lowest = number + columns >= len(shown)
+        axes.tick_params(labelbottom=lowest)
+        axes.set_xlabel("epoch" if lowest else "")
+        lines, labels = axes.get_legend_handles_labels()
+        handles.update(zip(labels, lines, strict=True))
+    for axes in every[len(shown) :]:
+        axes.set_axis_off()
+    figure.supylabel(presentation.curve_label, fontsize="medium")
+    names = activations_of(finished(results))
+    ordered = [name for name in names if name in handles]
+    legend_below(figure, [handles[name] for name in ordered], ordered)
+    part = ""
+    if len(shown) < len(levels):
+        part = f"; {len(shown)} of {len(levels)} levels"
+    figure.suptitle(
+        f"{presentation.title}\nmean of the seeds; band: lowest to highest "
+        f"seed{part}",
+        wrap=True,
+    )
+    return Chart(
+        "curves.png",
+        "Learning curves",
+        f"{presentation.curve_label} after each epoch, a panel for each level, "
+        f"a line for each of {', '.join(names)}.",
+        figure,
+    )
+
+
+def draw_activations(
+    axes: Axes, results: Sequence[TrialRecord], curve: str
+) -> None:
+    """Draws a curve of the histories, over the epochs, of each activation."""
+    done = finished(results)
+    longest = 1
+    for name in activations_of(done):
+        curves = [
+            result.history[curve]
+            for result in done
+            if result.settings["activation"] == name
+        ]
+        epochs = np.arange(1, 1 + min(map(len, curves)))
+        values = np.array([curve[: len(epochs)] for curve in curves])
+        draw_band(axes, epochs, values, name, label=name, markersize=4)
+        longest = max(longest, len(epochs))
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.set_xlim(0.5, max(longest + 0.5, axes.get_xlim()[1]))
+    axes.grid(alpha=0.3)
+
+
+def draw_band(
+    axes: Axes, x: np.ndarray, values: np.ndarray, name: str, **style: Any
+) -> None:
+    """Draws the mean of the seeds, and a band from the lowest to the highest.
+
+    Args:
+        axes: Axes to draw on.
+        x: Shape `(n,)`.
+        values: Shape `(seeds, n)`.
+        name: Name of the activation, which decides colour, line and marker.
+        **style: Further properties of the line, such as its `label`.
+    """
+    own = style_of(name)
+    axes.plot(x, values.mean(axis=0), **{**own, **style})
+    axes.fill_between(
+        x,
+        values.min(axis=0),
+        values.max(axis=0),
+        color=own["color"],
+        alpha=0.12,
+        linewidth=0,
+    )

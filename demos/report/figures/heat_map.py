@@ -1,0 +1,120 @@
+"""A heat map of paired differences over two settings."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from demos.report.comparisons import compare_levels
+from demos.report.figures.style import DIVERGING
+from demos.report.figures.style import new_figure
+from demos.report.figures.style import write_cell
+from demos.report.trials import activations_of
+from demos.report.trials import differences
+from demos.report.trials import finished
+from demos.report.trials import levels_of
+from demos.report.trials import reference_of
+from demos.report.trials import scores
+from demos.report.trials import varied
+from demos.report.types import Chart
+from demos.report.types import Metric
+from demos.study.trial import TrialRecord
+
+
+def draw_heat_map(
+    results: Sequence[TrialRecord], metric: Metric, title: str
+) -> Chart:
+    """Draws where the reference leads: `heatmap.png`.
+
+    Args:
+        results: Records of all trials of a study that varied two settings
+            besides the activation.
+        metric: The metric drawn.
+        title: Title of the study.
+
+    Returns:
+        A panel for each other activation, with the mean of (reference - other)
+        at each level; with the score, where there is one activation.
+    """
+    (down, rows), (across, columns) = varied(results).items()
+    reference = reference_of(results)
+    names = activations_of(finished(results))
+    others = [name for name in names if name != reference]
+    significant = {
+        (c.other, *c.level.values())
+        for c in compare_levels(results, metric.key, reference)
+        if c.significant
+    }
+    panels = {
+        other: _means(
+            results,
+            differences(results, metric.key, reference, other)
+            if others
+            else scores(results, metric.key, reference),
+        )
+        for other in others or [reference]
+    }
+    wide = min(3, math.ceil(math.sqrt(len(panels))))
+    high = math.ceil(len(panels) / wide)
+    figure = new_figure(
+        max(7, wide * (1.6 + 0.95 * len(columns)) + 1),
+        high * (1.3 + 0.5 * len(rows)) + 1.4,
+    )
+    every = figure.subplots(high, wide, squeeze=False).ravel()
+    style = _colours_of([*panels.values()], bool(others), metric)
+    for axes, (other, means) in zip(every, panels.items(), strict=False):
+        image = axes.imshow(means, aspect="auto", **style)
+        for (i, j), value in np.ndenumerate(means):
+            starred = (other, rows[i], columns[j]) in significant
+            text = f"{value:{'+' if others else ''}z.{metric.decimals}f}"
+            write_cell(axes, image, i, j, value, text + " *" * starred)
+        axes.set_xticks(range(len(columns)), list(map(str, columns)))
+        axes.set_yticks(range(len(rows)), list(map(str, rows)))
+        axes.set(xlabel=across, ylabel=down, facecolor="0.85")
+        axes.set_title(f"{reference} − {other}" if others else reference)
+    for axes in every[len(panels) :]:
+        axes.set_axis_off()
+    figure.colorbar(image, ax=every, shrink=0.9, pad=0.02)
+    what = f"test {metric.label}, mean of the seeds"
+    if others:
+        what = (
+            f"difference in {what}; purple: {reference} is better; "
+            "*: significant"
+        )
+    figure.suptitle(f"{title}\n{what}", wrap=True)
+    return Chart(
+        "heatmap.png",
+        "Heat map",
+        f"Heat map over {down} and {across}: {what}.",
+        figure,
+    )
+
+
+def _means(results: Sequence[TrialRecord], values: np.ndarray) -> np.ndarray:
+    """Arranges the means over the seeds, a level each, by the two settings."""
+    rows, columns = varied(results).values()
+    means = np.full((len(rows), len(columns)), math.nan)
+    for number, level in enumerate(levels_of(results)):
+        known = values[~np.isnan(values[:, number]), number]
+        if len(known):
+            row, column = level.values()
+            means[rows.index(row), columns.index(column)] = known.mean()
+    return means
+
+
+def _colours_of(
+    panels: Sequence[np.ndarray], signed: bool, metric: Metric
+) -> dict[str, Any]:
+    """Chooses the colours of a heat map: the same in all of its panels."""
+    known = np.concatenate([panel[~np.isnan(panel)] for panel in panels])
+    better = "" if metric.higher_is_better else "_r"
+    if not signed:
+        return {
+            "cmap": f"cividis{better}",
+            "vmin": known.min(initial=math.inf),
+            "vmax": known.max(initial=-math.inf),
+        }
+    # At least what is legible in the cells: 0 has no colour.
+    most = max(np.abs(known).max(initial=0), 10.0**-metric.decimals)
+    return {"cmap": f"{DIVERGING}{better}", "vmin": -most, "vmax": most}

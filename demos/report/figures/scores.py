@@ -1,0 +1,275 @@
+"""Scores with their intervals: of each seed, and over what was varied."""
+
+import math
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from demos.report.figures.curves import draw_activations
+from demos.report.figures.style import LETTER
+from demos.report.figures.style import LINES
+from demos.report.figures.style import legend_below
+from demos.report.figures.style import new_figure
+from demos.report.figures.style import style_of
+from demos.report.statistics import bootstrap
+from demos.report.trials import activations_of
+from demos.report.trials import complete
+from demos.report.trials import finished
+from demos.report.trials import levels_of
+from demos.report.trials import numeric
+from demos.report.trials import scores
+from demos.report.trials import varied
+from demos.report.types import Chart
+from demos.report.types import Metric
+from demos.report.types import Presentation
+from demos.study.trial import TrialRecord
+
+Baselines = Mapping[str, Mapping[str, float]]
+
+DECADE = 10  # A range this wide is drawn on a logarithmic scale.
+CLOSE = 0.08  # Share of the axis: labels nearer than this may overlap.
+INTERVAL = "mean of the seeds and its 95% bootstrap interval"
+
+
+def draw_overview(
+    results: Sequence[TrialRecord],
+    baselines: Baselines,
+    presentation: Presentation,
+) -> Chart:
+    """Draws learning curves, and the score of each seed: `figure.png`.
+
+    Args:
+        results: Records of all trials of a study that varied the activation
+            alone.
+        baselines: By name, the metrics of what needs no seeds.
+        presentation: Names.
+    """
+    metric = presentation.metrics[0]
+    names = activations_of(finished(results))
+    rotated = sum(map(len, names)) > 40  # Side by side they would overlap.
+    height = 4.8 + 0.045 * rotated * max(map(len, names))
+    figure = new_figure(max(11, 4 + 1.3 * len(names)), height)
+    curves, panel = figure.subplots(1, 2)
+    figure.suptitle(presentation.title, wrap=True)
+    draw_activations(curves, results, presentation.curve)
+    curves.set_ylabel(presentation.curve_label)
+    curves.set_title("Mean of the seeds; band: lowest to highest seed")
+    curves.legend()
+    _draw_seeds(panel, results, metric)
+    if rotated:
+        for label in panel.get_xticklabels():
+            label.set(rotation=30, ha="right", rotation_mode="anchor")
+    _draw_baselines(panel, baselines, metric, panel.get_ylim())
+    if baselines:
+        figure.legend(
+            *panel.get_legend_handles_labels(),
+            loc="outside lower right",
+            ncols=2,
+        )
+    return Chart(
+        "figure.png",
+        "Scores",
+        f"Left: {presentation.curve_label} after each epoch, a line for each "
+        f"of {', '.join(names)}. Right: test {metric.label} of each seed, with "
+        "the mean and its 95% bootstrap interval; the numbers are in the "
+        "table.",
+        figure,
+    )
+
+
+def draw_levels(
+    results: Sequence[TrialRecord],
+    baselines: Baselines,
+    presentation: Presentation,
+) -> Chart:
+    """Draws the scores over each setting that was varied: `figure.png`.
+
+    Args:
+        results: Records of all trials of a study that varied more than the
+            activation. Where it varied several settings, a seed's score is its
+            mean over the levels of the others.
+        baselines: By name, the metrics of what needs no seeds.
+        presentation: Names.
+    """
+    metric = presentation.metrics[0]
+    choices = list(varied(results))
+    averaged = "" if len(choices) == 1 else "mean over the other settings, "
+    return _draw_panels(
+        "figure.png",
+        f"{presentation.title}\n{averaged}{INTERVAL}",
+        [(results, name) for name in choices],
+        baselines,
+        metric,
+        columns=3,
+    )
+
+
+def draw_studies(
+    studies: Mapping[str, Sequence[TrialRecord]], metric: Metric, title: str
+) -> Chart:
+    """Draws the scores of studies that varied one setting: `ablation.png`.
+
+    Args:
+        studies: Records of all trials of each, by its name.
+        metric: The metric drawn.
+        title: Title above the panels.
+    """
+    panels = [
+        (results, name)
+        for results in studies.values()
+        for name in varied(results)
+    ]
+    return _draw_panels(
+        "ablation.png", f"{title}\n{INTERVAL}", panels, {}, metric, columns=4
+    )
+
+
+def _draw_panels(
+    file: str,
+    title: str,
+    panels: Sequence[tuple[Sequence[TrialRecord], str]],
+    baselines: Baselines,
+    metric: Metric,
+    columns: int,
+) -> Chart:
+    """Draws a panel for each (results, setting)."""
+    columns = min(columns, len(panels))
+    rows = math.ceil(len(panels) / columns)
+    figure = new_figure(max(8, 4.5 * columns), 4 * rows + 0.8)
+    same = len({id(results) for results, _ in panels}) == 1
+    every = figure.subplots(rows, columns, sharey=same, squeeze=False).ravel()
+    for axes in every[len(panels) :]:
+        axes.set_axis_off()
+    for axes, (results, name) in zip(every, panels, strict=False):
+        _draw_setting(axes, results, metric, name)
+    for axes in every[::columns]:
+        axes.set_ylabel(f"test {metric.label}")
+    limits = every[0].get_ylim()
+    for axes in every[: len(panels)]:
+        _draw_baselines(axes, baselines, metric, limits)
+    legend_below(figure, *every[0].get_legend_handles_labels())
+    figure.suptitle(title, wrap=True)
+    return Chart(
+        file,
+        "Scores",
+        f"Test {metric.label} over "
+        f"{' and over '.join(name for _, name in panels)}, a line for each "
+        "activation, with 95% bootstrap intervals; the numbers are in the "
+        "table.",
+        figure,
+    )
+
+
+def _draw_seeds(
+    axes: Axes, results: Sequence[TrialRecord], metric: Metric
+) -> None:
+    done = finished(results)
+    names = activations_of(done)
+    for number, name in enumerate(names):
+        values = scores(done, metric.key, name)[:, 0]
+        values = values[~np.isnan(values)]
+        shifts = np.linspace(-0.12, 0.12, len(values)) if len(values) > 1 else 0
+        style = {**style_of(name), "linestyle": "none"}
+        axes.plot(number + np.asarray(shifts), values, alpha=0.6, **style)
+        _draw_interval(axes, number + 0.25, values, name, markersize=12)
+    axes.set_xticks(range(len(names)), names)
+    axes.set_xlim(-0.5, len(names) - 0.3)
+    axes.set_ylabel(f"test {metric.label}")
+    axes.set_title("Each seed; bar: mean and its 95% bootstrap interval")
+    axes.grid(axis="y", alpha=0.3)
+
+
+def _draw_interval(
+    axes: Axes, x: float, values: np.ndarray, name: str, **style: Any
+) -> None:
+    mean = values.mean()
+    low, high = bootstrap(values)
+    axes.errorbar(
+        x,
+        mean,
+        yerr=None if math.isnan(low) else [[mean - low], [high - mean]],
+        fmt="_",
+        color=style_of(name)["color"],
+        capsize=4,
+        linewidth=2,
+        **style,
+    )
+
+
+def _draw_setting(
+    axes: Axes, results: Sequence[TrialRecord], metric: Metric, name: str
+) -> None:
+    """Draws scores over one setting, mean over the levels of the others."""
+    values = varied(results)[name]
+    levels = levels_of(results)
+    places, logarithmic = _places(values)
+    names = activations_of(finished(results))
+    # Intervals at the same level stand side by side.
+    step = min(0.012 * np.ptp(places), 0.6 * np.diff(places).min() / len(names))
+    for number, activation in enumerate(names):
+        table = scores(results, metric.key, activation)
+        shifted = places + step * (number - (len(names) - 1) / 2)
+        beside = np.exp(shifted) if logarithmic else shifted
+        means = np.full(len(values), math.nan)
+        for i, value in enumerate(values):
+            columns = [level[name] == value for level in levels]
+            sample = complete(table[:, columns]).mean(axis=1)
+            if len(sample):
+                means[i] = sample.mean()
+                _draw_interval(axes, beside[i], sample, activation)
+        axes.plot(beside, means, label=activation, **style_of(activation))
+    if logarithmic:
+        axes.set_xscale("log")
+    labels = list(map(str, values))
+    # A panel is about 4 inches wide.
+    rotated = sum(len(label) + 2 for label in labels) * LETTER > 4
+    axes.set_xticks(
+        np.exp(places) if logarithmic else places,
+        labels,
+        rotation=60 if rotated else 0,
+    )
+    axes.set_xticks([], minor=True)
+    axes.margins(x=0.12)
+    axes.set_xlabel(name)
+    axes.grid(axis="y", alpha=0.3)
+
+
+def _places(values: Sequence[Any]) -> tuple[np.ndarray, bool]:
+    """Returns where values are on the axis, and whether as logarithms.
+
+    They are equidistant if they are no numbers, or if some would be too close
+    to be told apart.
+    """
+    equal = np.arange(len(values), dtype="float64")
+    if not numeric(values) or isinstance(values[0], bool):
+        return equal, False
+    logarithmic = values[0] > 0 and values[-1] >= DECADE * values[0]
+    places = np.asarray(values, "float64")
+    if logarithmic:
+        places = np.log(places)
+    if np.diff(places).min() < CLOSE * np.ptp(places):
+        return equal, False
+    return places, logarithmic
+
+
+def _draw_baselines(
+    axes: Axes,
+    baselines: Baselines,
+    metric: Metric,
+    limits: tuple[float, float],
+) -> None:
+    low, high = limits
+    for number, (name, metrics) in enumerate(baselines.items()):
+        level = metrics[metric.key]
+        # One far away would squeeze the scores.
+        near = low - (high - low) < level < high + (high - low)
+        axes.axhline(
+            level if near else math.nan,
+            color="0.35",
+            linestyle=LINES[1 + number % (len(LINES) - 1)],
+            linewidth=1.2,
+            label=f"{name}: {level:.3f}" + ("" if near else " (off the axis)"),
+        )

@@ -1,0 +1,111 @@
+"""How figures look: colours and markers of activations, legends, cells."""
+
+import math
+import textwrap
+import zlib
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+# The palette of Okabe and Ito, for colour-blind readers; yellow is left out,
+# too pale for a line. https://jfly.uni-koeln.de/color/
+COLOURS = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#CC79A7",
+    "#D55E00",
+    "#56B4E9",
+    "#000000",
+)
+LINES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
+MARKERS = "osD^vPX"
+# The numbers of their colours; other activations get one by their name.
+NUMBERS = {"relu": 0, "gelu": 1, "silu": 2, "mish": 3, "serf": 4}
+DIVERGING = "PuOr"  # For colour-blind readers; purple is the higher end.
+LETTER = 0.09  # Width in inches, about.
+
+
+def style_of(activation: str) -> dict[str, Any]:
+    """Returns colour, line and marker: the same in every figure.
+
+    Serf's line is the thickest and drawn last.
+    """
+    number = NUMBERS.get(activation)
+    if number is None:
+        # A hash, so that no other activation decides; these five are taken.
+        digest = zlib.crc32(activation.encode())
+        colour, line, marker = 5 + digest % 2, digest // 2, digest // 16
+    else:
+        colour = line = marker = number
+    return {
+        "color": COLOURS[colour],
+        "linestyle": LINES[line % len(LINES)],
+        "marker": MARKERS[marker % len(MARKERS)],
+        "linewidth": 2.4 if activation == "serf" else 1.4,
+        "zorder": 3 if activation == "serf" else 2,
+    }
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Makes a figure of a size in inches that needs no display."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def legend_below(
+    figure: Figure, handles: Sequence[Any], labels: Sequence[str]
+) -> None:
+    """Draws a legend below all panels, in as many columns as there is room."""
+    column = 0.5 + LETTER * max(map(len, labels))  # 0.5 inches: the line.
+    figure.legend(
+        handles,
+        labels,
+        loc="outside lower center",
+        ncols=max(1, int(figure.get_figwidth() / column)),
+    )
+
+
+def write_cell(
+    axes: Axes, image: Any, row: int, column: int, value: float, text: str
+) -> None:
+    """Writes into a cell of an image, in black or in white, which is legible.
+
+    Args:
+        axes: Axes of the image.
+        image: What `imshow` returns.
+        row: Row of the cell.
+        column: Column of the cell.
+        value: Value of the cell; NaN is written as "failed".
+        text: The text.
+    """
+    colour: Callable[..., Any] = image.cmap
+    red, green, blue, _ = colour(image.norm(value))
+    # Relative luminance, as ITU-R BT.601 weighs it.
+    light = 0.299 * red + 0.587 * green + 0.114 * blue
+    axes.text(
+        column,
+        row,
+        "failed" if math.isnan(value) else text,
+        ha="center",
+        va="center",
+        color="black" if math.isnan(value) or light > 0.5 else "white",
+        fontsize="medium",
+    )
+
+
+def wrapped(text: str, width: int = 30, lines: int = 4) -> str:
+    """Breaks a text into a few short lines, to be drawn.
+
+    Args:
+        text: The text; a "$" in it does not begin mathematics.
+        width: Characters of a line.
+        lines: Number of lines at most; what does not fit is left out.
+    """
+    kept = textwrap.wrap(text, width, max_lines=lines, placeholder=" ...")
+    return "\n".join(kept).replace("$", r"\$")

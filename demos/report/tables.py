@@ -1,0 +1,223 @@
+"""Tables of a study: as data frames, and as Markdown and LaTeX."""
+
+import math
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from demos.report import statistics
+from demos.report.trials import by_label
+from demos.report.trials import finished
+from demos.report.trials import further_settings
+from demos.report.types import Metric
+from demos.report.types import Presentation
+from demos.study.trial import TrialRecord
+
+INTERVALS = (
+    "Scores on the test: mean ± half of the 95% interval over the seeds. The "
+    "interval is about the seeds alone: other data would move all scores."
+)
+
+
+def summarize(
+    results: Sequence[TrialRecord],
+    metrics: Sequence[Metric],
+    baselines: Mapping[str, Mapping[str, float]],
+) -> pd.DataFrame:
+    """Summarizes trials, a row for each setting, and baselines below.
+
+    Args:
+        results: Records of all trials, failed ones too.
+        metrics: The columns wanted.
+        baselines: By name, the metrics of what needs no seeds; the first metric
+            at least.
+
+    Returns:
+        Columns `model`, one for each setting besides the activation, `kind`
+        (trained or baseline), `seeds`, `failed`, for each metric its mean,
+        `<key>_interval` (half the width of the 95% t interval), `<key>_low` and
+        `<key>_high` (the limits of the 95% bootstrap interval), `seconds` (mean
+        of a trial) and `parameters`.
+    """
+    rows = []
+    for group in by_label(results).values():
+        done = finished(group)
+        row: dict[str, Any] = {
+            "model": group[0].settings["activation"],
+            **further_settings(group[0]),
+            "kind": "trained",
+            "seeds": len(done),
+            "failed": len(group) - len(done),
+        }
+        if done:
+            for key in (metric.key for metric in metrics):
+                sample = [result.metrics[key] for result in done]
+                row[key], row[f"{key}_interval"] = statistics.interval(sample)
+                row[f"{key}_low"], row[f"{key}_high"] = statistics.bootstrap(
+                    sample
+                )
+            row["seconds"] = np.mean([result.seconds for result in done])
+            row["parameters"] = done[0].parameters
+        rows.append(row)
+    for name, scores in baselines.items():
+        values = {m.key: scores[m.key] for m in metrics if m.key in scores}
+        # Empty, not missing, which would make floats of the others.
+        none = dict.fromkeys(further_settings(results[0]), "")
+        rows.append({"model": name, **none, "kind": "baseline", **values})
+    table = pd.DataFrame(rows)
+    counts = ["seeds", "failed", "parameters"]
+    return table.astype({name: "Int64" for name in counts if name in table})
+
+
+def list_trials(results: Sequence[TrialRecord]) -> pd.DataFrame:
+    """Lists every trial, failed ones too.
+
+    Returns:
+        A row for each trial: settings, `seed`, all metrics, `seconds`,
+        `parameters`, `finished` and `reason`.
+    """
+    keys = list(finished(results)[0].metrics)
+    return pd.DataFrame(
+        [
+            {
+                **result.settings,
+                "seed": result.seed,
+                **{key: result.metrics.get(key, math.nan) for key in keys},
+                "seconds": result.seconds,
+                "parameters": result.parameters,
+                "finished": result.finished,
+                "reason": result.reason,
+            }
+            for result in results
+        ]
+    )
+
+
+def cells(
+    table: pd.DataFrame,
+    results: Sequence[TrialRecord],
+    presentation: Presentation,
+) -> list[list[str]]:
+    """Formats what `summarize` returns: the header, and the rows below it."""
+    further = list(further_settings(results[0]))
+    header = [
+        "model",
+        *further,
+        "seeds",
+        *(metric.label for metric in presentation.metrics),
+        "seconds",
+        "parameters",
+    ]
+    rows = [
+        [
+            f"{row['model']} (baseline)"
+            if row["kind"] == "baseline"
+            else row["model"],
+            *(str(row[name]) for name in further),
+            _cell(row["seeds"], "d"),
+            *(_score(row, metric) for metric in presentation.metrics),
+            _cell(row["seconds"], ".1f"),
+            _cell(row["parameters"], ",d"),
+        ]
+        for row in table.to_dict("records")
+    ]
+    return [header, *rows]
+
+
+def markdown(
+    header_and_rows: Sequence[Sequence[str]],
+    results: Sequence[TrialRecord],
+    presentation: Presentation,
+    verdict: str,
+) -> str:
+    """Writes the report as Markdown.
+
+    Args:
+        header_and_rows: What `cells` returns.
+        results: Records of all trials, failed ones too.
+        presentation: Names and notes.
+        verdict: The last paragraph.
+    """
+    failures = [
+        f"- {result.label}, seed {result.seed}, failed: {result.reason}"
+        for result in results
+        if result.reason
+    ]
+    return "\n".join(
+        [
+            f"# {presentation.title}",
+            "",
+            *(f"{note}\n" for note in presentation.notes),
+            INTERVALS,
+            "",
+            *markdown_table(header_and_rows, left=len(results[0].settings)),
+            "",
+            *([*failures, ""] if failures else []),
+            *([presentation.appendix, ""] if presentation.appendix else []),
+            f"**Verdict.** {verdict}",
+        ]
+    )
+
+
+def markdown_table(
+    header_and_rows: Sequence[Sequence[str]], left: int = 1
+) -> list[str]:
+    """Returns the lines of a table in Markdown whose columns are aligned.
+
+    Args:
+        header_and_rows: The header, and the rows below it.
+        left: Number of columns aligned to the left; the others to the right.
+    """
+    rows = [[c.replace("|", r"\|") for c in row] for row in header_and_rows]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    rule = [
+        "-" * width if i < left else "-" * (width - 1) + ":"
+        for i, width in enumerate(widths)
+    ]
+    return [
+        "| "
+        + " | ".join(
+            cell.ljust(width) if i < left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        + " |"
+        for row in (rows[0], rule, *rows[1:])
+    ]
+
+
+def latex(header_and_rows: Sequence[Sequence[str]], left: int) -> str:
+    """Writes a LaTeX `tabular`, in the style of the package booktabs.
+
+    Args:
+        header_and_rows: The header, and the rows below it.
+        left: Number of columns aligned to the left; the others to the right.
+    """
+    header, *rows = header_and_rows
+    tabular = (
+        pd.DataFrame(rows, columns=header)
+        .style.hide(axis="index")
+        .format(escape="latex")
+        .format_index(escape="latex", axis="columns")
+        .to_latex(
+            column_format="l" * left + "r" * (len(header) - left),
+            hrules=True,
+        )
+    )
+    # The character itself needs a font encoding that has it.
+    tabular = tabular.replace("±", r"$\pm$")
+    return f"% Needs \\usepackage{{booktabs}}.\n{tabular}"
+
+
+def _cell(value: float, form: str) -> str:
+    return "" if pd.isna(value) else format(value, form)
+
+
+def _score(row: Mapping[str, Any], metric: Metric) -> str:
+    """Formats a mean with its interval; empty where there is none."""
+    form = f".{metric.decimals}f"
+    mean = _cell(row.get(metric.key, math.nan), form)
+    half_width = _cell(row.get(f"{metric.key}_interval", math.nan), form)
+    return f"{mean} ± {half_width}" if half_width else mean

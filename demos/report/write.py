@@ -1,0 +1,66 @@
+"""Writes a report: tables, figures and a page that shows them all."""
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from pathlib import Path
+
+from demos.common.files import atomic
+from demos.common.files import write_text
+from demos.report import html_report
+from demos.report import tables
+from demos.report.figures import charts
+from demos.report.findings import findings
+from demos.report.types import Presentation
+from demos.report.types import Report
+from demos.study.trial import TrialRecord
+
+
+def write_report(
+    folder: Path,
+    results: Sequence[TrialRecord],
+    baselines: Mapping[str, Mapping[str, float]],
+    presentation: Presentation,
+) -> Report:
+    """Writes the tables, the figures and report.html.
+
+    Args:
+        folder: Gets table.csv, table.md, table.tex, trials.csv, report.html,
+            the task's own charts, and those of `charts.NAMES` that the study
+            has; those of an earlier report that it no longer has are deleted.
+        results: Records of all trials, failed ones too; at least one finished.
+        baselines: By name, the metrics of what needs no seeds.
+        presentation: Names and notes.
+
+    Returns:
+        The report; its text is that of table.md.
+    """
+    summary = tables.summarize(results, presentation.metrics, baselines)
+    cells = tables.cells(summary, results, presentation)
+    sentences = findings(results, presentation.metrics[0])
+    text = tables.markdown(cells, results, presentation, " ".join(sentences))
+    listed = tables.list_trials(results)
+    for name, frame in (("table", summary), ("trials", listed)):
+        with atomic(folder / f"{name}.csv") as scratch:
+            frame.to_csv(scratch, index=False)
+    write_text(folder / "table.md", text)
+    latex = tables.latex(cells, left=len(results[0].settings))
+    write_text(folder / "table.tex", latex)
+    drawn = [
+        *charts.draw(results, baselines, presentation),
+        *presentation.pictures,
+    ]
+    for chart in drawn:
+        with atomic(folder / chart.name) as scratch:
+            chart.save(scratch)
+    for name in {*charts.NAMES} - {chart.name for chart in drawn}:
+        (folder / name).unlink(missing_ok=True)
+    page = html_report.render(
+        results,
+        presentation,
+        sentences,
+        cells,
+        [*presentation.notes, tables.INTERVALS],
+        {chart: folder / chart.name for chart in drawn},
+    )
+    write_text(folder / "report.html", page)
+    return Report(text, folder, tuple(results))
