@@ -15,6 +15,7 @@ from demos.common.files import atomic
 from demos.common.files import write_text
 from demos.common.progress import log
 from demos.report.figures.scores import draw_studies
+from demos.report.findings import findings
 from demos.report.html_report import Table
 from demos.report.html_report import embedded
 from demos.report.html_report import fill
