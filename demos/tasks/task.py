@@ -13,10 +13,13 @@ from types import MappingProxyType
 from typing import Any
 from typing import ClassVar
 
+import keras
+
 from demos.common.files import write_json
 from demos.report.types import Presentation
 from demos.study.trial import Trial
 from demos.study.trial import TrialRecord
+from demos.training import optimizers
 from demos.training.task import TrainingTask
 
 SPLITS = ("train", "validation", "test")
@@ -77,6 +80,21 @@ class Task(TrainingTask):
                 name: metadata.version(name) for name in self.packages
             },
         }
+
+    def optimizer(self, steps: int, **options: Any) -> keras.Optimizer:
+        """Makes the optimizer, with linear warm-up and cosine decay.
+
+        Args:
+            steps: Number of batches of an epoch.
+            **options: See `demos.training.optimizers.make`.
+        """
+        training = self.training
+        rate = optimizers.cosine(
+            training.learning_rate,
+            training.epochs * steps,
+            round(training.warmup_epochs * steps),
+        )
+        return optimizers.make(training.optimizer, rate, **options)
 
     def check(self, varied: Collection[str] = ()) -> None:
         """Raises UserError where options do not fit the data or Keras.

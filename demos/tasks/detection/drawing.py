@@ -22,25 +22,15 @@ from demos.study.trial import text_path
 from demos.tasks.detection.scores import Found
 from demos.tasks.task import evenly
 
-FILE = "test.txt"  # What a trial has found in the test, beside its record.
-PICTURES = 4  # Of the test, on the chart.
+FILE = "test.txt"  # The boxes that a trial finds in the test split.
+IMAGES = 4  # Of the test split, on the chart.
 COLUMNS = 6  # Of the chart, with the truth.
-SIDE = 192  # Pixels of a picture on a chart.
-# Boxes that are drawn, and said: the paper's code has it, `vis_thresh`.
-SHOWN = 0.3
+SIDE = 192  # Height and width of an image on the chart, in pixels.
+SHOWN = 0.3  # Lowest score of a box that is drawn: `vis_thresh` of the paper.
 
 
 class Drawn(NamedTuple):
-    """A box to draw, measured in sides of the picture.
-
-    Attributes:
-        label: Index of the name of the thing.
-        text: Written beside it.
-        left: From the left edge of the picture to the box.
-        top: From the upper edge of the picture to the box.
-        width: Of the box.
-        height: Of the box.
-    """
+    """A box to draw, with its text; measured in sides of the image."""
 
     label: int
     text: str
@@ -51,16 +41,10 @@ class Drawn(NamedTuple):
 
 
 def to_json(found: Sequence[Found]) -> str:
-    """Writes detections as COCO has its results.
+    """Writes detections in COCO's format of results.
 
-    https://cocodataset.org/#format-results, but that `bbox` is measured in
-    sides of the picture; `image_id` and `category_id` are indices.
-
-    Args:
-        found: The boxes.
-
-    Returns:
-        JSON, a line each.
+    See https://cocodataset.org/#format-results, except that `bbox` is measured
+    in sides of the image; `image_id` and `category_id` are indices.
     """
     rows = [
         json.dumps(
@@ -77,16 +61,7 @@ def to_json(found: Sequence[Found]) -> str:
 
 
 def from_json(text: str) -> list[Found]:
-    """Reads what `to_json` has written.
-
-    Args:
-        text: JSON.
-
-    Returns:
-        The boxes.
-
-    Raises:
-        ValueError: It is something else.
+    """Reads what `to_json` writes; raises ValueError on anything else.
 
     Example:
 
@@ -105,19 +80,11 @@ def from_json(text: str) -> list[Found]:
             for row in json.loads(text)
         ]
     except (KeyError, TypeError) as error:
-        raise ValueError(f"no detections: {error}") from None
+        raise ValueError(f"not detections: {error}") from None
 
 
 def named(boxes: Sequence[Any], label_names: Sequence[str]) -> list[Drawn]:
-    """Says what is to be written beside boxes.
-
-    Args:
-        boxes: `Found`, which have a score, or `Box`.
-        label_names: Of all labels there are.
-
-    Returns:
-        What to draw.
-    """
+    """Returns boxes with the name of their label, and their score if any."""
     drawn = []
     for box in boxes:
         score = getattr(box, "score", None)
@@ -130,15 +97,7 @@ def named(boxes: Sequence[Any], label_names: Sequence[str]) -> list[Drawn]:
 
 
 def draw(picture: Image.Image, boxes: Sequence[Drawn]) -> Image.Image:
-    """Draws boxes into a copy of a picture.
-
-    Args:
-        picture: Of any size.
-        boxes: The boxes; those of a label have a colour of their own.
-
-    Returns:
-        The copy.
-    """
+    """Draws boxes into a copy of an image, a colour for each label."""
     copy = picture.convert("RGB")
     pen = ImageDraw.Draw(copy)
     longer = max(copy.size)
@@ -168,14 +127,14 @@ def draw(picture: Image.Image, boxes: Sequence[Drawn]) -> Image.Image:
 def grid(
     rows: Sequence[Sequence[Image.Image]], titles: Sequence[str] = ()
 ) -> Any:
-    """Lays pictures out.
+    """Draws a grid of images.
 
     Args:
-        rows: Of pictures, all rows of one length or the last one shorter.
-        titles: Above the columns; none for none.
+        rows: The images; the last row may be shorter.
+        titles: Titles of the columns, if any.
 
     Returns:
-        A figure of matplotlib's.
+        A matplotlib figure.
     """
     columns = max(map(len, rows))
     figure = Figure(
@@ -201,16 +160,16 @@ def drawn_images(
     rows: Sequence[int],
     boxes: Sequence[Sequence[Any]],
 ) -> list[Image.Image]:
-    """Draws boxes into some pictures of a split.
+    """Draws boxes into some images of a split.
 
     Args:
-        dataset: Reads the pictures, and names the labels.
+        dataset: Reads the images, and names the labels.
         part: The split.
-        rows: Indices of the pictures.
+        rows: Indices of the images.
         boxes: `Box` or `Found`, of each of these.
 
     Returns:
-        The pictures, squares.
+        Square images.
     """
     return [
         draw(
@@ -224,22 +183,21 @@ def drawn_images(
 def chart(
     folder: Path, results: Sequence[TrialRecord], dataset: Detection
 ) -> Chart | None:
-    """Draws what the models have found in a few pictures of the test.
+    """Draws the boxes that models find in a few images of the test split.
 
-    The pictures are spaced evenly in the test, and nobody chooses them; of each
-    activation it is the model of its first seed.
+    The images are evenly spaced in the split; the models are those of each
+    activation's first seed.
 
     Args:
-        folder: Of the study, whose trials have left `test.txt`.
-        results: Finished trials; those whose answers cannot be read are passed
-            over.
-        dataset: Has the test.
+        folder: Folder of the study.
+        results: Finished trials; those whose boxes cannot be read are left out.
+        dataset: Has the test split.
 
     Returns:
-        The chart; None where no answers can be read.
+        The chart; None where no boxes can be read.
     """
     test = dataset.test
-    chosen = list(evenly(len(test), PICTURES))
+    chosen = list(evenly(len(test), IMAGES))
     columns = {
         "truth": drawn_images(
             dataset, test, chosen, [test.boxes[row] for row in chosen]
@@ -263,10 +221,10 @@ def chart(
     names = [name for name in columns if name != "truth"]
     return Chart(
         "detections.png",
-        "What the models find in pictures of the test, with scores of at least "
-        f"{SHOWN}: those of the first seed",
-        f"{len(chosen)} pictures of the test, each with its true boxes, and "
-        f"beside it with those found with {', '.join(names)}.",
+        f"Boxes with a score of at least {SHOWN} in test images, models of the "
+        "first seed",
+        f"{len(chosen)} test images, each with its true boxes, and with those "
+        f"found with {', '.join(names)}.",
         figure,
     )
 

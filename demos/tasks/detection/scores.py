@@ -1,4 +1,4 @@
-"""Mean average precision of boxes, as COCO has it."""
+"""Detection scores: mean average precision, as COCO defines it."""
 
 import contextlib
 import io
@@ -10,20 +10,20 @@ from pycocotools.cocoeval import COCOeval
 
 from demos.datasets.types import Box
 
-MOST = 100  # Boxes of a picture that count: COCO's maxDets.
+MOST = 100  # Boxes of an image that count: COCO's maxDets.
 
 
 class Found(NamedTuple):
-    """A box that a detector has found, measured in sides of the picture.
+    """A box that a detector finds, measured in sides of the image.
 
     Attributes:
-        picture: Index of the picture.
-        label: Index of the name of the thing.
-        score: From 0 to 1: how sure the detector is.
-        left: From the left edge of the picture to the box.
-        top: From the upper edge of the picture to the box.
-        width: Of the box.
-        height: Of the box.
+        picture: Index of the image.
+        label: Index of the label.
+        score: Confidence, from 0 to 1.
+        left: Distance from the left edge of the image.
+        top: Distance from the upper edge of the image.
+        width: Width of the box.
+        height: Height of the box.
     """
 
     picture: int
@@ -38,21 +38,20 @@ class Found(NamedTuple):
 def detection_scores(
     truth: Sequence[Sequence[Box]], found: Sequence[Found]
 ) -> dict[str, float]:
-    """Scores detections by pycocotools, the judge of COCO.
+    """Scores detections by pycocotools.
 
-    Average precision is the area below the curve of precision against recall,
-    at 101 recalls; its mean is taken over the labels that occur in `truth`.
+    Average precision is the area under the precision-recall curve, at 101
+    recalls; its mean is taken over the labels that occur in `truth`.
 
     Args:
-        truth: The boxes of each picture. Of a crowd, any number may be found
-            or none.
-        found: What a detector has found in them; the 100 best of a label in a
-            picture count.
+        truth: The boxes of each image. Those around crowds do not count.
+        found: The boxes that a detector finds; the best 100 of a label in an
+            image count.
 
     Returns:
-        `map_50`, where a box is found by one with an IoU (intersection over
-        union) of at least 0.5, and `map`, the mean over the thresholds 0.5,
-        0.55, ..., 0.95: COCO's main score.
+        `map_50`, at an IoU (intersection over union) of at least 0.5, and
+        `map`, the mean over the IoU thresholds 0.5, 0.55, ..., 0.95: COCO's
+        main score.
 
     Raises:
         ValueError: There is no box in `truth`.
@@ -60,13 +59,13 @@ def detection_scores(
     boxes = [(i, box) for i, row in enumerate(truth) for box in row]
     labels = sorted({box.label for _, box in boxes if not box.crowd})
     if not labels:
-        raise ValueError("Expected at least one box. Received none")
+        raise ValueError("truth has no box")
     found = [box for box in found if box.label in set(labels)]
     if not found:
         return {"map_50": 0.0, "map": 0.0}
     images = [{"id": i} for i in range(len(truth))]
     categories = [{"id": label} for label in labels]
-    with contextlib.redirect_stdout(io.StringIO()):  # It tells of each step.
+    with contextlib.redirect_stdout(io.StringIO()):  # It prints each step.
         known, said = COCO(), COCO()
         known.dataset = {
             "images": images,

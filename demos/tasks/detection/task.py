@@ -42,7 +42,6 @@ from demos.tasks.task import sizes
 from demos.tasks.task import smoke_test_part
 from demos.tasks.task import waiting_note
 from demos.training import batches
-from demos.training import optimizers
 from demos.training.fit import fit
 
 EXAMPLES = 12  # Training images in examples.png.
@@ -232,7 +231,6 @@ class DetectionTask(Task):
         )
 
     def _compiled_model(self, activation: str, steps: int) -> keras.Model:
-        training = self.training
         model = detector.build_model(
             activation,
             labels=len(self.dataset.label_names),
@@ -242,15 +240,7 @@ class DetectionTask(Task):
             initializer=self.model.initializer,
         )
         model.compile(
-            optimizers.make(
-                training.optimizer,
-                optimizers.cosine(
-                    training.learning_rate,
-                    self.epochs * steps,
-                    round(training.warmup_epochs * steps),
-                ),
-                weight_decay=training.weight_decay,
-            ),
+            self.optimizer(steps, weight_decay=self.training.weight_decay),
             detector.loss,
         )
         return model

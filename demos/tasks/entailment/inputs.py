@@ -15,8 +15,8 @@ from demos.datasets.types import SLOTS
 from demos.datasets.types import Entailment
 from demos.datasets.types import PostPairs
 from demos.tasks import word_tokenizer
-from demos.tasks.entailment.model import preset_text_inputs
 from demos.tasks.entailment.options import ModelConfig
+from demos.tasks.entailment.presets import preset_text_inputs
 from demos.tasks.task import SPLITS
 
 Arrays = dict[str, np.ndarray]

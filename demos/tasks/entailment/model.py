@@ -1,9 +1,9 @@
-"""A model of two posts, each a text and a picture, and of what they share.
+"""Multimodal entailment: the Keras model of two posts of text and image.
 
-Both posts go through the same text encoder and the same image encoder: small
-ones from scratch, or KerasHub's pretrained ones. The activation under study
-stands in the small encoders, in the projection heads and in the classifier; a
-pretrained encoder keeps its own.
+Both posts share the text encoder and the image encoder: small ones, trained
+from scratch, or pretrained ones of KerasHub. The activation under study is in
+the small encoders, the projection heads and the classifier; a pretrained
+encoder keeps its own.
 """
 
 import itertools
@@ -15,12 +15,11 @@ import keras
 import keras_hub
 from keras import ops
 
-from demos.common.errors import UserError
 from demos.datasets.types import SLOTS
 from demos.tasks.word_tokenizer import PADDING
 
-GRID = 4  # The small image encoder ends with 4 x 4 places.
-STEM = 4  # Pixels of a side that its first layer makes one place of.
+GRID = 4  # The small image encoder ends with 4 x 4 positions.
+STEM = 4  # Kernel size and stride of its first layer, in pixels.
 
 
 @dataclass(frozen=True)
@@ -28,9 +27,9 @@ class Encoder:
     """Turns one input into a sequence of vectors.
 
     Attributes:
-        inputs: Shape, dtype of each input of one post, by name.
-        encode: Turns the inputs, by name, into `(batch, length, width)`, and
-            a boolean mask `(batch, length)` or None.
+        inputs: Shape and dtype of each input of one post, by name.
+        encode: Turns the inputs, by name, into a tensor `(batch, length,
+            width)` and a boolean mask `(batch, length)` or None.
     """
 
     inputs: dict[str, tuple[tuple[int | None, ...], str]]
@@ -49,21 +48,21 @@ def text_encoder(
     initializer: str,
     dropout: float,
 ) -> Encoder:
-    """Builds the small text encoder: embeddings, and Transformer encoders.
+    """Builds the small text encoder: embeddings, then Transformer encoders.
 
     Args:
-        activation: Of the encoders' feed-forward layers.
-        vocabulary_size: Tokens there are, padding included.
-        sequence_length: Tokens of a text.
+        activation: Activation of the feed-forward layers.
+        vocabulary_size: Number of tokens, padding included.
+        sequence_length: Number of tokens of a text.
         embedding_dim: Width of embeddings and encoders.
-        feedforward_dim: Width of the dense layer under the activation.
-        heads: Of each attention.
-        layers: How many encoders are stacked; 0 for a bag of words.
-        initializer: Of the encoders' weights.
-        dropout: Fraction dropped in the encoders.
+        feedforward_dim: Width of the feed-forward layers.
+        heads: Number of attention heads.
+        layers: Number of encoders; 0 for a bag of words.
+        initializer: Initializer of the encoders' weights.
+        dropout: Dropout rate in the encoders.
 
     Returns:
-        The encoder, of int32 `tokens`.
+        The encoder, from `int32` `tokens`.
     """
     hub: Any = keras_hub.layers  # Its defaults mislead the type checker.
     tokens = keras.Input((sequence_length,), dtype="int32")
@@ -100,22 +99,22 @@ def image_encoder(
 ) -> Encoder:
     """Builds the small image encoder: a convolutional network.
 
-    The first layer takes squares of 4 x 4 pixels, each further one halves the
-    sides, down to 4 x 4 places.
+    The first layer reads patches of 4 x 4 pixels; each further one halves the
+    resolution, down to 4 x 4 positions.
 
     Args:
-        activation: After each convolution.
-        image_size: Pixels of a side: 16, 32, 64, ...
-        embedding_dim: Width of a place.
-        channels: Of the first layer; each further one doubles them, up to
-            `embedding_dim`.
-        initializer: Of the convolutions' weights.
+        activation: Activation after each convolution.
+        image_size: Height and width in pixels: 16, 32, 64, ...
+        embedding_dim: Width of the output at each position.
+        channels: Channels of the first layer; each further one has twice as
+            many, up to `embedding_dim`.
+        initializer: Initializer of the convolutions' weights.
 
     Returns:
-        The encoder, of `pixels` from 0 to 255.
+        The encoder, from `pixels` in 0 to 255.
     """
     pixels = keras.Input((image_size, image_size, 3))
-    # White is 0, so that paper says nothing.
+    # White becomes 0, like padding.
     x = keras.layers.Rescaling(-1 / 255, 1.0)(pixels)
     x = keras.layers.Conv2D(
         channels,
@@ -158,22 +157,22 @@ def build_model(
     """Builds the model.
 
     Args:
-        activation: Of the projection heads and the classifier.
-        text: Encodes the text of either post.
-        image: Encodes the picture of either post.
-        labels: How many there are.
-        width: Of the projections, in which texts and pictures meet.
-        heads: Of each attention.
-        hidden: Width of the classifier's first dense layer.
-        fusion: `"concatenation"` of texts and pictures, or
-            `"cross_attention"`: that, and what comes of comparing them.
-        initializer: Of the weights of heads and classifier.
-        dropout: Fraction dropped in heads and classifier.
+        activation: Activation of the projection heads and the classifier.
+        text: Encodes the texts of both posts.
+        image: Encodes the images of both posts.
+        labels: Number of labels.
+        width: Width of the projections of texts and images.
+        heads: Number of attention heads.
+        hidden: Width of the first dense layer of the classifier.
+        fusion: `"concatenation"` of texts and images, or `"cross_attention"`:
+            that, and comparisons of each with each.
+        initializer: Initializer of the weights of heads and classifier.
+        dropout: Dropout rate in heads and classifier.
 
     Returns:
-        A model of `{"premise_tokens", "premise_pixels", "premise_shown",
+        A model from `{"premise_tokens", "premise_pixels", "premise_shown",
         "hypothesis_tokens", ...}` to probabilities `(batch, labels)`. `shown`,
-        float32 `(batch, 1)`, is 1 where the post has a picture, else 0.
+        `float32` `(batch, 1)`, is 1 where the post has an image, else 0.
     """
     inputs = {
         f"{slot}_{name}": keras.Input(shape, dtype=dtype, name=f"{slot}_{name}")
@@ -193,26 +192,21 @@ def build_model(
     flatten = keras.layers.Flatten(name="places")
 
     def encoded(encoder: Encoder) -> tuple[Any, Any]:
-        # Both posts in one batch, the premises first: half of the work to
-        # start.
-        return encoder.encode(
-            {
-                name: ops.concatenate(
-                    [inputs[f"{slot}_{name}"] for slot in SLOTS]
-                )
-                for name in encoder.inputs
-            }
-        )
+        # Both posts in one batch, premises first: half as many operations.
+        return encoder.encode({name: both(name) for name in encoder.inputs})
+
+    def both(name: str) -> Any:
+        return ops.concatenate([inputs[f"{slot}_{name}"] for slot in SLOTS])
 
     tokens, mask = encoded(text)
     mean = keras.layers.GlobalAveragePooling1D()(tokens, mask=mask)
     texts = ops.split(text_head(mean), 2)
-    shown = ops.concatenate([inputs[f"{slot}_shown"] for slot in SLOTS])
+    shown = both("shown")
     places = encoded(image)[0] * ops.expand_dims(shown, -1)
-    pictures = ops.split(image_head(flatten(places)) * shown, 2)
-    features = [*texts, *pictures]
+    images = ops.split(image_head(flatten(places)) * shown, 2)
+    features = [*texts, *images]
     if fusion == "cross_attention":
-        features += _crossed(texts, pictures, places, width, heads)
+        features += _crossed(texts, images, places, width, heads)
     x = keras.layers.Concatenate()(features)
     x = keras.layers.Dropout(dropout)(x)
     x = keras.layers.Dense(hidden, activation, kernel_initializer=initializer)(
@@ -231,16 +225,16 @@ def build_model(
 
 def _crossed(
     texts: list[Any],
-    pictures: list[Any],
+    images: list[Any],
     places: Any,
     width: int,
     heads: int,
 ) -> list[Any]:
-    """Compares all with all: by products, and by attention.
+    """Compares each with each: by products, and by attention.
 
-    Each text looks into each picture, its own and that of the other post. Two
-    vectors u and v are compared by u v, as in Conneau et al., "Supervised
-    Learning of Universal Sentence Representations", EMNLP 2017, section 3.1.
+    Each text attends to each image, its own and the other post's. Two vectors u
+    and v are compared by u v, as in Conneau et al., "Supervised Learning of
+    Universal Sentence Representations", EMNLP 2017, section 3.1.
     """
     attention = keras.layers.MultiHeadAttention(
         heads, width // heads, name="cross_attention"
@@ -254,23 +248,15 @@ def _crossed(
     seen = ops.split(project(places + positions(places)), 2)
     asked = ops.stack(texts, axis=1)
     features = []
-    for picture in seen:
-        found = attention(asked, picture)
+    for image in seen:
+        found = attention(asked, image)
         features += [keras.layers.Flatten()(x) for x in (found, asked * found)]
-    pairs = itertools.combinations([*texts, *pictures], 2)
+    pairs = itertools.combinations([*texts, *images], 2)
     return [*features, *(u * v for u, v in pairs)]
 
 
 class _ResidualHead:
-    """Projects, and adds what one dense layer under the activation makes of it.
-
-    Args:
-        activation: Of the layer.
-        width: Of the projection.
-        initializer: Of the weights.
-        dropout: Fraction dropped of what is added.
-        name: Of the layers.
-    """
+    """A projection, plus a dense layer of its activation, normalized."""
 
     def __init__(
         self,
@@ -295,122 +281,3 @@ class _ResidualHead:
         projected = self._project(x)
         added = self._dropout(self._dense(self._activate(projected)))
         return self._normalize(projected + added)
-
-
-def preset_text_encoder(preset: str, finetune: bool) -> Encoder:
-    """Loads a pretrained text encoder of KerasHub's, such as BERT.
-
-    Args:
-        preset: Name of a preset, or path of a folder that holds one.
-        finetune: Whether it is trained too.
-
-    Returns:
-        The encoder, of what `preset_text_inputs` returns.
-
-    Raises:
-        UserError: It cannot be loaded.
-    """
-    models: Any = keras_hub.models
-    backbone = _load(models.Backbone, "--text-preset", preset)
-    _freeze(backbone, finetune)
-
-    def encode(inputs: dict[str, Any]) -> tuple[Any, Any]:
-        found = backbone(inputs)
-        if isinstance(found, dict):
-            found = found["sequence_output"]
-        return found, ops.cast(inputs["padding_mask"], "bool")
-
-    return Encoder(
-        {name: ((None,), "int32") for name in backbone.input}, encode
-    )
-
-
-def preset_text_inputs(
-    preset: str, sequence_length: int
-) -> Callable[[list[str]], dict[str, Any]]:
-    """Loads what turns texts into the inputs of a pretrained text encoder.
-
-    Args:
-        preset: As of `preset_text_encoder`.
-        sequence_length: Tokens of a text; longer ones are cut.
-
-    Returns:
-        A function of texts to int32 arrays `(texts, sequence_length)` by name.
-
-    Raises:
-        UserError: It cannot be loaded.
-    """
-    models: Any = keras_hub.models
-    preprocessor = _load(
-        models.TextClassifierPreprocessor,
-        "--text-preset",
-        preset,
-        sequence_length=sequence_length,
-    )
-
-    def read(texts: list[str]) -> dict[str, Any]:
-        return {
-            name: ops.convert_to_numpy(array).astype("int32")
-            for name, array in preprocessor(texts).items()
-        }
-
-    return read
-
-
-def preset_image_encoder(
-    preset: str, image_size: int, finetune: bool
-) -> Encoder:
-    """Loads a pretrained image encoder of KerasHub's, such as ResNet.
-
-    Args:
-        preset: Name of a preset, or path of a folder that holds one.
-        image_size: Pixels of a side.
-        finetune: Whether it is trained too.
-
-    Returns:
-        The encoder, of `pixels` from 0 to 255.
-
-    Raises:
-        UserError: It cannot be loaded.
-    """
-    hub: Any = keras_hub
-    size = (image_size, image_size, 3)
-    option = "--image-preset"
-    backbone = _load(hub.models.Backbone, option, preset, image_shape=size)
-    _freeze(backbone, finetune)
-    converter = _load(hub.layers.ImageConverter, option, preset)
-    scale, offset = (
-        value if value is not None else neutral
-        for value, neutral in ((converter.scale, 1.0), (converter.offset, 0.0))
-    )
-    rescale = keras.layers.Rescaling(scale, offset)
-
-    def encode(inputs: dict[str, Any]) -> tuple[Any, None]:
-        found = backbone(rescale(ops.cast(inputs["pixels"], "float32")))
-        width = found.shape[-1]
-        return keras.layers.Reshape((-1, width))(found), None
-
-    return Encoder({"pixels": (size, "uint8")}, encode)
-
-
-def _freeze(backbone: Any, finetune: bool) -> None:
-    """Lets a backbone be trained; or makes it a fixed function, dropout off."""
-    backbone.trainable = finetune
-    if not finetune:
-        for layer in backbone._flatten_layers():
-            if isinstance(layer, keras.layers.Dropout):
-                layer.rate = 0
-
-
-def _load(kind: Any, option: str, preset: str, **options: Any) -> Any:
-    """Loads a part of a preset, or says in a line why it cannot be."""
-    try:
-        return kind.from_preset(preset, **options)
-    except MemoryError:  # Not the preset's fault.
-        raise
-    except Exception as error:  # Downloads and readers raise anything.
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(
-            f"Expected {option} to be a KerasHub preset or the folder of one. "
-            f"Received: {preset} ({type(error).__name__}: {reason})"
-        ) from None

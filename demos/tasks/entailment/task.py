@@ -31,6 +31,7 @@ from demos.study.trial import TrialRecord
 from demos.study.trial import TrialResult
 from demos.tasks import confusion_matrix
 from demos.tasks.entailment import model as models
+from demos.tasks.entailment import presets
 from demos.tasks.entailment.examples import draw_examples
 from demos.tasks.entailment.inputs import Arrays
 from demos.tasks.entailment.inputs import TextReader
@@ -46,7 +47,6 @@ from demos.tasks.task import Task
 from demos.tasks.task import sizes
 from demos.tasks.task import smoke_test_part
 from demos.tasks.task import waiting_note
-from demos.training import optimizers
 from demos.training.batches import ArrayBatches
 from demos.training.fit import fit
 from demos.training.scores import classification_scores
@@ -112,7 +112,9 @@ class EntailmentTask(Task):
         """
         sizes = self.model
         if sizes.text_preset:
-            text = models.preset_text_encoder(sizes.text_preset, sizes.finetune)
+            text = presets.preset_text_encoder(
+                sizes.text_preset, sizes.finetune
+            )
         else:
             assert self._reader.tokenizer is not None
             text = models.text_encoder(
@@ -147,7 +149,7 @@ class EntailmentTask(Task):
         """
         sizes = self.model
         if sizes.image_preset:
-            return models.preset_image_encoder(
+            return presets.preset_image_encoder(
                 sizes.image_preset, sizes.image_size, sizes.finetune
             )
         return models.image_encoder(
@@ -326,15 +328,7 @@ class EntailmentTask(Task):
         training = self.training
         model = self.build(activation)
         model.compile(
-            optimizers.make(
-                training.optimizer,
-                optimizers.cosine(
-                    training.learning_rate,
-                    self.epochs * steps,
-                    round(training.warmup_epochs * steps),
-                ),
-                weight_decay=training.weight_decay,
-            ),
+            self.optimizer(steps, weight_decay=training.weight_decay),
             keras.losses.CategoricalFocalCrossentropy(
                 alpha=1.0, gamma=training.focal_gamma
             )

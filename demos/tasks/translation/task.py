@@ -47,7 +47,6 @@ from demos.tasks.translation.samples import samples
 from demos.tasks.translation.scores import signatures
 from demos.tasks.translation.scores import translation_scores
 from demos.tasks.translation.translator import Translator
-from demos.training import optimizers
 from demos.training.fit import fit
 
 Translate = Callable[[Sequence[str]], list[str]]
@@ -162,15 +161,8 @@ class TranslationTask(Task):
         if training.weight_decay or training.optimizer == "adamw":
             options["weight_decay"] = training.weight_decay
         model.compile(
-            optimizers.make(
-                training.optimizer,
-                optimizers.cosine(
-                    training.learning_rate,
-                    self.epochs * steps,
-                    round(training.warmup_epochs * steps),
-                ),
-                global_clipnorm=training.clip_norm,
-                **options,
+            self.optimizer(
+                steps, global_clipnorm=training.clip_norm, **options
             ),
             SmoothedCrossEntropy(training.label_smoothing),
             weighted_metrics=[
