@@ -142,11 +142,7 @@ class EntailmentTask(Task):
         )
 
     def image_encoder(self, activation: str) -> models.Encoder:
-        """Builds or loads the image encoder.
-
-        Raises:
-            UserError: A pretrained one cannot be loaded.
-        """
+        """Builds or loads the image encoder; raises UserError if it cannot."""
         sizes = self.model
         if sizes.image_preset:
             return presets.preset_image_encoder(
@@ -225,14 +221,11 @@ class EntailmentTask(Task):
         )
 
     def inputs(self, part: str, trial: Trial | None = None) -> Arrays:
-        """Returns what the model reads of a split.
+        """Returns the model's inputs of a split, by their names.
 
         Args:
             part: `"train"`, `"validation"` or `"test"`.
             trial: A unimodal baseline; what it does not see is empty.
-
-        Returns:
-            Arrays by the names of the model's inputs.
         """
         arrays = dict(self._arrays[part])
         sees = trial.settings.get("sees") if trial else None

@@ -131,12 +131,7 @@ class TranslationTask(Task):
         }
 
     def build(self, activation: str, steps: int) -> keras.Model:
-        """Builds and compiles the model.
-
-        Args:
-            activation: Activation of the feed-forward layers.
-            steps: Number of batches of an epoch, for the learning rate.
-        """
+        """Builds and compiles the model, for so many batches of an epoch."""
         training = self.training
         separate = self.model.vocabulary == "separate"
         model = build_model(
