@@ -39,7 +39,7 @@ COMMANDS = {
         "Plot of Serf and its derivatives beside other activations",
     ),
     "accuracy": (
-        "demos.benchmarks.accuracy.command",
+        "demos.benchmarks.accuracy.options",
         "Accuracy of Serf: largest errors in ulps, on every backend",
     ),
     "cost": (

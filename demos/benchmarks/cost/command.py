@@ -509,19 +509,20 @@ def measure(each: Plan, emit: Emit) -> None:
     """
     import keras
 
-    from demos.benchmarks.reference_activations import peers
+    from demos.benchmarks.reference_activations import reference_activations
     from demos.common.environment import environment
 
     framework = _FRAMEWORKS[keras.backend.backend()]()
+    activations = reference_activations().values()
     emit(
         "environment",
         {
             **environment(),
             "device": framework.device,
-            "sources": {peer.name: peer.source for peer in peers()},
+            "sources": {a.name: a.source for a in activations},
         },
     )
-    functions = {COPY: lambda x: -x} | {p.name: p.function for p in peers()}
+    functions = {COPY: lambda x: -x} | {a.name: a.function for a in activations}
     if each.activations is not None:
         functions = {name: functions[name] for name in each.activations}
     cells = elementwise_cells(each, framework.modes)

@@ -59,9 +59,9 @@ def framework(trains):
 
 @pytest.fixture
 def functions(framework):
-    from demos.benchmarks.reference_activations import peers
+    from demos.benchmarks.reference_activations import reference_activations
 
-    return {peer.name: peer.function for peer in peers()}
+    return {a.name: a.function for a in reference_activations().values()}
 
 
 def test_samplers_run_in_turns_in_another_order_each_round():

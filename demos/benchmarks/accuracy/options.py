@@ -1,0 +1,66 @@
+"""Accuracy: options of the command. Nothing here imports Keras or NumPy."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from demos.benchmarks.benchmark import Benchmark
+from demos.benchmarks.benchmark import check_names
+from demos.benchmarks.benchmark import check_positive
+from demos.common.errors import UserError
+
+BACKENDS = ("tensorflow", "jax", "torch", "numpy", "openvino")
+DTYPES = ("float32", "float16", "bfloat16", "float64")
+MODES = ("eager", "graph", "compiled", "onnx", "litert", "openvino")
+PATTERNS = 2**32  # Of 32 bits.
+
+
+@dataclass(frozen=True)
+class AccuracyOptions:
+    """Accuracy: the largest errors of Serf and other activations, in ulps."""
+
+    backends: tuple[str, ...] = BACKENDS
+    """Keras backends to measure. Those that are not installed are skipped."""
+
+    dtypes: tuple[str, ...] = DTYPES
+    """Dtypes to measure. All numbers of float16 and bfloat16 are tried."""
+
+    modes: tuple[str, ...] = MODES
+    """Execution modes. graph is tf.function; compiled is jax.jit,
+    tf.function(jit_compile=True) or torch.compile; the last three are runtimes
+    for exported models, measured on values in float32."""
+
+    exhaustive: bool = False
+    """Try Serf on all 2^32 numbers of float32, eager and compiled, instead of
+    on a sample."""
+
+    samples: int = 2**20
+    """Size of the sample of float32, spread evenly over the 2^32 bit patterns.
+    About 900,000 numbers in difficult regions and on a grid are added."""
+
+    jobs: int = 2
+    """Number of threads."""
+
+    out: Path | None = None
+    """Output folder. Default: runs/accuracy, with a number appended if that
+    holds results already."""
+
+
+def check(options: AccuracyOptions) -> None:
+    """Checks what the parser cannot.
+
+    Raises:
+        UserError: An option has a bad value.
+    """
+    check_names("--backends", options.backends, BACKENDS)
+    check_names("--dtypes", options.dtypes, DTYPES)
+    check_names("--modes", options.modes, MODES)
+    check_positive("--samples", options.samples)
+    check_positive("--jobs", options.jobs)
+    if options.samples > PATTERNS:
+        raise UserError(
+            f"Expected --samples to be at most 2^32, which is --exhaustive. "
+            f"Received: {options.samples}"
+        )
+
+
+DEMO = Benchmark("accuracy", AccuracyOptions, check)

@@ -1,0 +1,120 @@
+"""Runs a benchmark on one backend after another, each in a child process."""
+
+import functools
+import importlib
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from demos.common.errors import UserError
+from demos.common.progress import progress_bar
+from demos.common.subprocesses import ChildProcess
+from demos.common.subprocesses import Emit
+from demos.common.subprocesses import OnEvent
+
+
+def child(module: str, backend: str, log: Path, **options: Any) -> ChildProcess:
+    """Returns a process whose calls are `module.measure(task, emit)`.
+
+    Args:
+        module: The name of the module. It may import Keras at the top: only
+            the child imports it.
+        backend: The Keras backend of the child.
+        log: A file for what the child prints.
+        **options: Further arguments of `ChildProcess`.
+    """
+    return ChildProcess(
+        functools.partial(_measure, module), backend, log=log, **options
+    )
+
+
+def _measure(module: str, task: Any, emit: Emit) -> Any:
+    return importlib.import_module(module).measure(task, emit)
+
+
+def run(
+    module: str,
+    tasks: Mapping[str, Any],
+    logs: Path,
+    unit: str,
+    on_result: OnEvent,
+    **options: Any,
+) -> tuple[list[str], bool]:
+    """Calls `module.measure(task, emit)` once on each backend.
+
+    A call emits `("total", number of units)`, `("begin", name of a unit)` and
+    `("advance", number of units)`, which move a progress bar, and results.
+
+    Args:
+        module: See `child`.
+        tasks: The task of each backend, by its name.
+        logs: The folder for what the children print.
+        unit: Plural of what the bar counts.
+        on_result: Is called with the kind and content of each result.
+        **options: Further arguments of `ChildProcess`.
+
+    Returns:
+        What failed, a line for each backend, and whether the user interrupted
+        the benchmark.
+    """
+    make_folder(logs)
+    failures: list[str] = []
+    for backend, task in tasks.items():
+        log = logs / f"{backend}.txt"
+        try:
+            with child(module, backend, log, **options) as process:
+                _call(process, task, backend, unit, on_result)
+        except KeyboardInterrupt:
+            return failures, True
+        except UserError as error:
+            failures.append(f"{backend}: {error}; see {log}")
+    return failures, False
+
+
+def _call(
+    process: ChildProcess,
+    task: Any,
+    backend: str,
+    unit: str,
+    on_result: OnEvent,
+) -> None:
+    with progress_bar(None, unit, desc=backend, unit_scale=True) as bar:
+
+        def on_event(kind: str, content: Any) -> None:
+            if kind == "total":
+                bar.reset(total=content)
+            elif kind == "begin":
+                bar.set_description_str(f"{backend}: {content}")
+            elif kind == "advance":
+                bar.update(content)
+            else:
+                on_result(kind, content)
+
+        process.call(task, on_event=on_event)
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a folder and its parents.
+
+    Raises:
+        UserError: It cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written: {error}") from None
+
+
+def finish(folder: Path, failures: list[str], interrupted: bool) -> int:
+    """Says on stderr what failed and where the results are.
+
+    Returns:
+        The exit code: 130 if the user interrupted the benchmark, 1 if anything
+        failed, otherwise 0.
+    """
+    for failure in failures:
+        print(f"error: {failure}", file=sys.stderr)
+    begin = "interrupted: what was measured is in" if interrupted else "wrote"
+    print(f"{begin} {folder}", file=sys.stderr)
+    return 130 if interrupted else 1 if failures else 0

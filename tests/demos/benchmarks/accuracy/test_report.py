@@ -1,0 +1,115 @@
+"""The promises, the report, and the command line."""
+
+import keras
+import pandas as pd
+import pytest
+
+from demos.__main__ import main
+from demos.benchmarks.accuracy.errors import Errors
+from demos.benchmarks.accuracy.promises import Result
+from demos.benchmarks.accuracy.promises import broken
+from demos.benchmarks.accuracy.promises import verdict
+from demos.benchmarks.accuracy.report import markdown
+
+
+def result(activation="serf", dtype="float32", reason="", **errors):
+    versions = ("jax", "jax 1", "keras_serf 1")
+    return Result(*versions, activation, "eager", dtype, errors, reason)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("dtype", "name", "error", "holds"),
+    [
+        ("float32", "value", 3.99, True),
+        ("float32", "value", 4.01, False),
+        ("float32", "derivative", 4.01, False),
+        ("float32", "second_derivative", 300, True),
+        ("float32", "near zero", 4.01, False),
+        ("float64", "value", 7.9, True),
+        ("float64", "derivative", 8.1, False),
+        ("bfloat16", "value", 0.5, True),
+        ("bfloat16", "value", 0.52, False),
+    ],
+)
+def test_the_verdict_follows_the_promise(dtype, name, error, holds):
+    results = [result(dtype=dtype, **{name: Errors(9, error, -1.5)})]
+    assert (broken(results) == []) == holds
+    assert ("keeps its promises" in verdict(results)) == holds
+    others = [result("mish", dtype, **{name: Errors(9, 1e9, -1.5)})]
+    assert broken(others) == []
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("errors", "reason", "line"),
+    [
+        (Errors(nonfinite=1, example=89.0), "", "f is not finite for 1 finite"),
+        (Errors(limits=("f(-inf) = nan",)), "", "f(-inf) = nan"),
+        (Errors(flushed=1.5), "", "1.5 times that of flushing"),
+        (Errors(9), "MemoryError: too much", "not all numbers were tried"),
+    ],
+)
+def test_a_promise_is_more_than_small_errors(errors, reason, line):
+    (broken_promise,) = broken([result(value=errors, reason=reason)])
+    assert line in broken_promise
+    assert broken_promise.startswith("jax, eager, float32: ")
+
+
+@pytest.mark.once
+def test_the_report_says_what_was_not_measured_and_why():
+    text = markdown(
+        [
+            result(value=Errors(9, 1.0, -1.5), derivative=Errors(9)),
+            result("mish", reason="ValueError: no such op"),
+        ]
+    )
+    assert "| 1 at -1.5 |" in text
+    assert "- eager, on jax: jax compiles no second derivative" in text
+    assert "- eager, on jax (mish): ValueError: no such op" in text
+
+
+def test_a_small_run_writes_the_report_and_never_overwrites(tmp_path, capsys):
+    backend = keras.backend.backend()
+    out = tmp_path / "report"
+    command = [
+        *("accuracy", "--backends", backend, "--dtypes", "float16"),
+        *("--modes", "eager", "--out", str(out)),
+    ]
+    code = main(command)
+    captured = capsys.readouterr()
+    assert captured.err == f"wrote {out}\n"
+    text = (out / "table.md").read_text("utf-8")
+    assert captured.out == text
+    assert code == ("Serf keeps its promises" not in text)
+    assert (out / "figure.png").read_bytes().startswith(b"\x89PNG")
+    table = pd.read_csv(out / "table.csv").set_index("activation")
+    assert set(table.index) == {"serf", "serf (composed)"}
+    assert set(table["dtype"]) == {"float16"}
+    assert table["version"].str.startswith(backend).all()
+    assert table["value_inputs"]["serf"] == 2**16 - 2**11  # Without NaN, inf.
+    assert table["value_error"]["serf"] < 1
+    assert table["value_nonfinite"]["serf"] == 0
+
+    assert main(command) == 2
+    assert "holds results already" in capsys.readouterr().err
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--backends", "theano"], "theano"),
+        (["--dtypes", "int8"], "int8"),
+        (["--samples", "0"], "--samples"),
+        (["--jobs", "0"], "--jobs"),
+        (["--samples", str(2**33)], "--exhaustive"),
+        (["--out", __file__], "--out"),
+    ],
+)
+def test_bad_options_are_one_line(arguments, named, capsys):
+    assert main(["accuracy", *arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert named in captured.err
