@@ -1,12 +1,12 @@
-"""Pictures of animals, and boxes around them.
+"""Images of animals with bounding boxes.
 
-The pictures are composed of OpenMoji's drawings (https://openmoji.org, CC BY-SA
+The images are composed of OpenMoji's drawings (https://openmoji.org, CC BY-SA
 4.0), those of `scenes`. Nothing is stored: a fixed seed draws where the animals
-stand, and `scenes.render` the pictures.
+are, and `scenes.render` the images.
 
-A picture shows one to four animals of different sizes, in which no two boxes
-overlap by much. Half of the pictures show one of the places of `scenes` too,
-which has no box: a detector is to tell animals from what is none.
+An image shows one to four animals of different sizes, whose boxes overlap
+little. Half of the images show one of the places of `scenes` too, which has no
+box: a detector must tell animals from other things.
 """
 
 import random
@@ -19,26 +19,21 @@ from demos.datasets.types import BoxedPictures
 from demos.datasets.types import Detection
 
 SEED = 1904_07850  # The number at arXiv of "Objects as Points".
-TRAIN, OTHER = 3000, 500  # Pictures to train on, and in each other split.
+TRAIN, OTHER = 3000, 500  # Images in training, and in each other split.
 LABEL_NAMES = tuple(sorted(a for s in scenes.ANIMALS.values() for a in s))
-MOST = 4  # Animals of a picture.
-# Longer side of a drawing, smallest and largest, in sides of a picture.
-SIZES = (0.18, 0.5)
-PLACES = 0.5  # Share of the pictures with a place.
-# Of the smaller of two boxes: how much of it the other one may cover.
-OVERLAP = 0.2
+MOST = 4  # Animals in an image.
+SIZES = (0.18, 0.5)  # Longer side of a drawing, as a fraction of the image's.
+PLACES = 0.5  # Share of the images with a place.
+OVERLAP = 0.2  # Largest share of a box that a larger one may cover.
 ATTEMPTS = 20  # To find room for one more drawing.
 
 
 def load(train: int = TRAIN, other: int = OTHER) -> Detection:
-    """Draws the pictures.
+    """Draws the images, always the same ones.
 
     Args:
-        train: Pictures to train on.
-        other: Pictures to validate, and to test.
-
-    Returns:
-        The dataset: the same always.
+        train: Number of images in training.
+        other: Number of images in validation, and in the test.
 
     Raises:
         UserError: The packages that hold the drawings are not installed.
@@ -93,21 +88,14 @@ def _anywhere(draw: random.Random, name: str) -> Drawing:
 
 
 def _shape(name: str) -> tuple[float, float]:
-    """Returns width and height of a drawing, in its longer side."""
+    """Returns width and height of a drawing, of which the larger is 1."""
     width, height = scenes.drawings()[name].size
     longer = max(width, height)
     return width / longer, height / longer
 
 
 def box_of(drawing: Drawing) -> Box:
-    """Returns the box around an animal.
-
-    Args:
-        drawing: The animal.
-
-    Returns:
-        The box, which the drawing fills.
-    """
+    """Returns the bounding box of the drawing of an animal."""
     width, height = _shape(drawing.name)
     return Box(
         LABEL_NAMES.index(drawing.name),
@@ -119,15 +107,11 @@ def box_of(drawing: Drawing) -> Box:
 
 
 def _covered(one: Drawing, other: Drawing) -> float:
-    """Returns how much two drawings share, of the smaller one."""
+    """Returns the share of the smaller drawing that both cover."""
     sides = [[d.size * side for side in _shape(d.name)] for d in (one, other)]
     shared = 1.0
-    for axis, starts in enumerate(
-        [(one.left, other.left), (one.top, other.top)]
-    ):
-        ends = [
-            start + lengths[axis]
-            for start, lengths in zip(starts, sides, strict=True)
-        ]
+    for axis, name in enumerate(("left", "top")):
+        starts = [getattr(one, name), getattr(other, name)]
+        ends = [starts[i] + sides[i][axis] for i in (0, 1)]
         shared *= max(0.0, min(ends) - max(starts))
     return shared / min(width * height for width, height in sides)

@@ -1,4 +1,4 @@
-"""The user's own pictures with boxes: a folder in COCO's format.
+"""The user's own images with boxes: a folder in COCO's format.
 
 The format is that of https://cocodataset.org/#format-data. The folder has one
 of two layouts: COCO's own,
@@ -51,10 +51,7 @@ class _Part(Examples):
 
 
 def load(folder: Path) -> Detection:
-    """Loads a folder.
-
-    Args:
-        folder: In one of the layouts above.
+    """Loads a folder in one of the layouts above.
 
     Returns:
         The dataset, named after the folder. Its labels are the categories with

@@ -1,8 +1,8 @@
 """Names of emoji in 14 languages, inside the package emoji.
 
 Source: https://github.com/carpedm20/emoji, whose files hold the names that
-Unicode's CLDR gives to each emoji. Names are short noun phrases, many of them
-put together from the same words: "woman astronaut medium skin tone".
+Unicode's CLDR gives to each emoji. Names are short noun phrases, many of which
+combine the same words: "woman astronaut medium skin tone".
 """
 
 import json
@@ -24,16 +24,16 @@ LANGUAGES = (
 # Release 2.16 of the package has 3,963; each year's Unicode adds some.
 FEWEST = 3_000
 _FOLDER = "unicode_codes"
-# Unicode lists some emoji again, in forms that lack a code point or stand for
-# a part (a skin tone alone); the package marks the full ones by this number.
+# Unicode lists some emoji again, in forms that lack a code point or are a
+# part (a skin tone alone); the package marks the full ones by this number.
 _FULLY_QUALIFIED = 2
 
 
 def load(source: str = "en", target: str = "de") -> Translation:
-    """Loads the names, split so that the test asks for new combinations.
+    """Loads the names, split so that the test has new combinations of words.
 
     A name is held out only if it has two words or more and each of them, like
-    each word of its translation, still stands in a training pair. The position
+    each word of its translation, is still in a training pair. The position
     of the source's hash (`splits.position`) decides the order in which names
     are considered, so the split never changes.
 
@@ -118,20 +118,20 @@ def _read(language: str) -> dict[str, str]:
 def _held_out(
     pairs: Sequence[tuple[str, str]], source: str, target: str
 ) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """Chooses what validates and what tests, turn by turn: 10% each."""
+    """Chooses the pairs for validation and test, in turns: 10% each."""
     words = {
         pair: {("source", word) for word in _words(pair[0], source)}
         | {("target", word) for word in _words(pair[1], target)}
         for pair in pairs
     }
-    # How many training pairs hold a word; falls as pairs are held out.
+    # Number of training pairs with a word; it falls as pairs are held out.
     training = Counter(word for found in words.values() for word in found)
     same_target = Counter(translation for _, translation in pairs)
     held_out: list[tuple[str, str]] = []
     for pair in sorted(pairs, key=lambda pair: position(pair[0])):
         if len(held_out) == 2 * (len(pairs) // 10):
             break
-        # Where the translation is in training, recall would do.
+        # Where the translation is in training, memory would be enough.
         if len(_words(pair[0], source)) < 2 or same_target[pair[1]] > 1:
             continue
         if all(training[word] > 1 for word in words[pair]):

@@ -9,18 +9,13 @@ REMEDY = 'install it with: pip install -e ".[demos]"'
 
 
 def find(package: str, file: str, content: str, version: str = "") -> Path:
-    """Finds a file that a package brings along.
-
-    Importing the package would be slow, and needs all that it needs.
+    """Finds a file of a package, without the slow import of the package.
 
     Args:
-        package: The package, by the name that it is imported by.
-        file: The file, relative to the package's folder.
+        package: Name that the package is imported by.
+        file: Path in the package's folder.
         content: What the file holds, in the plural, for the error.
         version: Which release holds it, such as `"==0.1.0.0"`; "" for any.
-
-    Returns:
-        The path of the file.
 
     Raises:
         UserError: The package, or the file in it, was not found.

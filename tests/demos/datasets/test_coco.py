@@ -10,6 +10,8 @@ from demos.common.errors import UserError
 from demos.datasets.load import load_detection
 from demos.datasets.types import Box
 
+pytestmark = pytest.mark.once
+
 CATEGORIES = [
     {"id": 0, "name": "things"},
     {"id": 7, "name": "cat"},

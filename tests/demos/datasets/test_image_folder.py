@@ -7,6 +7,8 @@ from PIL import Image
 from demos.common.errors import UserError
 from demos.datasets.load import load_images
 
+pytestmark = pytest.mark.once
+
 COLOURS = {"red apples": (255, 0, 0), "green pears": (0, 128, 0)}
 
 

@@ -1,14 +1,13 @@
 """Datasets that Keras downloads, from archives of the same layout."""
 
-import pickle
-import tarfile
-
 import keras
 import numpy as np
 import pytest
 
 from demos.common.errors import UserError
 from demos.datasets.load import load_images
+
+pytestmark = pytest.mark.once
 
 DRAW = np.random.default_rng(0)
 
@@ -46,41 +45,7 @@ def test_mnist(cache):
     assert dataset.label_names == tuple("0123456789")
 
 
-def write_cifar(cache, archive, folder, batches, key):
-    """Writes an archive of the layout of CIFAR's; returns its pictures."""
-    top = cache / "made"
-    (top / folder).mkdir(parents=True)
-    pictures = {}
-    for name, count, known in batches:
-        pictures[name] = DRAW.integers(0, 256, (count, 3, 32, 32), "uint8")
-        content = {
-            b"data": pictures[name].reshape(count, -1),
-            key.encode(): labels(count, known).tolist(),
-        }
-        (top / folder / name).write_bytes(pickle.dumps(content))
-    with tarfile.open(cache / f"{archive}_archive", "w:gz") as tar:
-        tar.add(top / folder, folder)
-    return pictures
-
-
-def test_cifar100(cache):
-    batches = [("train", 3000, 100), ("test", 200, 100)]
-    pictures = write_cifar(
-        cache,
-        "cifar-100-python-target",  # What Keras calls it in its cache.
-        "cifar-100-python",
-        batches,
-        "fine_labels",
-    )
-    dataset = load_images("cifar100")
-    assert dataset.train.pixels.shape == (2700, 32, 32, 3)
-    assert len(dataset.label_names) == 100
-    np.testing.assert_array_equal(
-        dataset.test.pixels, pictures["test"].transpose(0, 2, 3, 1)
-    )
-
-
-@pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "cifar10"])
+@pytest.mark.parametrize("name", ["mnist", "cifar10"])
 def test_without_a_network_one_line_says_so(
     tmp_path, monkeypatch, name, capsys
 ):
@@ -104,5 +69,5 @@ def test_names_of_labels_are_known(monkeypatch):
     )
     dataset = load_images("cifar10")
     assert dataset.label_names[3] == "cat"
-    assert len(dataset.label_names) == 10
+    assert dataset.train.pixels.shape[1:] == (32, 32, 3)
     assert (len(dataset.train), len(dataset.validation)) == (180, 20)

@@ -12,6 +12,8 @@ from demos.datasets.images import read_all
 from demos.datasets.load import load_entailment
 from demos.datasets.types import Post
 
+pytestmark = pytest.mark.once
+
 HEADER = ["text_1", "image_1", "text_2", "image_2", "label"]
 
 
