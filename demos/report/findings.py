@@ -1,59 +1,50 @@
-"""What a comparison found, in sentences."""
+"""What a comparison shows, in sentences."""
 
 import math
 from collections.abc import Iterable
 from collections.abc import Sequence
 
-from demos.report import comparisons
-from demos.report import statistics
+from demos.report import verdict
+from demos.report.comparisons import Analysis
 from demos.report.comparisons import Comparison
 from demos.report.comparisons import Interaction
-from demos.report.statistics import ALPHA
-from demos.report.statistics import LEAST_SEEDS
-from demos.report.trials import REFERENCE
 from demos.report.trials import activations_of
-from demos.report.trials import finished
 from demos.report.trials import level_name
-from demos.report.trials import reference_of
 from demos.report.trials import varied
 from demos.report.types import Metric
 from demos.study.trial import TrialRecord
 
 FEW = 3  # Levels that a sentence can name.
-ALIKE = 1.5  # Ratio up to which one number can stand for several.
+PREPOSITIONS = {verdict.BETTER: "than", verdict.WORSE: "than"}
 
 
-def findings(results: Sequence[TrialRecord], metric: Metric) -> list[str]:
-    """Says what the comparison found, sentence by sentence.
+def findings(analysis: Analysis, results: Sequence[TrialRecord]) -> list[str]:
+    """Says what a study shows, sentence by sentence.
 
     Args:
-        results: Records of all trials, failed ones too; at least one finished.
-        metric: The metric compared.
+        analysis: The comparisons of the study.
+        results: Records of all trials, failed ones too.
 
     Returns:
-        Which activations are better or worse; what the seeds could have shown;
-        and, where more than the activation was varied, whether that matters.
-        Where serf did not finish, the first activation is the reference.
+        The verdict; how many seeds would reach the margin where it is
+        inconclusive; how it was reached; what failed; and, where more than the
+        activation was varied, whether that matters.
     """
-    reference = reference_of(results)
-    compared = comparisons.compare(results, metric.key, reference)
-    sentences = [_overall(results, metric, reference, compared)]
+    compared = analysis.comparisons
+    choices = list(varied(results))
+    sentences = [_verdict(analysis, choices)]
+    if any(not math.isnan(c.half_width) for c in compared):
+        sentences += [_precision(analysis), _method(analysis, choices)]
     if any(result.reason for result in results):
         sentences.append(_failures(results))
-    tested = [c for c in compared if not math.isnan(c.p)]
-    if tested:
-        sentences.append(_power(tested, metric.decimals))
-    depends = comparisons.interactions(results, metric.key, reference)
-    for name in varied(results):
-        mine = [i for i in depends if i.setting == name and not math.isnan(i.p)]
-        if mine:
-            sentences.append(_dependence(mine, metric.decimals))
-    levels = comparisons.compare_levels(results, metric.key, reference)
-    if any(not math.isnan(c.p) for c in levels):
-        sentences.append(_level_by_level(levels, metric, reference))
-    if reference != REFERENCE:
-        sentences[0] = f"{REFERENCE} was not compared: {sentences[0]}"
-    return [_capitalized(sentence) for sentence in sentences]
+    for name in choices:
+        mine = [i for i in analysis.interactions if i.setting == name]
+        tested = [i for i in mine if not math.isnan(i.p)]
+        if tested:
+            sentences.append(_dependence(tested, analysis.metric))
+    if any(not math.isnan(c.p) for c in analysis.levels):
+        sentences.append(_levels(analysis))
+    return [_capitalized(sentence) for sentence in sentences if sentence]
 
 
 def _capitalized(sentence: str) -> str:
@@ -63,54 +54,115 @@ def _capitalized(sentence: str) -> str:
     return sentence[0].upper() + sentence[1:]
 
 
-def _overall(
-    results: Sequence[TrialRecord],
-    metric: Metric,
-    reference: str,
-    compared: Sequence[Comparison],
-) -> str:
-    if activations_of(finished(results)) == [reference]:
+def _verdict(analysis: Analysis, choices: Sequence[str]) -> str:
+    reference, metric = analysis.reference, analysis.metric
+    if not analysis.comparisons:
         return f"{reference} has nothing to be compared with."
-    choices = list(varied(results))
     everywhere = f" at every value of {_and(choices)}" if choices else ""
-    enough = [c for c in compared if c.seeds >= LEAST_SEEDS]
-    if not enough:
+    least = verdict.LEAST_SEEDS
+    few = [c.other for c in analysis.comparisons if len(c.values) < least]
+    if len(few) == len(analysis.comparisons):
         return (
-            f"No verdict on {reference}: intervals and tests need at least "
-            f"{LEAST_SEEDS} seeds that both activations finished{everywhere}."
+            f"no verdict on {reference}: it takes at least {least} seeds that "
+            f"both activations finished{everywhere}."
         )
-    sign = 1 if metric.higher_is_better else -1
-    better, worse, same = [], [], []
-    for comparison in enough:
-        text = _describe(comparison, metric.decimals)
-        if not comparison.significant:
-            same.append(text)
-        elif sign * comparison.difference > 0:
-            better.append(text)
-        else:
-            worse.append(text)
-    parts = [
-        f"{reference} is significantly {word} than {', '.join(texts)}"
-        for word, texts in (("better", better), ("worse", worse))
-        if texts
-    ]
+    if analysis.baseline and not any(analysis.learned.values()):
+        return (
+            f"untrained: no activation beats the trivial baseline "
+            f"({analysis.baseline}), so that there is no verdict. Train longer "
+            "or change the settings."
+        )
+    parts = []
+    for word, sign in ((verdict.BETTER, 1), (verdict.WORSE, -1)):
+        texts = []
+        for c in _enough(analysis):
+            if c.word == word:
+                low, high = sorted((sign * c.low, sign * c.high))
+                texts.append(
+                    f"{c.other} by {metric.amount(sign * c.mean)} (95% "
+                    f"interval {metric.number(low)} to {metric.number(high)})"
+                )
+        if texts:
+            parts.append(f"{reference} is {word} than {', '.join(texts)}")
+    same = [c for c in _enough(analysis) if c.word == verdict.EQUIVALENT]
     if same:
+        most = max(max(-c.low, c.high) for c in same)
+        others = [c.other for c in same]
         parts.append(
-            f"no significant difference between {reference} and "
-            f"{', '.join(same)}"
+            f"{_and([reference, *others])} are equivalent: "
+            f"{'they' if len(same) == 1 else f'{reference} and the others'} "
+            f"differ by at most {metric.amount(most)}"
         )
-    known = {REFERENCE, reference, *(comparison.other for comparison in enough)}
-    few = [n for n in activations_of(results) if n not in known]
+    open_ = [c for c in _enough(analysis) if c.word == verdict.INCONCLUSIVE]
+    if open_:
+        texts = [f"{c.other} ({_range(c, metric)})" for c in open_]
+        parts.append(f"inconclusive against {', '.join(texts)}")
+    idle = [c.other for c in _enough(analysis) if c.word == verdict.UNTRAINED]
+    if idle:
+        parts.append(
+            f"no verdict on {_and(idle)}, which like {reference} does not beat "
+            f"the trivial baseline ({analysis.baseline})"
+        )
     if few:
         parts.append(
-            f"no verdict on {_and(few)}, with fewer than {LEAST_SEEDS} seeds "
-            f"in common{everywhere}"
+            f"no verdict on {_and(few)}, with fewer than {least} seeds in "
+            f"common{everywhere}"
         )
-    seeds = _numbers(comparison.seeds for comparison in enough)
-    averaged = f", of means over {_and(choices)}" if choices else ""
+    return f"test {metric.label}: {'; '.join(parts)}."
+
+
+def _enough(analysis: Analysis) -> list[Comparison]:
+    return [
+        c for c in analysis.comparisons if len(c.values) >= verdict.LEAST_SEEDS
+    ]
+
+
+def _range(comparison: Comparison, metric: Metric) -> str:
+    """Describes an interval that includes 0."""
+    if math.isnan(comparison.half_width):
+        return "the same difference at every seed, no spread to judge it by"
     return (
-        f"{metric.label}: {'; '.join(parts)} (paired t-test on {seeds} seeds"
-        f"{averaged}, p by Holm's correction, alpha = {ALPHA:.2f})."
+        f"from {metric.number(-comparison.low)} worse to "
+        f"{metric.amount(comparison.high)} better"
+    )
+
+
+def _precision(analysis: Analysis) -> str:
+    """Says how many seeds would reach the margin where no word was reached."""
+    metric, margin = analysis.metric, analysis.margin
+    open_ = [
+        c
+        for c in analysis.comparisons
+        if c.word == verdict.INCONCLUSIVE and c.half_width > margin > 0
+    ]
+    if not open_:
+        return ""
+    texts = []
+    for c in open_:
+        seeds = f"about {c.seeds_for_margin:,}"
+        if c.seeds_for_margin is None:
+            seeds = f"over {verdict.MOST_SEEDS:,}"
+        texts.append(
+            f"{c.other} {seeds} seeds (± {metric.number(c.half_width)} now)"
+        )
+    return (
+        f"a precision of ± {metric.amount(margin)}, the margin, would take, by "
+        f"the measured spread: against {', '.join(texts)}."
+    )
+
+
+def _method(analysis: Analysis, choices: Sequence[str]) -> str:
+    metric, compared = analysis.metric, _enough(analysis)
+    averaged = f" of means over {_and(choices)}" if choices else ""
+    count = len(analysis.comparisons)
+    comparisons = "1 comparison" if count == 1 else f"{count} comparisons"
+    margin = "no margin is known"
+    if analysis.margin:
+        margin = f"the margin is {metric.amount(analysis.margin)}"
+    return (
+        f"paired differences{averaged} on "
+        f"{_numbers(len(c.values) for c in compared)} seeds, simultaneous 95% "
+        f"t intervals for {comparisons}; {margin}."
     )
 
 
@@ -126,61 +178,29 @@ def _failures(results: Sequence[TrialRecord]) -> str:
                 f"({failed[0].reason})"
             )
     return (
-        f"Failed: {'; '.join(parts)}; what is compared are the seeds that both "
+        f"Failed: {'; '.join(parts)}; the comparison is on the seeds that both "
         "finished, and the means are of those that each did."
     )
 
 
-def _power(tested: Sequence[Comparison], decimals: int) -> str:
-    """Says what the seeds could have shown, and how many would show more."""
-    visible = {
-        c.other: statistics.visible_difference(
-            c.deviation, c.seeds, len(tested)
-        )
-        for c in tested
-    }
-    low, high = (pick(visible, key=visible.__getitem__) for pick in (min, max))
-    size = f"{visible[high]:.{decimals}f}"
-    if visible[high] > ALIKE * visible[low]:
-        size = f"{visible[low]:.{decimals}f} ({low}) to {size} ({high})"
-    sentence = (
-        f"With {_numbers(c.seeds for c in tested)} seeds, differences of about "
-        f"{size} and more are seen with {statistics.POWER:.0%} power"
-    )
-    needed = {
-        c.other: statistics.seeds_needed(c.difference, c.deviation, len(tested))
-        for c in tested
-        if not c.significant
-    }
-    if needed:
-        most = statistics.MOST_SEEDS
-        other = min(needed, key=lambda name: needed[name] or most + 1)
-        seeds = needed[other]
-        sentence += (
-            f"; to see the one measured against {other}, if it is real, would "
-            + (f"take about {seeds:,}" if seeds else f"take over {most:,}")
-            + " seeds"
-        )
-    return f"{sentence}."
-
-
-def _dependence(tested: Sequence[Interaction], decimals: int) -> str:
+def _dependence(tested: Sequence[Interaction], metric: Metric) -> str:
     """Says whether the difference depends on one setting."""
     strong = [interaction for interaction in tested if interaction.significant]
     weak = [i for i in tested if not i.significant]
     parts = []
     if strong:
-        texts = [
-            f"{i.other} ("
-            + (
-                ""
-                if math.isnan(i.trend)
-                else f"{i.trend:+z.{decimals}f} from one value to the next, "
-            )
-            + f"p = {i.p:.2g})"
-            for i in strong
-        ]
-        parts.append(f"it does, significantly, against {', '.join(texts)}")
+        texts = []
+        for i in strong:
+            slope = ""
+            if not math.isnan(i.slope):
+                slope = f"slope over ranks {metric.amount(i.slope, '+')}, "
+            without = ""
+            if not math.isnan(i.p_without):
+                without = (
+                    f"; p = {i.p_without:.2g} without {i.setting}={i.extreme}"
+                )
+            texts.append(f"{i.other} ({slope}p = {i.p:.2g}{without})")
+        parts.append(f"it does against {', '.join(texts)}")
     if weak:
         whom = f" against {_and([i.other for i in weak])}" if strong else ""
         smallest = "smallest " if len(weak) > 1 else ""
@@ -194,43 +214,29 @@ def _dependence(tested: Sequence[Interaction], decimals: int) -> str:
     )
 
 
-def _level_by_level(
-    compared: Sequence[Comparison], metric: Metric, reference: str
-) -> str:
+def _levels(analysis: Analysis) -> str:
     """Says where the reference is better or worse."""
-    tested = [c for c in compared if not math.isnan(c.p)]
-    sign = 1 if metric.higher_is_better else -1
+    tested = [c for c in analysis.levels if not math.isnan(c.p)]
     parts = []
-    for word, side in (("better", sign), ("worse", -sign)):
-        there: dict[str, list[str]] = {}
+    for word in (verdict.BETTER, verdict.WORSE, verdict.EQUIVALENT):
+        levels: dict[str, list[str]] = {}
         for c in tested:
-            if c.significant and side * c.difference > 0:
-                there.setdefault(c.other, []).append(level_name(c.level))
-        if there:
+            if c.word == word:
+                levels.setdefault(c.other, []).append(level_name(c.level))
+        if levels:
             texts = [
-                f"{other} at {_some(levels)}" for other, levels in there.items()
+                f"{other} at {_some(names)}" for other, names in levels.items()
             ]
-            parts.append(
-                f"{reference} is significantly {word} than {'; '.join(texts)}"
-            )
+            preposition = PREPOSITIONS.get(word, "to")
+            parts.append(f"{word} {preposition} {'; '.join(texts)}")
     if not parts:
-        parts.append("no significant difference anywhere")
-    elif not all(c.significant for c in tested):
-        parts.append("no significant difference in the rest")
-    return f"Value by value, in {len(tested)} tests: {'; '.join(parts)}."
-
-
-def _describe(comparison: Comparison, decimals: int) -> str:
-    difference = (
-        f"{comparison.difference:+z.{decimals}f} ± "  # z: no -0.0000
-        f"{comparison.half_width:.{decimals}f}"
+        parts.append("inconclusive everywhere")
+    elif any(c.word == verdict.INCONCLUSIVE for c in tested):
+        parts.append("inconclusive in the rest")
+    return (
+        f"Value by value ({len(tested)} comparisons together), "
+        f"{analysis.reference} is {', and '.join(parts)}."
     )
-    tested = (
-        "not testable"
-        if math.isnan(comparison.p)
-        else f"d = {comparison.effect:z.1f}, p = {comparison.p:.2g}"
-    )
-    return f"{comparison.other} ({difference}, {tested})"
 
 
 def _numbers(counts: Iterable[int]) -> str:
@@ -239,6 +245,8 @@ def _numbers(counts: Iterable[int]) -> str:
 
 def _some(levels: Sequence[str]) -> str:
     """Names a few levels, and counts more."""
+    if len(levels) == 1:
+        return f"{levels[0]} only"
     return _and(levels) if len(levels) <= FEW else f"{len(levels)} values"
 
 

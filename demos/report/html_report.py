@@ -11,18 +11,18 @@ from typing import Any
 
 import jinja2
 
-from demos.report import comparisons
-from demos.report import statistics
+from demos.report.comparisons import Analysis
 from demos.report.comparisons import Comparison
-from demos.report.trials import reference_of
 from demos.report.trials import varied
 from demos.report.types import Chart
 from demos.report.types import Metric
 from demos.report.types import Presentation
+from demos.report.verdict import ALPHA
 from demos.study.trial import TrialRecord
 
 TEMPLATES = Path(__file__).parent / "templates"
 NONE = "–"
+STATISTICS = ("difference", "95% interval", "p", "seeds")
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class Table:
 def render(
     results: Sequence[TrialRecord],
     presentation: Presentation,
+    analysis: Analysis,
     findings: Sequence[str],
     scores: Sequence[Sequence[str]],
     notes: Sequence[str],
@@ -55,6 +56,7 @@ def render(
     Args:
         results: Records of all trials, failed ones too; at least one finished.
         presentation: Names, appendix and command.
+        analysis: The comparisons.
         findings: Sentences of the verdict.
         scores: Header and rows of the scores.
         notes: Lines above them.
@@ -63,11 +65,11 @@ def render(
     Returns:
         HTML with the pictures inside, so that it loads nothing.
     """
-    metric = presentation.metrics[0]
+    choices = list(varied(results))
     tested = (
-        overall(results, metric),
-        by_level(results, metric),
-        dependence(results, metric),
+        overall(analysis, choices),
+        by_level(analysis, choices),
+        dependence(analysis),
     )
     left = len(results[0].settings)
     return fill(
@@ -78,8 +80,6 @@ def render(
         scores=Table("Scores on the test", scores[0], scores[1:], left),
         pictures=embedded(pictures),
         statistics=[table for table in tested if table.rows],
-        confidence=f"{statistics.CONFIDENCE:.0%}",
-        power=f"{statistics.POWER:.0%}",
         appendix=presentation.appendix,
         command=presentation.command,
         environments=environments(results),
@@ -114,54 +114,67 @@ def embedded(pictures: Mapping[Chart, Path]) -> list[dict[str, Any]]:
     ]
 
 
-def overall(results: Sequence[TrialRecord], metric: Metric) -> Table:
+def overall(analysis: Analysis, choices: Sequence[str]) -> Table:
     """Tabulates the reference against each other activation."""
-    reference = reference_of(results)
-    compared = comparisons.compare(results, metric.key, reference)
-    tests = sum(not math.isnan(comparison.p) for comparison in compared)
-    choices = varied(results)
+    metric = analysis.metric
     means = f", means over {', '.join(choices)}" if choices else ""
     return Table(
-        f"{reference} against the others: {metric.label}{means}",
-        ["against", "difference", "d", "p", "seeds", "seeds needed"],
+        f"{analysis.reference} against the others: test {metric.label}{means}",
+        ["against", "verdict", *STATISTICS, "seeds for the margin"],
         [
-            [c.other, *_statistics(c, metric), _needed(c, tests)]
-            for c in compared
+            [
+                c.other,
+                c.word,
+                *_statistics(c, metric),
+                f"{c.seeds_for_margin:,}" if c.seeds_for_margin else NONE,
+            ]
+            for c in analysis.comparisons
         ],
+        left=2,
     )
 
 
-def by_level(results: Sequence[TrialRecord], metric: Metric) -> Table:
+def by_level(analysis: Analysis, choices: Sequence[str]) -> Table:
     """Tabulates the same at each level; it is empty where there is one."""
-    reference = reference_of(results)
-    choices = varied(results)
+    metric = analysis.metric
     return Table(
-        f"{reference} against the others, value by value: {metric.label}",
-        [*choices, "against", "difference", "d", "p", "seeds"],
+        f"{analysis.reference} against the others, value by value: test "
+        f"{metric.label}",
+        [*choices, "against", "verdict", *STATISTICS],
         [
-            [*map(str, c.level.values()), c.other, *_statistics(c, metric)]
-            for c in comparisons.compare_levels(results, metric.key, reference)
+            [
+                *map(str, c.level.values()),
+                c.other,
+                c.word,
+                *_statistics(c, metric),
+            ]
+            for c in analysis.levels
         ],
-        left=1 + len(choices),
+        left=2 + len(choices),
     )
 
 
-def dependence(results: Sequence[TrialRecord], metric: Metric) -> Table:
+def dependence(analysis: Analysis) -> Table:
     """Tabulates whether the differences depend on what else was varied."""
-    reference = reference_of(results)
+    metric = analysis.metric
     return Table(
-        f"Whether the lead of {reference} depends on what else was varied: "
+        "Whether the difference depends on what else was varied: test "
         f"{metric.label}",
-        ["setting", "against", "change", "p", "seeds"],
+        [
+            *("setting", "against", "slope over ranks", "p"),
+            *("without", "p without", "seeds"),
+        ],
         [
             [
                 i.setting,
                 i.other,
-                signed(i.trend, metric),
+                signed(i.slope, metric),
                 p_value(i.p),
+                NONE if i.extreme is None else str(i.extreme),
+                p_value(i.p_without),
                 str(i.seeds),
             ]
-            for i in comparisons.interactions(results, metric.key, reference)
+            for i in analysis.interactions
         ],
         left=2,
     )
@@ -229,6 +242,14 @@ def record(result: TrialRecord) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False)
 
 
+def interval(comparison: Comparison, metric: Metric) -> str:
+    """Formats an interval; a dash where there is none."""
+    low, high = comparison.low, comparison.high
+    if math.isnan(low):
+        return NONE
+    return f"{signed(low, metric)} to {signed(high, metric)}"
+
+
 def signed(value: float, metric: Metric) -> str:
     """Formats a difference of a metric; a dash where there is none."""
     return NONE if math.isnan(value) else f"{value:+z.{metric.decimals}f}"
@@ -238,26 +259,13 @@ def p_value(p: float) -> str:
     """Formats a p-value, a significant one with a star."""
     if math.isnan(p):
         return NONE
-    return f"{p:.2g}" + " *" * (p < statistics.ALPHA)
+    return f"{p:.2g}" + " *" * (p < ALPHA)
 
 
 def _statistics(comparison: Comparison, metric: Metric) -> list[str]:
-    difference = signed(comparison.difference, metric)
-    if not math.isnan(comparison.half_width):
-        difference += f" ± {comparison.half_width:.{metric.decimals}f}"
-    effect = comparison.effect
     return [
-        difference,
-        NONE if math.isnan(effect) else f"{effect:+.2f}",
+        signed(comparison.mean, metric),
+        interval(comparison, metric),
         p_value(comparison.p),
-        str(comparison.seeds),
+        str(len(comparison.values)),
     ]
-
-
-def _needed(comparison: Comparison, tests: int) -> str:
-    if math.isnan(comparison.p):
-        return NONE
-    seeds = statistics.seeds_needed(
-        comparison.difference, comparison.deviation, tests
-    )
-    return f"{seeds:,}" if seeds else f"over {statistics.MOST_SEEDS:,}"

@@ -12,6 +12,7 @@ from demos.report import statistics
 from demos.report.trials import by_label
 from demos.report.trials import finished
 from demos.report.trials import further_settings
+from demos.report.types import Baselines
 from demos.report.types import Metric
 from demos.report.types import Presentation
 from demos.study.trial import TrialRecord
@@ -25,7 +26,7 @@ INTERVALS = (
 def summarize(
     results: Sequence[TrialRecord],
     metrics: Sequence[Metric],
-    baselines: Mapping[str, Mapping[str, float]],
+    baselines: Baselines,
 ) -> pd.DataFrame:
     """Summarizes trials, a row for each setting, and baselines below.
 
@@ -172,7 +173,7 @@ def markdown_table(
         left: Number of columns aligned to the left; the others to the right.
     """
     rows = [[c.replace("|", r"\|") for c in row] for row in header_and_rows]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = [max(2, *map(len, column)) for column in zip(*rows, strict=True)]
     rule = [
         "-" * width if i < left else "-" * (width - 1) + ":"
         for i, width in enumerate(widths)

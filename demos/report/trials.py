@@ -36,10 +36,12 @@ def by_label(results: Sequence[TrialRecord]) -> dict[str, list[TrialRecord]]:
     return groups
 
 
-def reference_of(results: Sequence[TrialRecord]) -> str:
-    """Returns serf, or the first activation that finished if serf did not."""
+def reference_of(
+    results: Sequence[TrialRecord], wanted: str = REFERENCE
+) -> str:
+    """Returns the reference wanted, or the first activation that finished."""
     names = activations_of(finished(results))
-    return REFERENCE if REFERENCE in names else names[0]
+    return wanted if wanted in names else names[0]
 
 
 def further_settings(result: TrialRecord) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What a report is told, and what it returns."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
@@ -7,6 +8,10 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from demos.study.trial import TrialRecord
+
+# Metrics of models that need no seeds, by name; the first is the trivial one,
+# such as a constant prediction.
+Baselines = Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True)
@@ -18,12 +23,49 @@ class Metric:
         label: Name in the report.
         higher_is_better: Whether higher values are better.
         decimals: Digits shown after the decimal point.
+        margin: The smallest difference that matters; by default 0.01 of a
+            score, and 5% of the trivial baseline's value of a loss.
     """
 
     key: str
     label: str
     higher_is_better: bool = True
     decimals: int = 4
+    margin: float | None = None
+
+    @property
+    def sign(self) -> int:
+        """1 where higher is better, else -1."""
+        return 1 if self.higher_is_better else -1
+
+    @property
+    def unit(self) -> str:
+        """Unit of differences: points of a score from 0 to 1, or the metric."""
+        return "points" if self.scale > 1 else self.label
+
+    @property
+    def scale(self) -> int:
+        """100 where differences are given in points, else 1."""
+        return 100 if self.higher_is_better and self.margin is None else 1
+
+    def number(self, value: float, sign: str = "") -> str:
+        """Formats a difference in the unit."""
+        decimals = (
+            max(1, self.decimals - 3) if self.scale > 1 else self.decimals
+        )
+        return f"{self.scale * value:{sign}z.{decimals}f}"
+
+    def amount(self, value: float, sign: str = "") -> str:
+        """Formats a difference with its unit.
+
+        Example:
+
+        >>> Metric("accuracy", "accuracy").amount(0.0123, "+")
+        '+1.2 points'
+        >>> Metric("bleu", "BLEU", decimals=2, margin=1.0).amount(0.5)
+        '0.50 BLEU'
+        """
+        return f"{self.number(value, sign)} {self.unit}"
 
 
 @dataclass(frozen=True)
@@ -68,6 +110,8 @@ class Presentation:
         appendix: Markdown below the table, above the verdict.
         command: Command line that runs the study again.
         pictures: Further charts, of the task's own.
+        reference: The activation that is compared with each other one.
+        margin: The smallest difference that matters; None for the metric's.
     """
 
     title: str
@@ -78,6 +122,8 @@ class Presentation:
     appendix: str = ""
     command: str = ""
     pictures: tuple[Chart, ...] = ()
+    reference: str = "serf"
+    margin: float | None = None
 
 
 @dataclass(frozen=True)
@@ -89,11 +135,19 @@ class Report:
         folder: Folder of the study: `report.html`, `table.csv`, models and
             trials.
         results: Records of all trials, failed ones too.
+        baselines: Metrics of what needs no seeds, by name.
+        findings: The verdict, sentence by sentence.
+        verdicts: The word on each other activation: the reference is better or
+            worse than it, equivalent to it, or the comparison is inconclusive,
+            or both are untrained.
     """
 
     text: str
     folder: Path
     results: tuple[TrialRecord, ...] = field(default=(), repr=False)
+    baselines: Baselines = field(default_factory=dict, repr=False)
+    findings: tuple[str, ...] = field(default=(), repr=False)
+    verdicts: Mapping[str, str] = field(default_factory=dict)
 
     def _repr_markdown_(self) -> str:
         return self.text

@@ -1,6 +1,5 @@
 """Writes a report: tables, figures and a page that shows them all."""
 
-from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,8 +7,10 @@ from demos.common.files import atomic
 from demos.common.files import write_text
 from demos.report import html_report
 from demos.report import tables
+from demos.report.comparisons import analyze
 from demos.report.figures import charts
 from demos.report.findings import findings
+from demos.report.types import Baselines
 from demos.report.types import Presentation
 from demos.report.types import Report
 from demos.study.trial import TrialRecord
@@ -18,7 +19,7 @@ from demos.study.trial import TrialRecord
 def write_report(
     folder: Path,
     results: Sequence[TrialRecord],
-    baselines: Mapping[str, Mapping[str, float]],
+    baselines: Baselines,
     presentation: Presentation,
 ) -> Report:
     """Writes the tables, the figures and report.html.
@@ -28,7 +29,8 @@ def write_report(
             the task's own charts, and those of `charts.NAMES` that the study
             has; those of an earlier report that it no longer has are deleted.
         results: Records of all trials, failed ones too; at least one finished.
-        baselines: By name, the metrics of what needs no seeds.
+        baselines: By name, the metrics of what needs no seeds; the first is
+            the trivial one.
         presentation: Names and notes.
 
     Returns:
@@ -36,7 +38,14 @@ def write_report(
     """
     summary = tables.summarize(results, presentation.metrics, baselines)
     cells = tables.cells(summary, results, presentation)
-    sentences = findings(results, presentation.metrics[0])
+    analysis = analyze(
+        results,
+        presentation.metrics[0],
+        baselines,
+        presentation.reference,
+        presentation.margin,
+    )
+    sentences = findings(analysis, results)
     text = tables.markdown(cells, results, presentation, " ".join(sentences))
     listed = tables.list_trials(results)
     for name, frame in (("table", summary), ("trials", listed)):
@@ -46,7 +55,7 @@ def write_report(
     latex = tables.latex(cells, left=len(results[0].settings))
     write_text(folder / "table.tex", latex)
     drawn = [
-        *charts.draw(results, baselines, presentation),
+        *charts.draw(results, baselines, presentation, analysis),
         *presentation.pictures,
     ]
     for chart in drawn:
@@ -57,10 +66,18 @@ def write_report(
     page = html_report.render(
         results,
         presentation,
+        analysis,
         sentences,
         cells,
         [*presentation.notes, tables.INTERVALS],
         {chart: folder / chart.name for chart in drawn},
     )
     write_text(folder / "report.html", page)
-    return Report(text, folder, tuple(results))
+    return Report(
+        text,
+        folder,
+        tuple(results),
+        baselines,
+        tuple(sentences),
+        analysis.verdicts,
+    )

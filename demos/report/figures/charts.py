@@ -2,23 +2,26 @@
 
 from collections.abc import Sequence
 
+from demos.report.comparisons import Analysis
 from demos.report.figures.curves import draw_curves
+from demos.report.figures.forest import draw_forest
 from demos.report.figures.heat_map import draw_heat_map
-from demos.report.figures.scores import Baselines
 from demos.report.figures.scores import draw_levels
 from demos.report.figures.scores import draw_overview
 from demos.report.trials import varied
+from demos.report.types import Baselines
 from demos.report.types import Chart
 from demos.report.types import Presentation
 from demos.study.trial import TrialRecord
 
-NAMES = ("figure.png", "curves.png", "heatmap.png")
+NAMES = ("forest.png", "figure.png", "curves.png", "heatmap.png")
 
 
 def draw(
     results: Sequence[TrialRecord],
     baselines: Baselines,
     presentation: Presentation,
+    analysis: Analysis,
 ) -> list[Chart]:
     """Draws all figures of a study.
 
@@ -27,20 +30,24 @@ def draw(
             not drawn.
         baselines: By name, the metrics of what needs no seeds.
         presentation: Names.
+        analysis: The comparisons.
 
     Returns:
-        Charts with names among `NAMES`: scores always; separate learning
-        curves, where more than the activation was varied; a heat map, where two
-        settings were.
+        Charts with names among `NAMES`: paired differences, where there are
+        any; scores always; separate learning curves, where more than the
+        activation was varied; a heat map, where two settings were.
     """
     choices = varied(results)
+    title = presentation.title
+    charts = []
+    if any(c.values for c in (*analysis.comparisons, *analysis.levels)):
+        charts.append(draw_forest(analysis, title))
     if not choices:
-        return [draw_overview(results, baselines, presentation)]
-    charts = [
+        return [*charts, draw_overview(results, baselines, presentation)]
+    charts += [
         draw_levels(results, baselines, presentation),
         draw_curves(results, presentation),
     ]
     if len(choices) == 2:
-        metric = presentation.metrics[0]
-        charts.append(draw_heat_map(results, metric, presentation.title))
+        charts.append(draw_heat_map(results, analysis, title))
     return charts

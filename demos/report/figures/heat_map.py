@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from demos.report.comparisons import compare_levels
+from demos.report.comparisons import Analysis
 from demos.report.figures.style import DIVERGING
 from demos.report.figures.style import new_figure
 from demos.report.figures.style import write_cell
@@ -14,23 +14,23 @@ from demos.report.trials import activations_of
 from demos.report.trials import differences
 from demos.report.trials import finished
 from demos.report.trials import levels_of
-from demos.report.trials import reference_of
 from demos.report.trials import scores
 from demos.report.trials import varied
 from demos.report.types import Chart
 from demos.report.types import Metric
+from demos.report.verdict import ALPHA
 from demos.study.trial import TrialRecord
 
 
 def draw_heat_map(
-    results: Sequence[TrialRecord], metric: Metric, title: str
+    results: Sequence[TrialRecord], analysis: Analysis, title: str
 ) -> Chart:
     """Draws where the reference leads: `heatmap.png`.
 
     Args:
         results: Records of all trials of a study that varied two settings
             besides the activation.
-        metric: The metric drawn.
+        analysis: The comparisons.
         title: Title of the study.
 
     Returns:
@@ -38,13 +38,11 @@ def draw_heat_map(
         at each level; with the score, where there is one activation.
     """
     (down, rows), (across, columns) = varied(results).items()
-    reference = reference_of(results)
+    metric, reference = analysis.metric, analysis.reference
     names = activations_of(finished(results))
     others = [name for name in names if name != reference]
     significant = {
-        (c.other, *c.level.values())
-        for c in compare_levels(results, metric.key, reference)
-        if c.significant
+        (c.other, *c.level.values()) for c in analysis.levels if c.p < ALPHA
     }
     panels = {
         other: _means(

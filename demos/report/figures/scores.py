@@ -22,12 +22,11 @@ from demos.report.trials import levels_of
 from demos.report.trials import numeric
 from demos.report.trials import scores
 from demos.report.trials import varied
+from demos.report.types import Baselines
 from demos.report.types import Chart
 from demos.report.types import Metric
 from demos.report.types import Presentation
 from demos.study.trial import TrialRecord
-
-Baselines = Mapping[str, Mapping[str, float]]
 
 DECADE = 10  # A range this wide is drawn on a logarithmic scale.
 CLOSE = 0.08  # Share of the axis: labels nearer than this may overlap.

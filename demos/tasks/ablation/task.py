@@ -14,8 +14,8 @@ from demos.common.errors import UserError
 from demos.common.files import atomic
 from demos.common.files import write_text
 from demos.common.progress import log
+from demos.report.comparisons import analyze
 from demos.report.figures.scores import draw_studies
-from demos.report.findings import findings
 from demos.report.html_report import Table
 from demos.report.html_report import embedded
 from demos.report.html_report import fill
@@ -27,9 +27,11 @@ from demos.tasks import study
 from demos.tasks.ablation.options import RUNS
 from demos.tasks.ablation.options import AblationOptions
 from demos.tasks.ablation.options import axis_texts
+from demos.tasks.ablation.verdict import DEPTH
+from demos.tasks.ablation.verdict import HEADER
+from demos.tasks.ablation.verdict import list_comparisons
 from demos.tasks.ablation.verdict import summary
 from demos.tasks.ablation.verdict import table
-from demos.tasks.ablation.verdict import together
 from demos.tasks.classification.options import check
 from demos.tasks.classification.task import ClassificationTask
 from demos.tasks.classification.task import load
@@ -112,20 +114,27 @@ def write(
     """
     metric = Metric("accuracy", "accuracy")
     records = {axis: one.results for axis, one in reports.items()}
-    rows = together(records, metric)
-    verdicts = summary(rows, records, metric)
+    analyses = {
+        axis: analyze(one.results, metric, one.baselines, studies=len(reports))
+        for axis, one in reports.items()
+    }
+    depth = None
+    if DEPTH in reports:
+        alone = reports[DEPTH]
+        depth = analyze(alone.results, metric, alone.baselines)
+    verdicts = summary(analyses, depth, metric)
     every = tuple(record for ours in records.values() for record in ours)
     reference = reference_of(every)
     title = "Ablation: one hyperparameter after the other"
     chart = draw_studies(records, metric, title)
     notes = [*notes, f"{len(reports)} studies, {len(every)} trials."]
     pages = {axis: one.folder / "report.html" for axis, one in reports.items()}
-    header, cells = table(rows, metric)
+    cells = table(analyses, metric)
     lines = [
         f"# {title}",
         "",
         *(f"{note}\n" for note in notes),
-        *markdown_table([header, *cells], left=2),
+        *markdown_table([HEADER, *cells], left=3),
         "",
         f"**Verdict.** {' '.join(verdicts)}",
         "",
@@ -136,7 +145,7 @@ def write(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with atomic(folder / "ablation.csv") as scratch:
-            pd.DataFrame([vars(row) for row in rows]).to_csv(
+            pd.DataFrame(list_comparisons(analyses)).to_csv(
                 scratch, index=False
             )
         write_text(folder / "ablation.md", text)
@@ -150,19 +159,19 @@ def write(
             pictures=embedded({chart: folder / chart.name}),
             comparisons=Table(
                 f"{reference} against the others: {metric.label}",
-                header,
+                HEADER,
                 cells,
-                left=2,
+                left=3,
             ),
             studies=[
                 {
                     "axis": axis,
-                    "findings": findings(list(ours), metric),
+                    "findings": one.findings,
                     "link": Path(
                         os.path.relpath(pages[axis], folder)
                     ).as_posix(),
                 }
-                for axis, ours in records.items()
+                for axis, one in reports.items()
             ],
             command=study.command_line(),
         )

@@ -3,228 +3,173 @@
 import math
 from collections.abc import Mapping
 from collections.abc import Sequence
-from dataclasses import dataclass
-from dataclasses import replace
+from typing import Any
 
+from demos.report import verdict
+from demos.report.comparisons import Analysis
+from demos.report.comparisons import Comparison
 from demos.report.comparisons import Interaction
-from demos.report.comparisons import compare
-from demos.report.comparisons import interactions
-from demos.report.html_report import NONE
-from demos.report.statistics import ALPHA
-from demos.report.statistics import LEAST_SEEDS
-from demos.report.statistics import holm
-from demos.report.trials import activations_of
-from demos.report.trials import finished
-from demos.report.trials import reference_of
+from demos.report.html_report import interval
+from demos.report.html_report import p_value
+from demos.report.html_report import signed
 from demos.report.types import Metric
-from demos.study.trial import TrialRecord
 
 CLAIM = "Deeper networks gain more"  # Of the paper, from Serf.
 DEPTH = "layers"
+HEADER = (
+    *("axis", "against", "verdict", "difference", "95% interval", "p"),
+    *("slope over ranks", "p", "seeds"),
+)
+
+Analyses = Mapping[str, Analysis]
 
 
-@dataclass(frozen=True)
-class Row:
-    """Serf, or the reference, against another activation on one axis.
-
-    Attributes:
-        axis: What was varied.
-        against: The other activation.
-        difference: Mean of (reference - other) over values and seeds.
-        p: Of the difference, after Holm's correction for all rows; NaN where
-            there is no test.
-        change: Of the difference, from one value to the next; NaN where the
-            values have no order.
-        p_change: Whether the difference depends on the value, after Holm's
-            correction for all rows.
-        seeds: That finished every trial of both.
-    """
-
-    axis: str
-    against: str
-    difference: float
-    p: float
-    change: float
-    p_change: float
-    seeds: int
-
-
-def together(
-    results: Mapping[str, Sequence[TrialRecord]], metric: Metric
-) -> list[Row]:
-    """Tests all axes as one family.
+def pairs(
+    analyses: Analyses,
+) -> list[tuple[str, Comparison, Interaction | None]]:
+    """Lists all comparisons.
 
     Args:
-        results: Of each axis' trials, by axis.
-        metric: What is compared.
+        analyses: By axis, its comparisons, adjusted for all axes together.
 
     Returns:
-        A row for each axis and other activation that share a seed.
+        For each axis and other activation, the mean difference over the values
+        of the axis, and whether it depends on the value; None if no seed
+        finished.
     """
     rows = []
-    for axis, ours in results.items():
-        reference = reference_of(ours)
-        for other in activations_of(finished(ours)):
-            # Of two activations alone, so that nothing is corrected yet.
-            pair = [
-                result
-                for result in ours
-                if result.settings["activation"] in (reference, other)
-            ]
-            compared = compare(pair, metric.key, reference)
-            depends = interactions(pair, metric.key, reference)
-            rows += [
-                Row(
-                    axis,
-                    other,
-                    comparison.difference,
-                    comparison.p,
-                    interaction.trend,
-                    interaction.p,
-                    interaction.seeds,
-                )
-                for comparison, interaction in zip(
-                    compared, depends, strict=False
-                )
-            ]
-    p, p_change = (
-        holm([getattr(row, name) for row in rows]) for name in ("p", "p_change")
-    )
+    for axis, analysis in analyses.items():
+        depends = {i.other: i for i in analysis.interactions}
+        rows += [(axis, c, depends.get(c.other)) for c in analysis.comparisons]
+    return rows
+
+
+def table(analyses: Analyses, metric: Metric) -> list[list[str]]:
+    """Formats all comparisons, below `HEADER`."""
+    none = math.nan
     return [
-        replace(row, p=first, p_change=second)
-        for row, first, second in zip(rows, p, p_change, strict=True)
+        [
+            axis,
+            comparison.other,
+            comparison.word,
+            signed(comparison.mean, metric),
+            interval(comparison, metric),
+            p_value(comparison.p),
+            signed(depends.slope if depends else none, metric),
+            p_value(depends.p if depends else none),
+            str(len(comparison.values)),
+        ]
+        for axis, comparison, depends in pairs(analyses)
     ]
 
 
-def table(
-    rows: Sequence[Row], metric: Metric
-) -> tuple[list[str], list[list[str]]]:
-    """Lays the comparisons out as they are to be read.
-
-    Args:
-        rows: What `together` returns.
-        metric: What was compared.
-
-    Returns:
-        The header, and the cells of each row.
-    """
-
-    def number(value: float) -> str:
-        return NONE if math.isnan(value) else f"{value:+z.{metric.decimals}f}"
-
-    def p(value: float) -> str:
-        if math.isnan(value):
-            return NONE
-        return f"{value:.2g}{'*' if value < ALPHA else ''}"
-
-    header = ["axis", "against", "difference", "p", "change", "p", "seeds"]
-    return header, [
-        [
-            row.axis,
-            row.against,
-            number(row.difference),
-            p(row.p),
-            number(row.change),
-            p(row.p_change),
-            str(row.seeds),
-        ]
-        for row in rows
+def list_comparisons(analyses: Analyses) -> list[dict[str, Any]]:
+    """Lists all comparisons with their numbers, a row for each."""
+    return [
+        {
+            "axis": axis,
+            "against": comparison.other,
+            "verdict": comparison.word,
+            "difference": comparison.mean,
+            "low": comparison.low,
+            "high": comparison.high,
+            "p": comparison.p,
+            "slope": depends.slope if depends else math.nan,
+            "p_slope": depends.p if depends else math.nan,
+            "seeds": len(comparison.values),
+        }
+        for axis, comparison, depends in pairs(analyses)
     ]
 
 
 def summary(
-    rows: Sequence[Row],
-    results: Mapping[str, Sequence[TrialRecord]],
-    metric: Metric,
+    analyses: Analyses, depth: Analysis | None, metric: Metric
 ) -> list[str]:
-    """Says what the axes have shown together, and what becomes of the claim.
+    """Says what the axes show together, and whether depth matters.
 
     Args:
-        rows: What `together` returns.
-        results: Of each axis' trials, by axis.
-        metric: What was compared.
-
-    Returns:
-        Sentences.
+        analyses: By axis, its comparisons, adjusted for all axes together.
+        depth: Comparisons over the depth alone; None where it was not varied.
+        metric: What is compared.
     """
     sentences = []
-    if DEPTH in results:
-        ours = results[DEPTH]
-        reference = reference_of(ours)
-        sentences.append(
-            claim(
-                interactions(ours, metric.key, reference),
-                reference,
-                metric,
-            )
-        )
-    tested = [row for row in rows if not math.isnan(row.p)]
-    if not tested:
+    if depth:
+        sentences.append(claim(depth.interactions, depth.reference, metric))
+    rows = pairs(analyses)
+    if all(math.isnan(comparison.p) for _, comparison, _ in rows):
         return [
             *sentences,
-            "No verdict on the axes: tests need at least "
-            f"{LEAST_SEEDS} seeds that both activations finished.",
+            "No verdict on the axes: it takes at least "
+            f"{verdict.LEAST_SEEDS} seeds that both activations finished.",
         ]
-    ours = next(iter(results.values()))
-    reference = reference_of(ours)
-    for what, strong in (
-        (
-            "is better or worse on average over an axis",
-            [
-                f"{row.axis}, against {row.against} "
-                f"({row.difference:+.{metric.decimals}f}, p = {row.p:.2g})"
-                for row in tested
-                if row.p < ALPHA
-            ],
-        ),
-        (
-            "gains or loses along an axis",
-            [
-                f"{row.axis}, against {row.against} (p = {row.p_change:.2g})"
-                for row in tested
-                if row.p_change < ALPHA
-            ],
-        ),
+    reference = next(iter(analyses.values())).reference
+    parts = []
+    for word, preposition in (
+        (verdict.BETTER, "than"),
+        (verdict.WORSE, "than"),
+        (verdict.EQUIVALENT, "to"),
     ):
-        sentences.append(
-            f"Where {reference} {what}, of {len(tested)} tests corrected "
-            f"together: {'; '.join(strong) or 'nowhere significantly'}."
-        )
-    return sentences
+        texts = [
+            f"{c.other} on {axis} ({metric.amount(c.mean, '+')})"
+            for axis, c, _ in rows
+            if c.word == word
+        ]
+        if texts:
+            parts.append(f"{word} {preposition} {', '.join(texts)}")
+    others = [
+        f"{count} {word}"
+        for word in (verdict.INCONCLUSIVE, verdict.UNTRAINED)
+        if (count := sum(c.word == word for _, c, _ in rows))
+    ]
+    parts += [f"the rest is {' and '.join(others)}"] if others else []
+    strong = [
+        f"{axis}, against {depends.other} (p = {depends.p:.2g})"
+        for axis, _, depends in rows
+        if depends and depends.significant
+    ]
+    return [
+        *sentences,
+        f"Means over each axis, {len(rows)} comparisons together: {reference} "
+        f"is {'; '.join(parts)}.",
+        f"The difference depends on: {'; '.join(strong) or 'no axis'}.",
+    ]
 
 
-def claim(found: Sequence[Interaction], reference: str, metric: Metric) -> str:
+def claim(
+    depends: Sequence[Interaction], reference: str, metric: Metric
+) -> str:
     """Says whether deeper networks gain more: as an interaction, by a test.
 
     Args:
-        found: Of activation and depth.
+        depends: The interactions of activation and depth.
         reference: The activation of which it is claimed.
-        metric: What was compared.
-
-    Returns:
-        The sentence.
+        metric: What is compared.
 
     Example:
 
-    >>> from demos.report.types import Metric
-    >>> from demos.report.comparisons import Interaction
     >>> claim(
-    ...     [Interaction("relu", "layers", 0.012, 0.004, seeds=5)],
+    ...     [Interaction("relu", "layers", 0.012, 0.004, 32, 0.03, seeds=5)],
     ...     "serf",
     ...     Metric("accuracy", "accuracy"),
     ... )
-    'Deeper networks gain more from serf: yes, against relu (+0.0120 from one \
-depth to the next, p = 0.004) (interaction of activation and depth, 1 test; \
-the question came before the data, so that the other axes do not count).'
+    'Deeper networks gain more from serf: yes, against relu (slope over ranks \
++1.2 points, p = 0.004; p = 0.03 without 32 layers) (interaction of activation \
+and depth, 1 test; it was asked before the data, apart from the other axes).'
     """
-    tested = [one for one in found if not math.isnan(one.p)]
+    tested = [one for one in depends if not math.isnan(one.p)]
     parts = []
     for answer, sign in (("yes", 1), ("on the contrary", -1)):
         texts = [
-            f"{one.other} ({one.trend:+.{metric.decimals}f} from one depth to "
-            f"the next, p = {one.p:.2g})"
+            f"{one.other} (slope over ranks {metric.amount(one.slope, '+')}, "
+            f"p = {one.p:.2g}"
+            + (
+                ""
+                if math.isnan(one.p_without)
+                else f"; p = {one.p_without:.2g} without {one.extreme} layers"
+            )
+            + ")"
             for one in tested
-            if one.significant and sign * one.trend > 0
+            if one.significant and sign * one.slope > 0
         ]
         if texts:
             parts.append(f"{answer}, against {', '.join(texts)}")
@@ -236,11 +181,10 @@ the question came before the data, so that the other axes do not count).'
             f"({'smallest ' if len(weak) > 1 else ''}"
             f"p = {min(one.p for one in weak):.2g})"
         )
-    told = "; ".join(parts) or "no verdict, too few seeds"
-    several = f"{len(tested)} tests corrected together"
+    answer = "; ".join(parts) or "no verdict, too few seeds"
+    count = f"{len(tested)} tests" if len(tested) > 1 else "1 test"
     tests = (
-        " (interaction of activation and depth, "
-        f"{several if len(tested) > 1 else '1 test'}; the question came before "
-        "the data, so that the other axes do not count)"
+        f" (interaction of activation and depth, {count}; it was asked before "
+        "the data, apart from the other axes)"
     )
-    return f"{CLAIM} from {reference}: {told}{tests if tested else ''}."
+    return f"{CLAIM} from {reference}: {answer}{tests if tested else ''}."

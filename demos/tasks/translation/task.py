@@ -284,8 +284,8 @@ class TranslationTask(Task):
             title=f"Translation: {dataset.name}, {dataset.source} to "
             f"{dataset.target}",
             metrics=(
-                Metric("bleu", "BLEU", decimals=2),
-                Metric("chrf", "chrF", decimals=2),
+                Metric("bleu", "BLEU", decimals=2, margin=1.0),
+                Metric("chrf", "chrF", decimals=2, margin=1.0),
                 Metric("bleu_lowercased", "BLEU lc", decimals=2),
                 Metric("exact_match", "exact match"),
                 Metric("token_accuracy", "token accuracy"),

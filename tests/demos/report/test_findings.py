@@ -1,225 +1,169 @@
-"""Sentences: they say what the statistics do."""
-
-from dataclasses import replace
+"""Sentences say what the comparisons show."""
 
 import numpy as np
 import pytest
 
-from demos.report import comparisons
-from demos.report import statistics
+from demos.report.comparisons import analyze
 from demos.report.findings import findings
 from demos.report.types import Metric
-from demos.report.types import Presentation
-from demos.study.trial import TrialRecord
 
 pytestmark = pytest.mark.once
 
 METRIC = Metric("accuracy", "accuracy")
-LOSS = Metric("loss", "loss", higher_is_better=False)
-SCORES = {
-    "relu": [0.70, 0.72, 0.71, 0.69, 0.73],
-    "mish": [0.75, 0.77, 0.74, 0.76, 0.75],
-    "serf": [0.76, 0.77, 0.75, 0.75, 0.77],
-}
+NAN = np.nan
 
 
-def results_of(scores, key="accuracy", **further):
-    return [
-        TrialRecord(
-            settings={"activation": activation, **further},
-            seed=seed,
-            fingerprint="f",
-            metrics={key: value},
-            history={"val": [value / 2, value]},
-            parameters=1234,
-            seconds=2.0,
-        )
-        for activation, values in scores.items()
-        for seed, value in enumerate(values)
-    ]
+def sentences(results, metric=METRIC, baselines=None, **options):
+    analysis = analyze(results, metric, baselines or {}, **options)
+    return analysis, " ".join(findings(analysis, results))
 
 
-def grown(step, seeds=6, activations=("relu", "serf")):
-    """Results over layers, where serf gains `step` with each."""
+def grown(make_study, step, seeds=6):
+    """Studies over layers, where serf gains `step` with each."""
     generator = np.random.default_rng(0)
-    found = []
-    for number, layers in enumerate((1, 2, 4)):
-        scores = {
-            name: 0.7
-            + 0.002 * generator.normal(size=seeds)
-            + step * number * (name == "serf")
-            for name in activations
-        }
-        found += results_of(scores, layers=layers)
-    return found
+    tables = {
+        name: 0.7 + 0.002 * generator.normal(size=(seeds, 3))
+        for name in ("relu", "serf")
+    }
+    tables["serf"] += step * np.arange(3)
+    return make_study(tables, values=(1, 2, 4))
 
 
-def presentation(metric=METRIC, **further):
-    return Presentation("Title", (metric,), "val", "validation", **further)
-
-
-def verdict(results, metric):
-    return " ".join(findings(results, metric))
-
-
-def test_verdict_names_the_better_and_the_same():
-    sentence = verdict(results_of(SCORES), METRIC)
-    assert sentence.startswith(
-        "Accuracy: serf is significantly better than relu"
+def test_better_and_inconclusive_with_their_numbers(five_seeds):
+    analysis, text = sentences(five_seeds)
+    relu, mish = analysis.comparisons
+    assert text.startswith(
+        f"Test accuracy: serf is better than relu by {100 * relu.mean:.1f} "
+        f"points (95% interval {100 * relu.low:.1f} to {100 * relu.high:.1f});"
     )
-    assert "no significant difference between serf and mish" in sentence
-    assert "\n" not in sentence
-
-
-def test_verdict_begins_with_a_capital_unless_the_metric_has_its_own():
-    for label, begins in (("accuracy", "Accuracy: "), ("mAP@.5", "mAP@.5: ")):
-        metric = Metric("accuracy", label)
-        assert verdict(results_of(SCORES), metric).startswith(begins)
-
-
-def test_verdict_has_the_numbers_of_the_comparison():
-    results = results_of(SCORES)
-    relu, mish = comparisons.compare(results, "accuracy", "serf")
-    sentence = verdict(results, METRIC)
     assert (
-        f"relu (+0.0500 ± {relu.half_width:.4f}, d = {relu.effect:.1f}, "
-        f"p = {relu.p:.2g})"
-    ) in sentence
-    assert "(paired t-test on 5 seeds, p by Holm's correction, " in sentence
-    assert mish.deviation > relu.deviation  # The larger is what counts.
-    visible = statistics.visible_difference(mish.deviation, 5, 2)
-    assert f"differences of about {visible:.4f} and more" in sentence
-    needed = statistics.seeds_needed(mish.difference, mish.deviation, 2)
+        f"inconclusive against mish (from {-100 * mish.low:.1f} worse to "
+        f"{100 * mish.high:.1f} points better)"
+    ) in text
     assert (
-        f"measured against mish, if it is real, would take about {needed} "
-        in (sentence)
+        "A precision of ± 1.0 points, the margin, would take, by the measured "
+        f"spread: against mish about {mish.seeds_for_margin} seeds "
+        f"(± {100 * mish.half_width:.1f} now)."
+    ) in text
+    assert text.endswith(
+        "Paired differences on 5 seeds, simultaneous 95% t intervals for 2 "
+        "comparisons; the margin is 1.0 points."
     )
 
 
-def test_a_wide_spread_does_not_speak_for_a_narrow_one():
-    scores = {**SCORES, "relu": [0.1, 0.72, 0.4, 0.69, 0.9]}
-    results = results_of(scores)
-    relu, mish = comparisons.compare(results, "accuracy", "serf")
-    least, most = (
-        statistics.visible_difference(c.deviation, 5, 2) for c in (mish, relu)
+def test_worse_turns_the_numbers(five_seeds):
+    analysis, text = sentences(five_seeds, reference="relu")
+    serf = analysis.comparisons[1]
+    assert "relu is worse than mish by 4.4 points (95% interval " in text
+    assert (
+        f"serf by 5.0 points (95% interval {-100 * serf.high:.1f} to "
+        f"{-100 * serf.low:.1f})"
+    ) in text
+
+
+def test_equivalent_says_by_how_much_at_most(five_seeds):
+    analysis, text = sentences(five_seeds, margin=0.1)
+    most = max(max(-c.low, c.high) for c in analysis.comparisons)
+    assert (
+        "serf, relu and mish are equivalent: serf and the others differ by at "
+        f"most {100 * most:.1f} points"
+    ) in text
+    assert "precision" not in text
+
+
+def test_untrained_is_said_instead_of_a_verdict(five_seeds):
+    baselines = {"majority class": {"accuracy": 0.9}}
+    _, text = sentences(five_seeds, baselines=baselines)
+    assert text.startswith(
+        "Untrained: no activation beats the trivial baseline (majority class)"
     )
+    assert "better" not in text
+
+
+def test_a_loss_has_its_own_unit(five_seeds):
+    loss = Metric("loss", "loss", higher_is_better=False)
+    _, text = sentences(five_seeds, loss)
+    assert "Test loss: serf is better than relu by 0.0500 loss (95% in" in text
+    assert text.endswith("no margin is known.")
+
+
+def test_a_sentence_begins_with_a_capital_but_for_names_like_map(make_study):
+    alone = make_study({"mAP": [0.5]})
+    assert sentences(alone)[1] == "mAP has nothing to be compared with."
+    alone = make_study({"serf": [0.5, 0.6]})
+    assert sentences(alone)[1] == "Serf has nothing to be compared with."
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_fewer_than_three_seeds_give_no_verdict(make_study, seeds):
+    few = {"relu": [0.5, 0.6][:seeds], "serf": [0.6, 0.8][:seeds]}
+    analysis, text = sentences(make_study(few))
+    assert text.startswith("No verdict on serf: it takes at least 3 seeds")
+    assert analysis.verdicts == {"relu": "inconclusive"}
+
+
+def test_failures_are_named_and_those_with_too_few_seeds(make_study):
+    scores = {
+        "relu": [0.70, 0.72, 0.71, 0.69, 0.73],
+        "mish": [0.75, 0.77, NAN, NAN, NAN],
+        "serf": [0.76, 0.77, 0.75, 0.75, NAN],
+    }
+    _, text = sentences(make_study(scores))
+    assert "serf is better than relu" in text
+    assert "no verdict on mish, with fewer than 3 seeds in common" in text
     assert (
-        f"differences of about {least:.4f} (mish) to {most:.4f} (relu) and more"
-    ) in verdict(results, METRIC)
+        "Failed: mish in 3 of 5 trials (ValueError: no); serf in 1 of 5 trials "
+        "(ValueError: no); the comparison is on the seeds that both finished"
+    ) in text
 
 
-def test_who_failed_is_said_with_the_verdict():
-    results = [
-        replace(r, reason="DivergedError: loss is nan", metrics={})
-        if (r.label, r.seed) in {("serf", 0), ("serf", 3)}
-        else r
-        for r in results_of(SCORES)
-    ]
-    sentence = verdict(results, METRIC)
-    assert (
-        "Failed: serf in 2 of 5 trials (DivergedError: loss is nan); what is "
-        "compared are the seeds that both finished"
-    ) in sentence
-    assert "Failed" not in verdict(results_of(SCORES), METRIC)
-
-
-def test_more_seeds_than_anyone_has_are_not_named():
-    values = [0.5, 0.6, 0.7, 0.8]
-    scores = {"relu": values, "serf": [0.6, 0.5, 0.8, 0.7]}
-    sentence = verdict(results_of(scores), METRIC)
-    assert "would take over 10,000 seeds" in sentence
-
-
-def test_a_lower_loss_is_better():
-    sentence = verdict(results_of(SCORES, "loss"), LOSS)
-    assert "serf is significantly worse than relu" in sentence
-
-
-def test_equal_differences_are_not_called_significant():
+def test_the_same_difference_at_every_seed_is_no_evidence(make_study):
     scores = {"relu": [0.5, 0.625, 0.75], "serf": [0.625, 0.75, 0.875]}
-    sentence = verdict(results_of(scores), METRIC)
-    assert "no significant difference" in sentence
-    assert "not testable" in sentence
-    assert "power" not in sentence
-    assert "nan" not in sentence
+    analysis, text = sentences(make_study(scores))
+    assert "the same difference at every seed" in text
+    assert "nan" not in text
+    assert analysis.verdicts == {"relu": "inconclusive"}
 
 
-def test_a_difference_of_next_to_nothing_has_no_minus():
+def test_a_difference_of_next_to_nothing_has_no_minus(make_study):
     scores = {
         "relu": [0.5, 0.75, 0.6],
         "serf": [0.5 - 1e-6, 0.75 - 3e-6, 0.6 + 3e-6],
     }
-    sentence = verdict(results_of(scores), METRIC)
-    assert "relu (+0.0000 ± 0.0000, d = -0.1," in sentence
-    assert "-0.0" not in sentence
+    _, text = sentences(make_study(scores))
+    assert "differ by at most 0.0 points" in text
+    assert "-0.0" not in text
 
 
-@pytest.mark.parametrize("seeds", [1, 2])
-def test_fewer_than_three_seeds_give_no_verdict(seeds):
-    few = {name: values[:seeds] for name, values in SCORES.items()}
-    sentence = verdict(results_of(few), METRIC)
-    assert sentence.startswith("No verdict on serf")
-    assert "at least 3 seeds" in sentence
-    assert "significant" not in sentence
-
-
-def test_who_finished_too_few_seeds_is_named():
-    scores = {**SCORES, "mish": SCORES["mish"][:2]}
-    failed = TrialRecord({"activation": "elu"}, 0, "f", reason="ValueError: no")
-    sentence = verdict([*results_of(scores), failed], METRIC)
-    assert "no verdict on mish and elu, with fewer than 3 seeds" in sentence
-    assert "serf is significantly better than relu" in sentence
-    assert "between serf and mish" not in sentence
-
-
-def test_without_serf_the_comparison_made_is_named():
-    scores = {name: SCORES[name] for name in ("relu", "mish")}
-    sentence = verdict(results_of(scores), METRIC)
-    assert sentence.startswith("Serf was not compared: ")
-    assert "relu is significantly worse than mish" in sentence
-
-
-def test_serf_having_failed_is_said_once():
-    failed = TrialRecord(
-        {"activation": "serf"}, 0, "f", reason="ValueError: no"
-    )
-    scores = {name: SCORES[name] for name in ("relu", "mish")}
-    sentence = verdict([*results_of(scores), failed], METRIC)
-    assert sentence.startswith("Serf was not compared: ")
-    assert "no verdict on" not in sentence
-
-
-def test_alone_there_is_nothing_to_compare():
-    sentence = verdict(results_of({"serf": [0.5, 0.6]}), METRIC)
-    assert sentence == "Serf has nothing to be compared with."
-
-
-def test_verdict_says_on_what_the_difference_depends():
-    sentence = verdict(grown(0.01), METRIC)
-    (found,) = comparisons.interactions(grown(0.01), "accuracy", "serf")
+def test_on_what_the_difference_depends(make_study):
+    results = grown(make_study, 0.02)
+    analysis, text = sentences(results)
+    (found,) = analysis.interactions
     assert (
-        "Whether the difference depends on layers: it does, significantly, "
-        f"against relu ({found.trend:+.4f} from one value to the next, p = "
-    ) in sentence
-    assert "(paired t-test on 6 seeds, of means over layers, " in sentence
-    assert "better than relu at layers=2 and layers=4; no " in sentence
-    assert sentence.endswith("no significant difference in the rest.")
+        "Whether the difference depends on layers: it does against relu (slope "
+        f"over ranks {100 * found.slope:+.1f} points, p = {found.p:.2g}; "
+        f"p = {found.p_without:.2g} without layers={found.extreme})."
+    ) in text
+    assert "Paired differences of means over layers on 6 seeds" in text
+    assert (
+        "Value by value (3 comparisons together), serf is better than relu at "
+        "layers=2 and layers=4, and equivalent to relu at layers=1 only."
+    ) in text
 
 
-def test_verdict_says_when_it_depends_on_nothing():
-    sentence = verdict(grown(0, activations=("relu", "serf")), METRIC)
-    assert "layers: no significant sign of it (p = " in sentence
-    assert "in 3 tests: no significant difference anywhere." in sentence
+def test_dependence_on_nothing(make_study):
+    _, text = sentences(grown(make_study, 0))
+    assert "layers: no significant sign of it (p = " in text
+    assert "serf is equivalent to relu at layers=1, layers=2 and lay" in text
 
 
-def test_a_level_that_always_failed_leaves_the_others():
-    results = [
-        TrialRecord(r.settings, r.seed, "f", reason="no")
-        if r.settings == {"activation": "relu", "layers": 4}
-        else r
-        for r in grown(0.01)
-    ]
-    sentence = verdict(results, METRIC)
-    assert sentence.startswith("No verdict on serf")
-    assert "finished at every value of layers" in sentence
-    assert "serf is significantly better than relu at layers=2" in sentence
+def test_a_level_that_always_failed_leaves_the_others(make_study):
+    nan = [NAN] * 6
+    good = np.random.default_rng(1).normal(0.5, 0.01, (6, 1))
+    relu = np.c_[good, good + 0.01, nan]
+    serf = np.random.default_rng(2).normal(0.8, 0.01, (6, 3))
+    study = make_study({"relu": relu, "serf": serf}, values=(1, 2, 4))
+    _, text = sentences(study)
+    assert text.startswith("No verdict on serf")
+    assert "finished at every value of layers" in text
+    assert "serf is better than relu at layers=1 and layers=2." in text

@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 import pytest
 
 from demos.report import html_report
+from demos.report.comparisons import analyze
 from demos.report.findings import findings
 from demos.report.types import Metric
 from demos.report.types import Presentation
@@ -29,6 +30,7 @@ SCORES = {
     "<mish>": [0.75, 0.77, 0.74, 0.76, 0.75],
     "serf": [0.76, 0.77, 0.75, 0.75, 0.77],
 }
+BASELINES = {"majority": {"accuracy": 0.5}}
 # Elements that have no end.
 VOID = {"br", "hr", "img", "link", "meta"}
 LOADS = {"src", "href", "srcset", "data", "action", "poster"}
@@ -87,6 +89,11 @@ def results_of(scores, layers=(2,), **further):
     ]
 
 
+def verdict(results):
+    analysis = analyze(results, METRICS[0], BASELINES)
+    return " ".join(findings(analysis, results))
+
+
 def written(folder, results, **further):
     presentation = Presentation(
         'A study of <b> & "c"',
@@ -96,7 +103,7 @@ def written(folder, results, **further):
         notes=("A note & more.",),
         **further,
     )
-    write_report(folder, results, {"majority": {"accuracy": 0.5}}, presentation)
+    write_report(folder, results, BASELINES, presentation)
     return (folder / "report.html").read_text(encoding="utf-8")
 
 
@@ -158,7 +165,7 @@ def test_it_says_what_language_and_characters_it_has(study, reader):
 def test_it_holds_verdict_table_notes_and_command(results, reader):
     text = words(" ".join(reader.texts))
     assert 'A study of <b> & "c"' in text
-    assert words(" ".join(findings(results, METRICS[0]))) in text
+    assert words(verdict(results)) in text
     assert text.index("Verdict") < text.index("A note & more.")
     assert "majority (baseline)" in text
     assert "| a <table> | of samples |" in text
@@ -166,9 +173,9 @@ def test_it_holds_verdict_table_notes_and_command(results, reader):
 
 
 def test_the_pictures_are_those_of_the_folder(study, reader):
-    names = ("figure.png", "curves.png")
+    names = ("forest.png", "figure.png", "curves.png")
     pictures = reader.all("img")
-    assert len(pictures) == 2
+    assert len(pictures) == 3
     for name, picture in zip(names, pictures, strict=True):
         content = picture["src"].removeprefix("data:image/png;base64,")
         assert base64.b64decode(content) == (study / name).read_bytes()
@@ -205,20 +212,26 @@ def test_surroundings_that_differ_are_all_named(results):
     assert rows["time of all trials"] == "75 seconds"
 
 
-def test_comparisons_have_effect_p_and_seeds(results):
-    table = html_report.overall(results, METRICS[0])
-    assert [row[0] for row in table.rows] == ["relu", "<mish>"]
-    assert table.rows[0][3].endswith("*")
-    assert table.rows[0][4] == "5"
-    assert int(table.rows[1][5].replace(",", "").split()[-1]) > 5
-    levels = html_report.by_level(results, METRICS[0])
-    assert [row[0] for row in levels.rows] == ["2", "2", "4", "4"]
-    depends = html_report.dependence(results, METRICS[0])
+def test_comparisons_have_word_interval_p_and_seeds(results):
+    analysis = analyze(results, METRICS[0], BASELINES)
+    table = html_report.overall(analysis, ["layers"])
+    relu = table.rows[0]
+    assert relu[:2] == ["relu", "better"]
+    low, high = map(float, relu[3].split(" to "))
+    assert low < float(relu[2]) < high
+    assert relu[4].endswith(" *")
+    assert relu[5] == "5"
+    assert [row[0] for row in table.rows] == ["relu", "<mish>", "elu"]
+    assert table.rows[2][1:] == ["inconclusive", "–", "–", "–", "0", "–"]
+    levels = html_report.by_level(analysis, ["layers"])
+    assert [row[0] for row in levels.rows] == ["2"] * 3 + ["4"] * 3
+    depends = html_report.dependence(analysis)
     assert [row[:2] for row in depends.rows] == [
         ["layers", "relu"],
         ["layers", "<mish>"],
     ]
     for one in (table, levels, depends):
+        assert {len(row) for row in one.rows} == {len(one.header)}
         assert "nan" not in str(one.rows)
 
 
@@ -249,7 +262,7 @@ def test_a_browser_shows_it_all(study, results, tmp_path):
     assert found.returncode == 0, found.stderr
     reader = read(found.stdout)
     shown = words(" ".join(reader.texts))
-    assert words(" ".join(findings(results, METRICS[0]))) in shown
+    assert words(verdict(results)) in shown
     assert len(reader.all("details")) == len(results)
     for result in results:
         assert str(result.settings["activation"]) in shown

@@ -1,9 +1,8 @@
-"""What is written, and what goes."""
+"""What is written to the folder of a study, and what is deleted."""
 
 import base64
-from dataclasses import replace
 
-import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
@@ -12,77 +11,40 @@ from demos.report.types import Chart
 from demos.report.types import Metric
 from demos.report.types import Presentation
 from demos.report.write import write_report
-from demos.study.trial import TrialRecord
 
 pytestmark = pytest.mark.once
 
-METRIC = Metric("accuracy", "accuracy")
-LOSS = Metric("loss", "loss", higher_is_better=False)
-SCORES = {
-    "relu": [0.70, 0.72, 0.71, 0.69, 0.73],
-    "mish": [0.75, 0.77, 0.74, 0.76, 0.75],
-    "serf": [0.76, 0.77, 0.75, 0.75, 0.77],
-}
+OWN = Chart("own.png", "A <caption>", "What it shows", Figure())
+PRESENTATION = Presentation(
+    "Title", (Metric("accuracy", "accuracy"),), "val", "", pictures=(OWN,)
+)
+BASELINES = {"majority": {"accuracy": 0.5}}
 
 
-def results_of(scores, key="accuracy", **further):
-    return [
-        TrialRecord(
-            settings={"activation": activation, **further},
-            seed=seed,
-            fingerprint="f",
-            metrics={key: value},
-            history={"val": [value / 2, value]},
-            parameters=1234,
-            seconds=2.0,
-        )
-        for activation, values in scores.items()
-        for seed, value in enumerate(values)
-    ]
-
-
-def grown(step, seeds=6, activations=("relu", "serf")):
-    """Results over layers, where serf gains `step` with each."""
-    generator = np.random.default_rng(0)
-    found = []
-    for number, layers in enumerate((1, 2, 4)):
-        scores = {
-            name: 0.7
-            + 0.002 * generator.normal(size=seeds)
-            + step * number * (name == "serf")
-            for name in activations
-        }
-        found += results_of(scores, layers=layers)
-    return found
-
-
-def presentation(metric=METRIC, **further):
-    return Presentation("Title", (metric,), "val", "validation", **further)
-
-
-def test_figures_of_an_earlier_report_go(tmp_path):
-    for name in charts.NAMES:
+def test_tables_figures_and_page_are_written(five_seeds, tmp_path):
+    for name in (*charts.NAMES, "confusion.png"):
         (tmp_path / name).write_bytes(b"old")
-    (tmp_path / "confusion.png").write_bytes(b"a task's own")
-    write_report(tmp_path, results_of(SCORES), {}, presentation())
-    assert {path.name for path in tmp_path.glob("*.png")} == {
-        "figure.png",
-        "confusion.png",
-    }
-    assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_a_task_has_charts_of_its_own(tmp_path):
-    own = Chart("own.png", "A <caption>", "What it shows", Figure())
-    write_report(
-        tmp_path,
-        results_of(SCORES),
-        {},
-        replace(presentation(), pictures=(own,)),
-    )
-    drawn = (tmp_path / "own.png").read_bytes()
-    assert drawn.startswith(b"\x89PNG")
+    report = write_report(tmp_path, five_seeds, BASELINES, PRESENTATION)
+    pictures = {path.name: path.read_bytes() for path in tmp_path.glob("*.png")}
+    # Those of an earlier report are gone; a task's own is not ours.
+    assert pictures.pop("confusion.png") == b"old"
+    assert pictures.keys() == {"forest.png", "figure.png", "own.png"}
+    assert all(p.startswith(b"\x89PNG") for p in pictures.values())
     page = (tmp_path / "report.html").read_text()
-    assert base64.b64encode(drawn).decode() in page
+    assert base64.b64encode(pictures["own.png"]).decode() in page
     assert 'alt="What it shows"' in page
     assert "<figcaption>A &lt;caption&gt;</figcaption>" in page
+    table = pd.read_csv(tmp_path / "table.csv").set_index("model")
+    assert table.loc["majority", "kind"] == "baseline"
+    assert len(pd.read_csv(tmp_path / "trials.csv")) == len(five_seeds)
+    assert (tmp_path / "table.md").read_text() == report.text
+    assert report._repr_markdown_() == report.text
+    assert (tmp_path / "table.tex").exists()
+
+
+def test_the_report_has_the_verdicts(five_seeds, tmp_path):
+    report = write_report(tmp_path, five_seeds, BASELINES, PRESENTATION)
+    assert report.verdicts == {"relu": "better", "mish": "inconclusive"}
+    assert report.folder == tmp_path
+    assert report.results == tuple(five_seeds)
+    assert report.text.endswith(" ".join(report.findings))

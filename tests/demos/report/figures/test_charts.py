@@ -10,6 +10,7 @@ from matplotlib.colors import to_hex
 
 from demos.report import statistics
 from demos.report import trials
+from demos.report.comparisons import analyze
 from demos.report.figures import charts
 from demos.report.figures import curves
 from demos.report.types import Metric
@@ -58,7 +59,12 @@ def study(activations, seeds, fails=lambda settings, seed: False, **choices):
 def drawn(results, baselines=BASELINES):
     return {
         chart.name: chart
-        for chart in charts.draw(results, baselines, PRESENTATION)
+        for chart in charts.draw(
+            results,
+            baselines,
+            PRESENTATION,
+            analyze(results, METRIC, baselines),
+        )
     }
 
 
@@ -69,7 +75,7 @@ def texts(axes):
 def whole(chart):
     """Checks that no ink touches the edge, and that no labels overlap."""
     file = io.BytesIO()
-    chart.figure.savefig(file, format="png", dpi=60)  # Small, to be quick.
+    chart.figure.savefig(file, format="png", dpi=40)  # Small, to be quick.
     file.seek(0)
     pixels = image.imread(file)
     for edge in (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]):
@@ -91,8 +97,6 @@ def whole(chart):
 
 
 STUDIES = {
-    "a seed": study(FIVE, 1),
-    "seven": study(SEVEN, 3),
     "long names": study(LONG, 3),
     "failures": study(
         FIVE, 3, lambda s, seed: s["activation"] == "gelu" or seed == 1
@@ -126,11 +130,12 @@ def test_nothing_is_cut_off_and_no_labels_overlap(name):
     expected = {"figure.png"}
     expected |= {"curves.png"} if choices else set()
     expected |= {"heatmap.png"} if len(choices) == 2 else set()
+    expected |= set() if name == "two, alone" else {"forest.png"}
     assert found.keys() == expected
     assert expected <= {*charts.NAMES}
     for chart in found.values():
         pixels = whole(chart)
-        assert min(pixels.shape[:2]) > 200
+        assert min(pixels.shape[:2]) > 130
         assert len(chart.description) > 20
 
 
@@ -248,7 +253,8 @@ def test_heat_map_says_what_failed():
 def test_the_reference_being_better_is_purple(higher):
     metric = Metric("accuracy", "loss", higher)
     results = study(("relu", "serf"), 3, layers=(10, 20), rate=RATES)
-    chart = charts.draw_heat_map(results, metric, "Title")
+    analysis = analyze(results, metric, {})
+    chart = charts.draw_heat_map(results, analysis, "Title")
     (picture,) = chart.figure.axes[0].images
     red, green, blue, _ = picture.cmap(picture.norm(0.2))
     assert (blue > red > green) == higher
@@ -283,3 +289,33 @@ def test_of_many_levels_some_curves_are_shown_and_it_is_said():
     assert len(titles) == curves.MOST_PANELS
     assert (titles[0], titles[-1]) == ("layers=1", "layers=30")
     assert "12 of 30 levels" in figure.get_suptitle()
+
+
+def test_the_forest_plot_shows_seeds_means_intervals_and_margin():
+    results = study(("relu", "mish", "serf"), 5)
+    analysis = analyze(results, METRIC, {})
+    chart = drawn(results, {})["forest.png"]
+    (axes,) = chart.figure.axes
+    assert [t.get_text() for t in axes.get_yticklabels()] == ["relu", "mish"]
+    for place, comparison in enumerate(analysis.comparisons):
+        container = axes.containers[place]
+        ((low, _), (high, _)) = container.lines[2][0].get_segments()[0]
+        limits = np.multiply(100, [comparison.low, comparison.high])
+        assert (low, high) == pytest.approx(limits)
+        seeds = axes.lines[1 + 4 * place].get_xdata()
+        np.testing.assert_allclose(seeds, 100 * np.array(comparison.values))
+        assert axes.texts[place].get_text() == comparison.word
+    (band,) = axes.patches
+    assert (band.get_x(), band.get_width()) == pytest.approx((-1, 2))
+    assert "serf better →" in axes.get_xlabel()
+    assert "mish: " in chart.description
+
+
+def test_levels_are_rows_of_the_forest_plot_if_there_are_few():
+    results = study(("relu", "serf"), 3, layers=(1, 2))
+    (axes,) = drawn(results)["forest.png"].figure.axes
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert labels == ["relu", "layers=1", "layers=2"]
+    results = study(("relu", "serf"), 3, layers=range(30))
+    (axes,) = drawn(results)["forest.png"].figure.axes
+    assert len(axes.get_yticklabels()) == 1

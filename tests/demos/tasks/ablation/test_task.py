@@ -1,7 +1,5 @@
 """Ablations: a study of each axis, tested together; the claim on depth."""
 
-import math
-
 import pandas as pd
 import pytest
 
@@ -9,88 +7,8 @@ import keras_serf  # noqa: F401 - teaches Keras the word
 from demos.__main__ import main
 from demos.common.errors import UnfinishedError
 from demos.common.errors import UserError
-from demos.report.comparisons import compare
-from demos.report.comparisons import interactions
-from demos.report.statistics import holm
-from demos.report.types import Metric
-from demos.study.trial import TrialRecord
 from demos.tasks.ablation import task as ablation
 from demos.tasks.classification import task as classification
-
-METRIC = Metric("accuracy", "accuracy")
-
-
-def results(axis, values, lead, seeds=5):
-    """Results in which serf leads relu by `lead(place of the value)`."""
-    found = []
-    for seed in range(seeds):
-        for place, value in enumerate(values):
-            noise = 0.001 * ((7 * seed + 3 * place) % 5)
-            for name, score in (("relu", 0.8), ("serf", 0.8 + lead(place))):
-                score += noise if name == "serf" else 0.0
-                found.append(
-                    TrialRecord(
-                        {"activation": name, axis: value},
-                        seed,
-                        "f",
-                        metrics={"accuracy": score},
-                    )
-                )
-    return found
-
-
-def claimed(found):
-    tested = interactions(found, "accuracy", "serf")
-    return ablation.claim(tested, "serf", METRIC)
-
-
-def test_the_claim_is_an_interaction_not_a_lead():
-    depths = [2, 4, 8, 16]
-    # Ahead everywhere by the same: no deeper network gains more.
-    text = claimed(results("depth", depths, lambda place: 0.1))
-    assert text.startswith("Deeper networks gain more from serf: no ")
-    assert "no significant sign of it against relu (p = " in text
-    text = claimed(results("depth", depths, lambda place: 0.02 * place))
-    assert "serf: yes, against relu (+0.02" in text
-    # Behind everywhere, but less so in deep ones, is gaining too.
-    text = claimed(results("depth", depths, lambda place: 0.02 * place - 0.1))
-    assert "serf: yes, against relu (+0.02" in text
-    text = claimed(results("depth", depths, lambda place: -0.02 * place))
-    assert "serf: on the contrary, against relu (-0.02" in text
-
-
-def test_of_few_seeds_there_is_no_verdict():
-    few = results("depth", [2, 4], lambda place: 0.02 * place, seeds=2)
-    assert claimed(few).endswith("serf: no verdict, for want of seeds.")
-    rows = ablation.together({"depth": few}, METRIC)
-    said = ablation.summary(rows, {"depth": few}, METRIC)
-    assert "No verdict on the axes" in said[-1]
-
-
-def test_all_axes_are_corrected_together():
-    found = {
-        axis: results(axis, [1, 2, 3], lambda place, lead=lead: lead)
-        for axis, lead in (("depth", 0.001), ("width", 0.0), ("dropout", 0.1))
-    }
-    rows = ablation.together(found, METRIC)
-    alone = [compare(ours, "accuracy", "serf")[0].p for ours in found.values()]
-    assert [row.axis for row in rows] == list(found)
-    assert [row.p for row in rows] == pytest.approx(holm(alone))
-    assert rows[2].difference == pytest.approx(0.102, abs=0.001)
-    assert rows[2].p == pytest.approx(3 * min(alone))
-    said = " ".join(ablation.summary(rows, found, METRIC))
-    assert "of 3 tests corrected together: " in said
-    assert "dropout, against relu (+0.10" in said
-    assert "along an axis, of 3 tests corrected together: nowhere" in said
-
-
-def test_values_without_an_order_have_no_change():
-    found = {"optimizer": results("optimizer", ["a", "b", "c"], lambda p: 0.1)}
-    (row,) = ablation.together(found, METRIC)
-    assert math.isnan(row.change)
-    _, (cells,) = ablation.table([row], METRIC)
-    assert cells[:3] == ["optimizer", "relu", f"{row.difference:+.4f}"]
-    assert cells[4] == "–"
 
 
 @pytest.mark.parametrize(
