@@ -13,6 +13,7 @@ import re
 import shutil
 import threading
 import time
+import zipfile
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -26,6 +27,7 @@ from typing import Any
 from typing import Protocol
 
 import filelock
+import numpy as np
 
 from demos.common.environment import environment
 from demos.common.environment import fingerprint_of
@@ -34,7 +36,7 @@ from demos.common.files import write_json
 from demos.common.files import write_text
 
 OnEpoch = Callable[[int, Mapping[str, float]], None]
-LATEST = "latest.json"  # Names the last whole checkpoint of a folder.
+CHECKPOINT = "state.npz"  # In the folder of a trial's checkpoint.
 # Set by Ctrl-C; see `study.SequentialExecutor`.
 interrupted = threading.Event()
 
@@ -349,17 +351,11 @@ class Runner:
 
 
 def elapsed(checkpoint: Path) -> float:
-    """Returns how long a training had gone on when its checkpoint was made.
-
-    Args:
-        checkpoint: The folder, as `training.Backup` writes it.
-
-    Returns:
-        Seconds; 0 where there is none, or none that can be read.
-    """
+    """Returns the seconds that a training had taken at its checkpoint, or 0."""
     try:
-        return json.loads((checkpoint / LATEST).read_text())["seconds"]
-    except (OSError, ValueError, KeyError, TypeError):
+        with (checkpoint / CHECKPOINT).open("rb") as file:
+            return float(np.load(file)["seconds"])
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return 0.0
 
 

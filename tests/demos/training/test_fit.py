@@ -2,16 +2,13 @@
 
 import functools
 import importlib.util
-import json
 import os
-import signal
-import subprocess
-import sys
 
 import keras
 import numpy as np
 import pytest
 
+from demos.study.trial import CHECKPOINT
 from demos.study.trial import DivergedError
 from demos.study.trial import TrialContext
 from demos.training import fit as training
@@ -136,70 +133,14 @@ def test_interrupted_again_and_again_it_ends_the_same(tmp_path, averaged):
     assert int(model.optimizer.iterations.numpy()) == STEPS * (last + 1)
 
 
-def test_a_checkpoint_changes_nothing(tmp_path):
-    model = make(True)
-    check_same(model, train(model, tmp_path, True), True)
-
-
-def kill_in_the_middle(folder, averaged):
-    """What a process runs that is to be killed."""
-
-    def kill():
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    train(make(averaged), folder, averaged, [Stop(4, kill)])
-
-
-def test_killed_it_ends_the_same(tmp_path):
-    code = """
-        import importlib.util, pathlib, sys
-        spec = importlib.util.spec_from_file_location("there", sys.argv[1])
-        there = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(there)
-        there.kill_in_the_middle(pathlib.Path(sys.argv[2]), True)
-    """
-    done = subprocess.run(
-        [sys.executable, "-c", "\n".join(map(str.strip, code.splitlines()))]
-        + [__file__, str(tmp_path)],
-        env={
-            **os.environ,
-            "KERAS_BACKEND": keras.backend.backend(),
-            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-        },
-    )
-    assert done.returncode == -signal.SIGKILL
-    latest = json.loads((tmp_path / "latest.json").read_text())
-    assert latest["epoch"] == 4
-    assert latest["seconds"] > 0
-    model = make(True)
-    check_same(model, train(model, tmp_path, True), True)
-
-
-@pytest.mark.parametrize("epoch", [1, 4])
-def test_killed_while_it_writes_a_checkpoint_it_ends_the_same(
-    tmp_path, monkeypatch, epoch
-):
-    """The new checkpoint is in ruins; the one before it is used, if any."""
-
-    def killed(path, content):
-        if content["epoch"] == epoch:
-            raise Stopped
-        kept(path, content)
-
-    kept = training.write_json
-    monkeypatch.setattr(training, "write_json", killed)
+def test_with_a_damaged_checkpoint_it_starts_again(tmp_path, capsys):
     with pytest.raises(Stopped):
-        train(make(True), tmp_path, True)
-    monkeypatch.undo()
-    latest = tmp_path / "latest.json"
-    good = json.loads(latest.read_text())["slot"] if epoch > 1 else None
-    [ruined] = {path.name for path in tmp_path.iterdir() if path.is_dir()} - {
-        good
-    }
-    for path in (tmp_path / ruined).iterdir():
-        os.truncate(path, path.stat().st_size // 2)
-    model = make(True)
-    check_same(model, train(model, tmp_path, True), True)
+        train(make(), tmp_path, callbacks=[Stop(2, stop)])
+    path = tmp_path / CHECKPOINT
+    os.truncate(path, path.stat().st_size // 2)
+    model = make()
+    check_same(model, train(model, tmp_path), False)
+    assert "is damaged" in capsys.readouterr().err
 
 
 def test_the_weights_kept_are_those_of_the_best_epoch(averaged):
@@ -223,23 +164,13 @@ def test_the_best_may_be_the_highest_and_all_epochs_be_run():
 
 
 def test_a_model_trained_again_begins_at_its_beginning(tmp_path):
-    """A task may build one model for all its trials."""
+    """A task may use one model for all its trials."""
     model = make()
-    with pytest.raises(Stopped):
-        train(model, tmp_path / "first", callbacks=[Stop(2, stop)])
-    history = train(model, tmp_path / "first")
-    assert len(history["loss"]) > 2
-    again = train(model, tmp_path / "second", epochs=2)
-    assert len(again["loss"]) == 2
-
-
-def test_a_failed_training_leaves_the_next_alone(tmp_path):
-    model = make()
-    for epoch in (1, 2):  # The second one has gone on from a checkpoint.
+    for epoch in (1, 2):  # The second one has resumed from a checkpoint.
         with pytest.raises(Stopped):
             train(model, tmp_path / "first", callbacks=[Stop(epoch, stop)])
-    again = train(model, tmp_path / "second", epochs=2)
-    assert len(again["loss"]) == 2
+    assert len(train(model, tmp_path / "second", epochs=2)["loss"]) == 2
+    assert len(train(model, tmp_path / "first")["loss"]) > 2
     assert len(train(model, None, epochs=2)["loss"]) == 2
 
 

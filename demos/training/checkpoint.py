@@ -1,0 +1,116 @@
+"""Checkpoints of a training, from which it resumes with the same numbers."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from demos.common.files import atomic
+from demos.common.progress import log
+from demos.study.trial import CHECKPOINT
+from demos.training.task import state_variables
+
+if keras.backend.backend() == "torch":
+    import torch
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Saves the whole state of a training before each epoch but the first.
+
+    That is: weights, optimizer, the random state of dropout, the best epoch so
+    far and the curves, in one file that is replaced as a whole, so the process
+    can be killed at any time. A damaged file is ignored: training starts again.
+
+    Args:
+        folder: Where the file is. If there is one, its state is restored when
+            training begins.
+        best: The callback before this one, which remembers the best epoch.
+
+    Attributes:
+        epoch: The number of epochs before the state that is restored, or 0.
+        history: The value of each log after each of these epochs.
+    """
+
+    def __init__(
+        self, folder: Path, best: keras.callbacks.EarlyStopping
+    ) -> None:
+        super().__init__()
+        self.epoch = 0
+        self.history: dict[str, list[float]] = {}
+        self._path = folder / CHECKPOINT
+        self._best = best
+        self._began = time.monotonic()
+        self._arrays: dict[str, np.ndarray] = {}
+        try:
+            # NumPy itself would leave a damaged file open.
+            with self._path.open("rb") as file, np.load(file) as arrays:
+                self._arrays = dict(arrays)
+            state = json.loads(str(self._arrays["state"]))
+        except FileNotFoundError:
+            return
+        except Exception as error:  # NumPy raises anything.
+            log(f"{self._path} is damaged ({error}): its trial starts again")
+            self._arrays = {}
+            return
+        self.epoch, self.history, self._best_state = state
+        self._began -= float(self._arrays["seconds"])
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Restores the state."""
+        if not self._arrays:
+            return
+        for i, variable in enumerate(state_variables(self.model)):
+            # NumPy loads bfloat16 as two bytes without a meaning.
+            dtype = keras.ops.convert_to_numpy(variable).dtype
+            variable.assign(self._arrays[f"variable{i}"].view(dtype))
+        for i, generator in enumerate(_torch_generators()):
+            generator.set_state(torch.from_numpy(self._arrays[f"torch{i}"]))
+        vars(self._best).update(self._best_state)
+        self._best.best_weights = [
+            self._arrays[f"best{i}"].view(weight.dtype)
+            for i, weight in enumerate(self.model.get_weights())
+        ]
+        self._arrays = {}
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Saves the state after the epochs before this one."""
+        if epoch == self.epoch:
+            return
+        lists = {
+            "variable": map(
+                keras.ops.convert_to_numpy, state_variables(self.model)
+            ),
+            "torch": [g.get_state().numpy() for g in _torch_generators()],
+            "best": self._best.best_weights or [],
+        }
+        arrays = {
+            f"{name}{i}": array
+            for name, values in lists.items()
+            for i, array in enumerate(values)
+        }
+        later = self.model.history.history
+        history = {
+            name: self.history.get(name, []) + later[name] for name in later
+        }
+        best = {
+            name: getattr(self._best, name)
+            for name in ("best", "best_epoch", "wait")
+        }
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic(self._path) as path:
+            np.savez(
+                path,
+                **arrays,
+                seconds=time.monotonic() - self._began,
+                state=json.dumps([epoch, history, best], default=float),
+            )
+
+
+def _torch_generators() -> list[Any]:
+    """Returns PyTorch's own generators, which its dropout uses."""
+    if keras.backend.backend() != "torch":
+        return []
+    return [torch.default_generator, *torch.cuda.default_generators]
