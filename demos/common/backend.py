@@ -1,4 +1,4 @@
-"""Starts Keras for a demo: on which backend, with Serf, and without noise."""
+"""Chooses the Keras backend and starts Keras. Nothing here imports it early."""
 
 import contextlib
 import importlib
@@ -8,37 +8,33 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
-from collections.abc import Mapping
 from collections.abc import Sequence
-from typing import Any
 
 from demos.common.errors import UserError
 
-# Those of Keras that compute gradients, and those that do not.
+# Backends that compute gradients, and those that do not.
 TRAINING = ("tensorflow", "jax", "torch")
 INFERENCE = ("numpy", "openvino")
 
 
 def choose_backend(backend: str | None) -> None:
-    """Decides, before Keras is imported, what it will run on.
+    """Chooses the backend; to be called before Keras is imported.
 
     Args:
-        backend: Its name; None for what KERAS_BACKEND says.
+        backend: Its name; None for the one that KERAS_BACKEND names.
 
     Raises:
-        UserError: Keras runs on another one in this process already.
+        UserError: Keras already runs on another one in this process.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # TensorFlow warns on every third model that it compiles another one.
+    # TensorFlow warns that every third model compiles a function again.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     if backend is None:
         return
-    if "keras" not in sys.modules:
+    keras = sys.modules.get("keras")
+    if keras is None:
         os.environ["KERAS_BACKEND"] = backend
-        return
-    import keras
-
-    if keras.backend.backend() != backend:
+    elif keras.backend.backend() != backend:
         raise UserError(
             f"Expected --backend {keras.backend.backend()}, on which Keras "
             f"runs already in this process. Received: {backend}"
@@ -71,120 +67,13 @@ def start_keras(modules: Sequence[str] = ("keras_hub",)) -> None:
         ) from None
 
 
-def channels_last() -> None:
-    """Has pictures as the demos have them, whatever keras.json says."""
-    import keras
-
-    keras.config.set_image_data_format("channels_last")
-
-
-def clear_session() -> None:
-    """Lets Keras forget all models, but not its policy of dtypes."""
-    import keras
-
-    policy = keras.config.dtype_policy()
-    keras.backend.clear_session()
-    keras.config.set_dtype_policy(policy)
-
-
-def settings() -> dict[str, Any]:
-    """Returns how Keras is set up, for `set_up` in another process."""
-    import keras
-
-    return {
-        "floatx": keras.config.floatx(),
-        "image_data_format": keras.config.image_data_format(),
-        # By its name: to serialize it, Keras would import TensorFlow.
-        "dtype_policy": keras.config.dtype_policy().name,
-    }
-
-
-def set_up(settings: Mapping[str, Any]) -> None:
-    """Sets Keras up.
-
-    Args:
-        settings: What `settings` has returned.
-    """
-    import keras
-
-    keras.config.set_floatx(settings["floatx"])
-    keras.config.set_image_data_format(settings["image_data_format"])
-    keras.config.set_dtype_policy(settings["dtype_policy"])
-
-
 def remedy(backend: str) -> str:
-    """Says how to install what a backend of Keras needs.
-
-    Args:
-        backend: Its name.
-
-    Returns:
-        The command.
-    """
+    """Returns the command that installs what a backend needs."""
     if backend in TRAINING:
         return f'pip install -e ".[{backend},demos]"'
     # Keras' NumPy backend takes its Fourier transforms from JAX.
     packages = "numpy jax" if backend == "numpy" else backend
     return f"pip install {packages}"
-
-
-def check_trains() -> None:
-    """Checks that the backend on which Keras runs can train.
-
-    Raises:
-        UserError: It cannot.
-    """
-    import keras
-
-    backend = keras.backend.backend()
-    if backend not in TRAINING:
-        raise UserError(
-            "Expected a backend that can train: --backend "
-            f"{', '.join(TRAINING[:-1])} or {TRAINING[-1]}. "
-            f"Received: {backend}"
-        )
-
-
-def check_activations(names: Sequence[str]) -> None:
-    """Checks that Keras knows activations by these names.
-
-    Args:
-        names: The names.
-
-    Raises:
-        UserError: It does not know one of them.
-    """
-    import keras
-
-    for name in names:
-        try:
-            keras.activations.get(name)
-        except ValueError:
-            raise UserError(
-                "Expected --activations to be names that Keras knows, such as "
-                f"relu, gelu, silu, mish, elu, serf. Received: {name!r}"
-            ) from None
-
-
-def check_initializer(name: str) -> None:
-    """Checks that Keras knows an initializer by this name.
-
-    Args:
-        name: The name.
-
-    Raises:
-        UserError: It does not know it.
-    """
-    import keras
-
-    try:
-        keras.initializers.get(name)
-    except ValueError:
-        raise UserError(
-            "Expected --initializer to be a name that Keras knows, such as "
-            "glorot_uniform, he_normal, orthogonal, serf_normal. Received: "
-            f"{name!r}"
-        ) from None
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ for further calls; after a death the next call starts another one.
 """
 
 import contextlib
+import functools
 import importlib.util
 import itertools
 import json
@@ -43,7 +44,6 @@ import cloudpickle
 from joblib.externals.loky import ProcessPoolExecutor
 from joblib.externals.loky.backend import resource_tracker as loky_tracker
 from joblib.externals.loky.process_executor import BrokenProcessPool
-from joblib.externals.loky.process_executor import ShutdownExecutorError
 
 from demos.common.backend import choose_backend
 from demos.common.backend import silenced
@@ -94,6 +94,8 @@ class ChildProcess:
         self._variables = environment_variables(backend, threads) | variables
         self._log = log
         self._pool: ProcessPoolExecutor | None = None
+        self._lock = threading.Lock()  # Another thread may close it.
+        self._closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -115,6 +117,7 @@ class ChildProcess:
             UserError: The function raised it.
             EndedEarlyError: The function raised another error, or the child
                 cannot start, or it died.
+            RuntimeError: The child is closed, or was closed meanwhile.
         """
         with tempfile.TemporaryDirectory() as folder:
             events = Path(folder, "events")
@@ -129,18 +132,25 @@ class ChildProcess:
                         for line in whole:
                             on_event(*json.loads(line))
                 return future.result()
-            except (BrokenProcessPool, ShutdownExecutorError) as error:
-                self.close()
+            except BrokenProcessPool as error:
+                self._stop()
                 raise EndedEarlyError(_cause(error, self._log)) from None
 
     def close(self) -> None:
-        """Ends the process, whatever it does; a call in it raises."""
+        """Ends the process, whatever it does."""
+        with self._lock:
+            self._closed = True
+            self._stop()
+
+    def _stop(self) -> None:
         if self._pool is not None:
             self._pool.shutdown(wait=False, kill_workers=True)
             self._pool = None
 
     def _submit(self, arguments: bytes, events: Path) -> Any:
-        with _interrupts_blocked():
+        with self._lock, _interrupts_blocked():
+            if self._closed:
+                raise RuntimeError("the child process is closed")
             if self._pool is None:
                 self._pool = ProcessPoolExecutor(
                     max_workers=1,
@@ -215,8 +225,25 @@ def _cause(error: Exception, log: Path | None) -> str:
 # In the child.
 
 _pickled = b""
-_function: Callable[..., Any] | None = None
 _logged = False
+
+
+@functools.cache
+def load_function(pickled: bytes) -> Callable[..., Any]:
+    """Starts Keras in this process, then unpickles a function.
+
+    Raises:
+        EndedEarlyError: One of them fails.
+    """
+    try:
+        choose_backend(None)
+        start_keras(())
+        with silenced():  # It imports the module of the function.
+            return pickle.loads(pickled)
+    except Exception as error:
+        raise EndedEarlyError(
+            f"its process cannot start: {reason_of(error)}"
+        ) from None
 
 
 def _start(pickled: bytes, parent: int, log: Path | None) -> None:
@@ -238,22 +265,17 @@ def _end_with(parent: int) -> None:
 
 
 def _call(arguments: bytes, events: Path) -> Any:
-    global _function
     try:
-        if _function is None:
-            choose_backend(None)
-            start_keras(())
-            with silenced():  # It imports the module of the function.
-                _function = pickle.loads(_pickled)
+        function = load_function(_pickled)
         with events.open("a") as file:
 
             def emit(kind: str, content: Any) -> None:
                 print(json.dumps([kind, content]), file=file, flush=True)
 
-            return _function(*pickle.loads(arguments), emit=emit)
+            return function(*pickle.loads(arguments), emit=emit)
     except UserError:
         raise
-    except Exception as error:  # Of a library that the parent may not import.
+    except Exception as error:  # The parent may not know its class.
         if _logged:
             traceback.print_exc()
         raise EndedEarlyError(reason_of(error)) from None

@@ -56,22 +56,22 @@ class Progress:
         self._advance(trial.name, epoch)
         self._show(trial, {"epoch": f"{epoch}/{self._epochs}", **shown})
 
-    def trial_ended(self, result: TrialRecord) -> None:
+    def trial_ended(self, record: TrialRecord) -> None:
         """Prints a line where there is no bar, or where the trial failed."""
         self._ended += 1
         # It may have stopped early or resumed from a checkpoint.
-        self._advance(result.name, self._epochs)
-        if not (self._bar.disable or result.reason):
+        self._advance(record.name, self._epochs)
+        if not (self._bar.disable or record.reason):
             return
-        if result.reason:
-            outcome = f"failed: {result.reason}"
+        if record.reason:
+            outcome = f"failed: {record.reason}"
         else:
             outcome = ", ".join(
-                f"{name} {value:.4f}" for name, value in result.metrics.items()
+                f"{name} {value:.4f}" for name, value in record.metrics.items()
             )
         log(
-            f"trial {self._ended}/{self._trials} {result.label} "
-            f"seed {result.seed}: {outcome} ({result.seconds:.0f} s)"
+            f"trial {self._ended}/{self._trials} {record.label} "
+            f"seed {record.seed}: {outcome} ({record.seconds:.0f} s)"
         )
 
     def _advance(self, name: str, epoch: int) -> None:

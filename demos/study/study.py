@@ -5,179 +5,59 @@ runs trials, in this process or in others; the study decides which are still to
 run, and keeps the best model of each setting. Its folder:
 
     study.json              what all trials share, and its fingerprint
-    trials/relu-seed0.json  one file a trial: settings, versions, metrics, ...
-    trials/relu-seed0.*     what else the task has to say of that trial
-    relu.keras              the best trial of that setting on the validation
+    trials/relu-seed0.json  the record of a trial: settings, versions, metrics
+    trials/relu-seed0.*     further files of that trial
+    relu.keras              the best model of these settings on the validation
     ...                     what the task itself saves beside the models
-    checkpoints/            of trials that are not done yet
-    locks/                  so that processes do not get in each other's way
+    checkpoints/            of trials that have not finished
+    locks/                  of trials that run, in this process or in others
 """
 
-import contextlib
 import itertools
 import os
-import signal
-import threading
-import time
 from collections.abc import Iterable
-from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from typing import Protocol
 from typing import Self
 
 from demos.common.environment import environment
-from demos.common.environment import fingerprint_of
 from demos.common.errors import UserError
 from demos.common.files import check_writable
 from demos.common.files import write_json
-from demos.study.trial import Runner
+from demos.study.executors.executor import Executor
+from demos.study.executors.executor import Observer
+from demos.study.executors.sequential import SequentialExecutor
+from demos.study.runner import Runner
 from demos.study.trial import Task
 from demos.study.trial import Trial
 from demos.study.trial import TrialRecord
-from demos.study.trial import interrupted
-from demos.study.trial import kept_fingerprint
+from demos.study.trial import best
+from demos.study.trial import fingerprint_of
+from demos.study.trial import gather
 from demos.study.trial import locked
 from demos.study.trial import read
-from demos.study.trial import read_result
 from demos.study.trial import record_path
+from demos.study.trial import saved_fingerprint
 
-
-class Observer(Protocol):
-    """Who wants to know how far the study is; see `progress.py`.
-
-    It is told one thing at a time, be it from several threads.
-    """
-
-    def trial_started(self, trial: Trial) -> None:
-        """Says that a trial begins."""
-        ...
-
-    def epoch_ended(
-        self, trial: Trial, epoch: int, logs: Mapping[str, float]
-    ) -> None:
-        """Says how many epochs of a trial are done, and their last logs."""
-        ...
-
-    def trial_ended(self, result: TrialRecord) -> None:
-        """Says how a trial ended."""
-        ...
-
-
-class Executor(Protocol):
-    """Who runs trials; see `executors.py`."""
-
-    def run(
-        self,
-        runner: Runner,
-        trials: Sequence[Trial],
-        observer: Observer,
-        wait: bool,
-        since: float,
-    ) -> Iterator[tuple[Trial, TrialRecord | None]]:
-        """Runs trials, in any order.
-
-        Args:
-            runner: Runs one.
-            trials: Those to run.
-            observer: Is told when one starts, and of its epochs.
-            wait: Whether to wait for those that another process runs.
-            since: When the study's run began; see `Runner.run`.
-
-        Yields:
-            Each trial with its record; with None, only without `wait`, where
-            another process runs it.
-        """
-        ...
-
-
-class SequentialExecutor:
-    """The executor that runs one trial after another in this process."""
-
-    def run(
-        self,
-        runner: Runner,
-        trials: Sequence[Trial],
-        observer: Observer,
-        wait: bool,
-        since: float,
-    ) -> Iterator[tuple[Trial, TrialRecord | None]]:
-        """Runs trials; see `Executor`."""
-        for trial in trials:
-            observer.trial_started(trial)
-
-            def on_epoch(
-                epoch: int, logs: Mapping[str, float], trial: Trial = trial
-            ) -> None:
-                observer.epoch_ended(trial, epoch, logs)
-
-            with _heeding_interrupts():
-                result = runner.run(trial, on_epoch, wait, since)
-            yield trial, result
-
-
-class _OneByOne:
-    """Tells an observer one thing at a time, whichever thread has it to say."""
-
-    def __init__(self, observer: Observer) -> None:
-        self._observer = observer
-        self._lock = threading.Lock()
-
-    def trial_started(self, trial: Trial) -> None:
-        with self._lock:
-            self._observer.trial_started(trial)
-
-    def epoch_ended(
-        self, trial: Trial, epoch: int, logs: Mapping[str, float]
-    ) -> None:
-        with self._lock:
-            self._observer.epoch_ended(trial, epoch, logs)
-
-    def trial_ended(self, result: TrialRecord) -> None:
-        with self._lock:
-            self._observer.trial_ended(result)
-
-
-@contextlib.contextmanager
-def _heeding_interrupts() -> Iterator[None]:
-    """Notes that Ctrl-C was pressed, for a framework may swallow the error."""
-    if (
-        threading.current_thread() is not threading.main_thread()
-        or signal.getsignal(signal.SIGINT) is not signal.default_int_handler
-    ):
-        yield
-        return
-
-    def handle(number: int, frame: Any) -> None:
-        interrupted.set()
-        raise KeyboardInterrupt
-
-    interrupted.clear()
-    signal.signal(signal.SIGINT, handle)
-    try:
-        yield
-        if interrupted.is_set():
-            raise KeyboardInterrupt
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        interrupted.clear()
+RESUMES = "finished trials are kept; run the same command again to resume"
 
 
 class Study:
-    """Trials that share a task, and the folder that keeps them.
+    """Trials that share a task, and their folder.
 
     Making one writes nothing; `run` does.
 
     Args:
-        task: What a trial trains and scores.
+        task: Trains and scores one model.
         folder: Where everything is kept.
         config: What all trials share; by default the task's.
         tensorboard: Whether trials write logs for TensorBoard.
 
     Raises:
-        UserError: The folder cannot be written, or keeps another study.
+        UserError: The folder is not writable, or holds another study.
     """
 
     def __init__(
@@ -199,12 +79,7 @@ class Study:
             tensorboard,
         )
         check_writable(folder)
-        kept = kept_fingerprint(folder)
-        if kept not in (None, self.runner.fingerprint):
-            raise UserError(
-                f"{folder} keeps a study with other data, options or versions; "
-                "choose another --out, or delete that folder"
-            )
+        self._is_ours()
 
     @classmethod
     def open(
@@ -218,40 +93,28 @@ class Study:
         """Opens the folder asked for, or the usual one.
 
         Args:
-            task: What a trial trains and scores.
-            folder: The one asked for, if any.
-            usual: Used without one. Where it keeps another study already, its
-                name is followed by the fingerprint of this one, so that both
-                are kept and each can go on.
+            task: Trains and scores one model.
+            folder: The folder asked for, if any.
+            usual: Used without one. If it holds another study, the fingerprint
+                of this one is added to its name.
             config: What all trials share; by default the task's.
             tensorboard: Whether trials write logs for TensorBoard.
-
-        Returns:
-            The study.
         """
-        if folder is not None:
-            return cls(task, folder, config, tensorboard)
-        ours = fingerprint_of(
-            task.config() if config is None else config, environment()
-        )
-        check_writable(usual)
-        if kept_fingerprint(usual) not in (None, ours):
-            usual = usual.with_name(f"{usual.name}-{ours}")
-        return cls(task, usual, config, tensorboard)
+        config = task.config() if config is None else config
+        if folder is None:
+            folder = usual
+            fingerprint = fingerprint_of(config, environment())
+            check_writable(usual)
+            if saved_fingerprint(usual) not in (None, fingerprint):
+                folder = usual.with_name(f"{usual.name}-{fingerprint}")
+        return cls(task, folder, config, tensorboard)
 
     def pending(self, trials: Iterable[Trial]) -> list[Trial]:
-        """Returns the trials that no run has finished yet.
-
-        Args:
-            trials: Those wanted.
-
-        Returns:
-            Those with no record, or with the record of a failure.
-        """
+        """Returns the trials with no record, or with that of a failure."""
         return [
             trial
             for trial in trials
-            if (result := read(self.folder, trial)) is None or result.reason
+            if (record := read(self.folder, trial)) is None or record.reason
         ]
 
     def run(
@@ -260,70 +123,82 @@ class Study:
         observer: Observer,
         executor: Executor | None = None,
     ) -> list[TrialRecord]:
-        """Runs the trials that are still to run.
+        """Runs the trials that have not finished.
 
         A trial that fails is recorded with its reason; the others go on.
         Whatever stops the run, finished trials are kept. Trials that another
         process runs in the same folder are left to it.
 
         Args:
-            trials: Those wanted.
+            trials: The trials.
             observer: Is told of the progress.
-            executor: Runs them; by default one after another, here.
+            executor: Runs them; by default one after another, in this process.
 
         Returns:
-            The results of all trials, in their order.
+            The records of all trials, in their order.
 
         Raises:
-            UserError: The folder cannot be written.
+            UserError: The folder is not writable, or holds another study.
             KeyboardInterrupt: It was stopped; a message says what is kept.
         """
         executor = executor or SequentialExecutor()
-        observer = _OneByOne(observer)
-        kept = "finished trials are kept"
         failures: dict[str, TrialRecord] = {}
-        since = time.time()
         try:
             self._begin()
             for trial in trials:  # A kill may have come before this.
                 self._keep_best(trial)
             left = self.pending(trials)
+            records = {trial.name: read(self.folder, trial) for trial in left}
+            runner = replace(
+                self.runner,
+                failures={name: r for name, r in records.items() if r},
+            )
             for wait in (False, True):
                 busy = []
-                for trial, result in executor.run(
-                    self.runner, left, observer, wait, since
-                ):
-                    if result is None:
+                for trial, record in executor.run(runner, left, observer, wait):
+                    if record is None:
                         busy.append(trial)
                         continue
-                    if result.reason:  # The disk may not have taken it.
-                        failures[trial.name] = result
+                    if record.reason:  # The disk may be too full for it.
+                        failures[trial.name] = record
                     self._keep_best(trial)
-                    observer.trial_ended(result)
+                    observer.trial_ended(record)
                 left = busy
         except OSError as error:
             remedy = "choose another folder with --out"
             if self._any_finished(trials):
-                remedy = kept
+                remedy = RESUMES
             raise UserError(
-                f"{self.folder} cannot be written: {error}; {remedy}"
+                f"{self.folder} is not writable: {error}; {remedy}"
             ) from None
         except KeyboardInterrupt:
             if not self._any_finished(trials):
                 raise
-            raise KeyboardInterrupt(
-                f"{kept}; the same command goes on from there"
-            ) from None
-        results = [
+            raise KeyboardInterrupt(RESUMES) from None
+        results = (
             failures.get(trial.name) or read(self.folder, trial)
             for trial in trials
-        ]
-        return [result for result in results if result is not None]
+        )
+        return [record for record in results if record is not None]
+
+    def _is_ours(self) -> bool:
+        """Returns whether the folder holds this study, not none at all.
+
+        Raises:
+            UserError: It holds another one.
+        """
+        fingerprint = saved_fingerprint(self.folder)
+        if fingerprint not in (None, self.runner.fingerprint):
+            raise UserError(
+                f"{self.folder} holds a study with other data, options or "
+                "versions; choose another --out, or delete that folder"
+            )
+        return fingerprint is not None
 
     def _begin(self) -> None:
         (self.folder / "trials").mkdir(parents=True, exist_ok=True)
         with locked(self.folder, "study"):
-            if kept_fingerprint(self.folder) is not None:
+            if self._is_ours():
                 return
             self.task.save_assets(self.folder)
             description = {
@@ -335,13 +210,13 @@ class Study:
             write_json(self.folder / "study.json", description)
 
     def _keep_best(self, trial: Trial) -> None:
-        """Promotes the trial's model to `<label>.keras`, or drops it."""
+        """Moves the trial's model to `<label>.keras`, or deletes it."""
         model = record_path(self.folder, trial).with_suffix(".keras")
         if not model.exists():
             return
         with locked(self.folder, "study"):
-            result = read(self.folder, trial)
-            if not model.exists() or result is None or result.reason:
+            record = read(self.folder, trial)
+            if not model.exists() or record is None or record.reason:
                 return
             rivals = [r for r in gather(self.folder) if r.label == trial.label]
             if best(rivals, self.task.objective).seed == trial.seed:
@@ -358,14 +233,11 @@ def grid(
 ) -> list[Trial]:
     """Combines every choice with every other and with every seed.
 
-    Seeds vary slowest, so that a run stopped early has every setting.
+    Seeds vary slowest, so a run that is stopped early has all settings.
 
     Args:
-        choices: The values to try of each setting.
-        seeds: The seeds to try.
-
-    Returns:
-        The trials.
+        choices: The values of each setting.
+        seeds: The seeds.
 
     Example:
 
@@ -377,35 +249,3 @@ def grid(
         for seed in seeds
         for values in itertools.product(*choices.values())
     ]
-
-
-def best(results: Iterable[TrialRecord], objective: str) -> TrialRecord:
-    """Returns the finished result with the highest objective.
-
-    Args:
-        results: At least one of them finished.
-        objective: Name of the metric.
-
-    Returns:
-        The best; the first of them at a tie.
-    """
-    finished = [result for result in results if not result.reason]
-    return max(finished, key=lambda result: result.metrics[objective])
-
-
-def gather(folder: Path) -> list[TrialRecord]:
-    """Reads every finished trial of a study.
-
-    Args:
-        folder: The study's.
-
-    Returns:
-        The results, by name of setting and then by seed.
-    """
-    results = [
-        read_result(path)
-        for path in (folder / "trials").glob("*.json")
-        if not path.name.startswith(".")  # One that is being written.
-    ]
-    finished = [result for result in results if not result.reason]
-    return sorted(finished, key=lambda result: (result.label, result.seed))

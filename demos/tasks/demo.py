@@ -19,9 +19,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from demos.common.backend import channels_last
-from demos.common.backend import check_activations
-from demos.common.backend import check_trains
 from demos.common.backend import choose_backend
 from demos.common.backend import start_keras
 from demos.common.cli import parse
@@ -122,7 +119,7 @@ class Demo:
         self.check(options)
         check_study(options, self.runs)
         start_training(options)
-        channels_last()
+        keras_config().channels_last()
         if options.quick:
             options = smoke_test(options)
         task = self._module("task").load(options)
@@ -145,7 +142,7 @@ class Demo:
             )
         choose_backend(options.backend)
         start_keras()
-        channels_last()
+        keras_config().channels_last()
         task = self._module("task")
         saved = importlib.import_module("demos.tasks.saved_model")
         task.predict(
@@ -175,5 +172,10 @@ def start_training(options: StudyOptions) -> None:
     """
     choose_backend(options.backend)
     start_keras()
-    check_trains()
-    check_activations(options.activations)
+    keras_config().check_trains()
+    keras_config().check_activations(options.activations)
+
+
+def keras_config() -> Any:
+    """Returns the module, which imports Keras: the backend must be chosen."""
+    return importlib.import_module("demos.common.keras_config")

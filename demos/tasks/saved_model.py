@@ -14,9 +14,9 @@ from tokenizers import Tokenizer
 from demos.common.errors import UserError
 from demos.common.progress import log
 from demos.datasets import images
-from demos.study.study import best
-from demos.study.study import gather
 from demos.study.trial import TrialRecord
+from demos.study.trial import best
+from demos.study.trial import gather
 from demos.tasks.options import PredictOptions
 
 Content = TypeVar("Content")

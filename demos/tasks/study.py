@@ -10,19 +10,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from demos.common.backend import check_initializer
 from demos.common.errors import UnfinishedError
 from demos.common.errors import UserError
+from demos.common.keras_config import check_initializer
 from demos.common.progress import log
 from demos.report.types import Presentation
 from demos.report.types import Report
 from demos.report.write import write_report
 from demos.study import sweep
-from demos.study.executors import Processes
-from demos.study.executors import RayCluster
+from demos.study.executors.executor import Executor
+from demos.study.executors.processes import Processes
+from demos.study.executors.ray import RayCluster
+from demos.study.executors.sequential import SequentialExecutor
 from demos.study.progress import Progress
-from demos.study.study import Executor
-from demos.study.study import SequentialExecutor
 from demos.study.study import Study
 from demos.study.study import grid
 from demos.study.trial import Task as Trainable

@@ -1,72 +1,52 @@
 """Optimizers by the names that the commands take."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
 from typing import Any
-from typing import Literal
 
-if TYPE_CHECKING:
-    import keras
+import keras
 
-Optimizer = Literal["adamw", "adam", "nadam", "lion", "rmsprop", "sgd"]
-# Those that Keras gives them.
-USUAL_RATE: Mapping[Optimizer, float] = {
-    "adamw": 0.001,
-    "adam": 0.001,
-    "nadam": 0.001,
-    "lion": 0.001,
-    "rmsprop": 0.001,
-    "sgd": 0.01,
+OPTIMIZERS = {
+    "adamw": keras.optimizers.AdamW,
+    "adam": keras.optimizers.Adam,
+    "nadam": keras.optimizers.Nadam,
+    "lion": keras.optimizers.Lion,
+    "rmsprop": keras.optimizers.RMSprop,
+    "sgd": keras.optimizers.SGD,
 }
+# Keras' default learning rates.
+USUAL_RATE = {**dict.fromkeys(OPTIMIZERS, 0.001), "sgd": 0.01}
 
 
 def make(
-    name: Optimizer, learning_rate: Any, **options: Any
-) -> "keras.optimizers.Optimizer":
-    """Makes an optimizer of Keras.
+    name: str, learning_rate: Any, **options: Any
+) -> keras.optimizers.Optimizer:
+    """Makes an optimizer.
 
     Args:
-        name: `"sgd"` has Nesterov's momentum, 0.9; all others are as Keras has
-            them.
-        learning_rate: A number, or a schedule.
+        name: One of `OPTIMIZERS`; `"sgd"` has Nesterov momentum 0.9, all others
+            have Keras' defaults.
+        learning_rate: A number or a schedule.
         **options: Such as `weight_decay`, which is decoupled in all of them,
             `use_ema` or `global_clipnorm`.
-
-    Returns:
-        The optimizer.
 
     Example:
 
     >>> make("sgd", 0.1, weight_decay=0.01).momentum
     0.9
     """
-    import keras
-
     if name == "sgd":
         options |= {"momentum": 0.9, "nesterov": True}
-    kind = {
-        "adamw": keras.optimizers.AdamW,
-        "adam": keras.optimizers.Adam,
-        "nadam": keras.optimizers.Nadam,
-        "lion": keras.optimizers.Lion,
-        "rmsprop": keras.optimizers.RMSprop,
-        "sgd": keras.optimizers.SGD,
-    }[name]
-    return kind(learning_rate, **options)
+    return OPTIMIZERS[name](learning_rate, **options)
 
 
 def cosine(
     peak: float, steps: int, warmup: int
-) -> "keras.optimizers.schedules.CosineDecay":
-    """Makes a learning rate that rises, and falls to 0 by a cosine.
+) -> keras.optimizers.schedules.CosineDecay:
+    """Makes a learning rate with linear warm-up and cosine decay to 0.
 
     Args:
-        peak: Its highest value.
-        steps: Of the whole training.
-        warmup: Steps in which it rises; with 0, it begins with the peak.
-
-    Returns:
-        The schedule.
+        peak: Its largest value.
+        steps: Steps of the whole training.
+        warmup: Steps of the warm-up; with 0, it starts at the peak.
 
     Example:
 
@@ -74,8 +54,6 @@ def cosine(
     >>> [round(float(rate(step)), 3) for step in (0, 5, 10, 55, 100)]
     [0.0, 0.05, 0.1, 0.05, 0.0]
     """
-    import keras
-
     return keras.optimizers.schedules.CosineDecay(
         0.0 if warmup else peak,
         max(1, steps - warmup),

@@ -1,11 +1,18 @@
 """Scores of classifiers."""
 
 from collections.abc import Sequence
-from typing import Any
+
+import numpy as np
+from sklearn.metrics import accuracy_score
+from sklearn.metrics import f1_score
+from sklearn.metrics import log_loss
+from sklearn.metrics import recall_score
+
+from demos.study.trial import DivergedError
 
 
 def classification_scores(
-    labels: Sequence[int], probabilities: Any
+    labels: Sequence[int], probabilities: np.ndarray
 ) -> dict[str, float]:
     """Scores predictions.
 
@@ -15,41 +22,30 @@ def classification_scores(
 
     Returns:
         `accuracy`, `macro_f1` (mean of the F1 of the labels),
-        `balanced_accuracy` (mean of the recall of the labels there are) and
+        `balanced_accuracy` (mean of the recall of the labels that occur) and
         `loss`, the mean cross-entropy in nats.
 
     Raises:
-        DivergedError: A probability is not a number.
+        DivergedError: A probability is not finite.
     """
-    import numpy as np
-    from sklearn.metrics import accuracy_score
-    from sklearn.metrics import f1_score
-    from sklearn.metrics import log_loss
-    from sklearn.metrics import recall_score
-
-    from demos.study.trial import DivergedError
-
     probabilities = np.asarray(probabilities, "float64")
     if not np.isfinite(probabilities).all():
-        raise DivergedError("the model answers what is not a number")
+        raise DivergedError("a predicted probability is not finite")
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     every = range(probabilities.shape[1])
     chosen = probabilities.argmax(axis=1)
+    f1 = f1_score(
+        labels,
+        chosen,
+        labels=every,
+        average="macro",
+        zero_division=0,  # pyright: ignore[reportArgumentType]
+    )
+    occurring = sorted(set(labels))
+    recall = recall_score(labels, chosen, labels=occurring, average="macro")
     return {
         "accuracy": float(accuracy_score(labels, chosen)),
-        "macro_f1": float(
-            f1_score(
-                labels,
-                chosen,
-                labels=every,
-                average="macro",
-                zero_division=0,  # pyright: ignore[reportArgumentType]
-            )
-        ),
-        "balanced_accuracy": float(
-            recall_score(
-                labels, chosen, labels=sorted(set(labels)), average="macro"
-            )
-        ),
+        "macro_f1": float(f1),
+        "balanced_accuracy": float(recall),
         "loss": float(log_loss(labels, probabilities, labels=every)),
     }

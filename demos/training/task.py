@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import keras
 
+from demos.common.keras_config import clear_session
 from demos.study.sweep import apply_overrides
 from demos.study.trial import Trial
 from demos.study.trial import TrialContext
@@ -89,9 +90,7 @@ class TrainingTask:
 
 def start_trial(trial: Trial) -> None:
     """Clears what Keras knows of earlier models, and sets all seeds."""
-    policy = keras.config.dtype_policy()
-    keras.backend.clear_session()
-    keras.config.set_dtype_policy(policy)
+    clear_session()
     keras.utils.set_random_seed(trial.seed)
 
 

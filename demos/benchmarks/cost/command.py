@@ -34,8 +34,8 @@ from typing import Protocol
 from demos.common.backend import choose_backend
 from demos.common.backend import start_keras
 from demos.common.cli import parse
-from demos.common.environment import cores
 from demos.common.errors import UserError
+from demos.common.machine import cores
 from demos.common.subprocesses import RESULTS
 from demos.common.subprocesses import Emit
 from demos.common.subprocesses import EndedEarlyError

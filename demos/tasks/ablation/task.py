@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from demos.common.backend import channels_last
 from demos.common.errors import UnfinishedError
 from demos.common.errors import UserError
 from demos.common.files import atomic
 from demos.common.files import write_text
+from demos.common.keras_config import channels_last
 from demos.common.progress import log
 from demos.report.comparisons import analyze
 from demos.report.figures.scores import draw_studies

@@ -16,8 +16,8 @@ from typing import Self
 import keras
 import numpy as np
 
-from demos.common.backend import clear_session
 from demos.common.errors import UserError
+from demos.common.keras_config import clear_session
 from demos.report.types import Metric
 from demos.report.types import Presentation
 from demos.study.trial import Trial

@@ -6,8 +6,8 @@ from pathlib import Path
 from demos.datasets.types import Pairs
 from demos.report.tables import markdown_table
 from demos.report.trials import reference_of
-from demos.study.study import best
 from demos.study.trial import TrialRecord
+from demos.study.trial import best
 from demos.study.trial import text_path
 
 COUNT = 10

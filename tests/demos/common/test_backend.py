@@ -1,39 +1,38 @@
-"""Which backend a demo runs on, and what it says of one that will not do."""
+"""Which backend a demo runs on, and the errors for one that will not do."""
 
-import os
-import subprocess
-import sys
+import keras
+import pytest
 
 from demos.common import backend
+from demos.common.errors import UserError
+from demos.common.keras_config import check_trains
 
 
-def refusal(out, name):
-    """What the demo says, in one line, where KERAS_BACKEND is that name."""
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "demos", "sentiment", "--quick"),
-            *("--out", str(out)),
-        ],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "KERAS_BACKEND": name},
-    )
-    assert done.returncode == 2
-    assert done.stderr.count("\n") == 1
-    assert not out.exists()
-    return done.stderr
+def test_an_unknown_backend_is_one_line(run_python):
+    code = """
+        from demos.common.backend import start_keras
+        from demos.common.errors import UserError
+
+        try:
+            start_keras(())
+        except UserError as error:
+            print(error)
+    """
+    message = run_python(code, backend="theano")
+    assert "one of tensorflow, jax, torch, numpy, openvino" in message
+    assert message.endswith("Received: 'theano'")
 
 
-def test_an_unknown_backend_is_one_line(tmp_path):
-    says = refusal(tmp_path / "study", "theano")
-    assert "one of tensorflow, jax, torch, numpy, openvino" in says
-    assert "Received: 'theano'" in says
+@pytest.mark.parametrize("name", backend.INFERENCE)
+def test_a_backend_that_cannot_train_is_one_line(monkeypatch, name):
+    monkeypatch.setattr(keras.backend, "backend", lambda: name)
+    with pytest.raises(UserError, match=f"--backend .* Received: {name}"):
+        check_trains()
 
 
-def test_a_backend_that_cannot_train_is_one_line(tmp_path, numpy_backend):
-    says = refusal(tmp_path / "study", numpy_backend)
-    assert "can train: --backend tensorflow, jax or torch" in says
-    assert f"Received: {numpy_backend}" in says
+def test_another_backend_in_the_same_process_is_one_line():
+    with pytest.raises(UserError, match="already in this process"):
+        backend.choose_backend("numpy")
 
 
 def test_the_remedy_is_all_that_a_backend_needs():

@@ -5,10 +5,10 @@ import platform
 import keras
 import pytest
 
-from demos.common.environment import MACHINE
-from demos.common.environment import cores
 from demos.common.environment import environment
-from demos.common.environment import fingerprint_of
+from demos.common.machine import cores
+from demos.study.trial import MACHINE
+from demos.study.trial import fingerprint_of
 
 CONFIG = {"epochs": 7, "model": {"heads": 4}}
 

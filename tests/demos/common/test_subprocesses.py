@@ -118,8 +118,10 @@ def test_a_child_that_fails_says_how_and_can_be_called_again(
 
 def test_a_child_can_be_ended_in_the_middle(child, numpy_backend):
     threading.Timer(2, child.close).start()
-    with pytest.raises(processes.EndedEarlyError):
+    with pytest.raises(RuntimeError, match="shutdown"):
         child.call("hang")
+    with pytest.raises(RuntimeError, match="closed"):
+        child.call(1)
 
 
 def test_missing_backends_are_left_out(monkeypatch, capsys):

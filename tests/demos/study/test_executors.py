@@ -1,6 +1,7 @@
-"""Trials side by side: in processes, on Ray, and through their deaths."""
+"""Trials in several processes and on Ray, some of which die."""
 
 import contextlib
+import importlib.util
 import json
 import os
 import signal
@@ -11,49 +12,66 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import cloudpickle
 import keras
 import pytest
 
-from demos.common.environment import cores
 from demos.common.errors import UserError
-from demos.study.executors import RayCluster
+from demos.common.machine import cores
+from demos.study.executors.processes import Processes
+from demos.study.executors.ray import RayCluster
+from demos.study.executors.sequential import SequentialExecutor
 from demos.study.trial import Trial
 
 pytestmark = pytest.mark.once
-SCRIPT = Path(__file__).with_name("side_by_side.py")
-SECONDS = 400  # Nothing here takes that long, on a busy machine either.
-NAMES = [
-    f"{label}-seed{seed}"
-    for seed in (0, 1)
-    for label in ("relu", "serf", "gelu", "silu")
-]
+SCRIPT = Path(__file__).with_name("parallel_study.py")
+SECONDS = 400  # Nothing here takes that long, even on a busy machine.
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory):
-    """The processes' environment: theirs is no KerasHub, slow to import."""
-    hub = tmp_path_factory.mktemp("hub")
-    (hub / "keras_hub.py").touch()
-    return {
-        **os.environ,
-        "KERAS_BACKEND": keras.backend.backend(),
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(hub), *sys.path])),
-    }
+def parallel_study():
+    """That module, which is sent to other processes as it is."""
+    spec = importlib.util.spec_from_file_location("parallel_study", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["parallel_study"] = module
+    spec.loader.exec_module(module)
+    cloudpickle.register_pickle_by_value(module)
+    yield module
+    cloudpickle.unregister_pickle_by_value(module)
+    del sys.modules["parallel_study"]
+
+
+@pytest.fixture(scope="module")
+def names(parallel_study):
+    return [trial.name for trial in parallel_study.TRIALS]
+
+
+@pytest.fixture(scope="module")
+def expected(parallel_study, tmp_path_factory):
+    """The curves of all trials, run one after another."""
+    folder = tmp_path_factory.mktemp("one") / "study"
+    return histories(
+        parallel_study.run(
+            folder, SequentialExecutor(), {}, parallel_study.Events()
+        )
+    )
 
 
 @pytest.fixture
-def start(tmp_path, environment):
-    """Returns `start(engine, behaviour)`: a study in a process of its own."""
+def start(tmp_path):
+    """Returns `start(engine, behaviour)`: the study in a process of its own."""
     started = []
 
-    def begin(engine, behaviour, *options):
+    def begin(*arguments):
         process = subprocess.Popen(
-            [
-                *(sys.executable, str(SCRIPT), str(tmp_path / "study")),
-                *(engine, json.dumps(behaviour), *options),
-            ],
-            env=environment,
+            [sys.executable, str(SCRIPT), *arguments],
+            env={
+                **os.environ,
+                "KERAS_BACKEND": keras.backend.backend(),
+                "TF_CPP_MIN_LOG_LEVEL": "3",
+                "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+            },
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -62,23 +80,20 @@ def start(tmp_path, environment):
         started.append(process)
         return process
 
-    yield begin
+    yield (
+        lambda engine, behaviour: (
+            begin(str(tmp_path / "study"), engine, json.dumps(behaviour))
+            if engine != "cluster"
+            else begin("cluster")
+        )
+    )
     for process in started:
         process.kill()
         process.communicate()
 
 
-def finish(process):
-    """Waits for the end; returns events, and results by the trial's name."""
-    out, err = process.communicate(timeout=SECONDS)
-    assert err == ""
-    assert process.returncode == 0
-    events, table = json.loads(out)
-    return events, {name: rest for name, *rest in table}
-
-
 def wait_for(process, *events):
-    """Reads what a process tells until it has told of all these events."""
+    """Reads what a process prints until it has told of all these events."""
     left = set(events)
     timer = threading.Timer(SECONDS, process.kill)
     timer.start()
@@ -89,122 +104,113 @@ def wait_for(process, *events):
     timer.cancel()
 
 
+def histories(records):
+    return {
+        name: record.history
+        for name, record in records.items()
+        if not record.reason
+    }
+
+
 def ran(folder):
     """Returns how often each trial was begun."""
     return Counter((folder / "ran.txt").read_text().split())
 
 
-def histories(table):
-    return {
-        name: history for name, (reason, history, _) in table.items() if history
-    }
-
-
-def records(folder):
+def files(folder):
     return {p: p.read_bytes() for p in folder.glob("study/trials/*.json")}
 
 
-@pytest.fixture(scope="module")
-def one_after_the_other(tmp_path_factory, environment):
-    """The curves of all trials, run in one process."""
-    folder = tmp_path_factory.mktemp("one")
-    done = subprocess.run(
-        [sys.executable, str(SCRIPT), str(folder / "study"), "here", "{}"],
-        env={**environment, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    _, table = json.loads(done.stdout)
-    assert list(histories({name: rest for name, *rest in table})) == NAMES
-    return histories({name: rest for name, *rest in table})
-
-
-def check_events(events, table):
+def check_events(events, records):
     """Each trial starts, counts its epochs up, and ends, as in its record."""
-    for name in NAMES:
-        ours = [event for event in events if event[1] == name]
-        epochs = [event[2] for event in ours[1:-1]]
-        assert ours[0] == ["started", name]
-        assert ours[-1] == ["ended", name, table[name][0]]
-        assert {event[0] for event in ours[1:-1]} <= {"epoch"}
-        assert epochs == sorted(set(epochs))
+    for name, record in records.items():
+        first, *epochs, last = [e for e in events if e[1] == name]
+        assert first == ("started", name)
+        assert last == ("ended", name, record.reason)
+        assert {event[0] for event in epochs} <= {"epoch"}
+        numbers = [event[2] for event in epochs]
+        assert numbers == sorted(set(numbers))
 
 
 DEATHS = {
-    "serf-seed0": ("kill", "LostError: its process was ended by SIGKILL"),
+    "serf-seed0": ("kill", "EndedEarlyError: its process was ended by SIGKILL"),
     "gelu-seed0": ("raise", "ValueError: no"),
-    "silu-seed1": ("exit", "LostError: its process ended with exit code 3"),
+    "silu-seed1": ("exit", "EndedEarlyError: its process ended with exit code"),
 }
 
 
-def test_a_worker_dies_with_its_trial_alone(
-    tmp_path, start, one_after_the_other
-):
-    slow = {"relu-seed0": 0.7}  # So that its first epoch is told of.
-    behaviour = {name: does for name, (does, _) in DEATHS.items()}
-    events, table = finish(start("processes", behaviour | slow))
-    check_events(events, table)
-    number = one_after_the_other["relu-seed0"]["loss"][0]
-    assert ["epoch", "relu-seed0", 1, number] in events
-    for name in NAMES:
-        reason, history, threads = table[name]
-        if name in DEATHS:
-            assert reason.startswith(DEATHS[name][1])
-            record = tmp_path / f"study/trials/{name}.json"
-            assert json.loads(record.read_text())["reason"] == reason
+def check_records(records, deaths, expected, threads):
+    for name, record in records.items():
+        if name in deaths:
+            assert record.reason.startswith(deaths[name])
         else:
-            assert (reason, history) == ("", one_after_the_other[name])
-            assert threads == max(1, len(cores()) // 2)
-    assert ran(tmp_path) == Counter(NAMES)
-    kept = records(tmp_path)
+            assert (record.reason, record.history) == ("", expected[name])
+            assert record.environment["threads"] == threads
 
-    _, again = finish(start("processes", {}))
-    assert histories(again) == one_after_the_other
-    assert ran(tmp_path) - Counter(NAMES) == Counter(DEATHS.keys())
-    for path, content in kept.items():
+
+def test_a_process_dies_with_its_trial_alone(
+    tmp_path, parallel_study, names, expected
+):
+    folder = tmp_path / "study"
+    behaviour = {name: does for name, (does, _) in DEATHS.items()}
+    events = parallel_study.Events()
+    records = parallel_study.run(folder, Processes(2), behaviour, events)
+    check_events(events, records)
+    assert ("epoch", "relu-seed0", 2, expected["relu-seed0"]["loss"][1]) in (
+        events
+    )
+    reasons = {name: reason for name, (_, reason) in DEATHS.items()}
+    check_records(records, reasons, expected, max(1, len(cores()) // 2))
+    for name in DEATHS:
+        record = json.loads((folder / f"trials/{name}.json").read_text())
+        assert record["reason"] == records[name].reason
+    assert ran(tmp_path) == Counter(names)
+    before = files(tmp_path)
+
+    records = parallel_study.run(folder, SequentialExecutor(), {}, events)
+    assert histories(records) == expected
+    assert ran(tmp_path) - Counter(names) == Counter(DEATHS.keys())
+    for path, content in before.items():
         if path.stem not in DEATHS:
             assert path.read_bytes() == content
-    assert not list(tmp_path.glob("study/locks/*.epoch.json"))
 
 
 def test_interrupted_and_killed_it_completes(
-    tmp_path, start, one_after_the_other
+    tmp_path, start, parallel_study, names, expected
 ):
     """Ctrl-C, then kill -9, and what they leave behind."""
     long = {"silu-seed0": 1000.0, "relu-seed1": 1000.0}
-    process = start("processes", long, "--tell")
+    process = start("processes", long)
     wait_for(
         process,
-        *[("ended", name) for name in NAMES[:3]],
+        *[("ended", name) for name in names[:3]],
         *[("epoch", name) for name in long],
     )
     os.killpg(process.pid, signal.SIGINT)  # As a terminal does.
     _, err = process.communicate(timeout=SECONDS)
     assert process.returncode == 130
     assert err == (
-        "interrupted: finished trials are kept; the same command goes on from "
-        "there\n"
+        "interrupted: finished trials are kept; run the same command again to "
+        "resume\n"
     )
     check_ended(process.pid)
-    kept = records(tmp_path)
-    assert {path.stem for path in kept} == set(NAMES[:3])
+    before = files(tmp_path)
+    assert {path.stem for path in before} == set(names[:3])
 
-    process = start("processes", {"relu-seed1": 1000.0}, "--tell")
+    process = start("processes", {"relu-seed1": 1000.0})
     wait_for(process, ("ended", "silu-seed0"), ("epoch", "relu-seed1"))
     process.kill()
     process.communicate()
     check_ended(process.pid)
 
-    assert kept.items() <= records(tmp_path).items()
-    kept = records(tmp_path)
-    _, table = finish(start("processes", {}))
-    assert histories(table) == one_after_the_other
-    assert kept.items() <= records(tmp_path).items()
-    assert {name for name, count in ran(tmp_path).items() if count > 1} == {
-        "silu-seed0",
-        "relu-seed1",
-    }
+    records = parallel_study.run(
+        tmp_path / "study", SequentialExecutor(), {}, parallel_study.Events()
+    )
+    assert histories(records) == expected
+    assert before.items() <= files(tmp_path).items()
+    counts = ran(tmp_path)
+    assert counts["silu-seed0"] == counts["relu-seed1"] == 2
+    assert all(counts[path.stem] == 1 for path in before)
 
 
 def check_ended(group):
@@ -227,56 +233,55 @@ def alive(group):
     return found
 
 
-def test_two_at_once_share_the_trials_out(tmp_path, start, one_after_the_other):
-    both = [start(engine, {"all": 0.3}) for engine in ("here", "processes")]
-    told = set()
-    for process in both:
-        events, table = finish(process)
-        assert histories(table) == one_after_the_other
-        assert list(table) == NAMES
-        # One that was finished before this process began is no news to it.
-        told |= {event[1] for event in events}
-    assert told == set(NAMES)
-    assert ran(tmp_path) == Counter(NAMES)
+def test_two_at_once_share_the_trials(
+    tmp_path, start, parallel_study, names, expected
+):
+    behaviour = {"all": 0.1}
+    other = start("here", behaviour)
+    wait_for(other, ("started",))
+    events = parallel_study.Events()
+    records = parallel_study.run(
+        tmp_path / "study", SequentialExecutor(), behaviour, events
+    )
+    out, _ = other.communicate(timeout=SECONDS)
+    assert other.returncode == 0
+    assert histories(records) == expected
+    assert ran(tmp_path) == Counter(names)
+    assert events
+    assert out
     models = sorted(path.name for path in tmp_path.glob("study/**/*.keras"))
     assert models == ["gelu.keras", "relu.keras", "serf.keras", "silu.keras"]
 
 
+@pytest.mark.slow
 def test_on_a_ray_cluster_of_two_nodes(
-    tmp_path, start, environment, one_after_the_other
+    tmp_path, start, parallel_study, names, expected
 ):
-    pytest.importorskip("ray")
-    with subprocess.Popen(
-        [sys.executable, str(SCRIPT), "cluster"],
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as cluster:
-        try:
-            address = cluster.stdout.readline().strip()
-            assert address
-            behaviour = {"serf-seed0": "kill", "relu-seed0": 0.7}
-            events, table = finish(start(address, behaviour))
-        finally:
-            cluster.stdin.close()
-            cluster.wait(timeout=SECONDS)
-    check_events(events, table)
-    number = one_after_the_other["relu-seed0"]["loss"][0]
-    assert ["epoch", "relu-seed0", 1, number] in events
-    reason, _, _ = table["serf-seed0"]
-    assert reason.startswith("LostError: its process ended: The actor died")
-    for name in set(NAMES) - {"serf-seed0"}:
-        reason, history, threads = table[name]
-        assert (reason, history) == ("", one_after_the_other[name])
-        assert threads == 1
-    assert ran(tmp_path) == Counter(NAMES)
+    if importlib.util.find_spec("ray") is None:
+        pytest.skip("Ray is not installed")
+    cluster = start("cluster", None)
+    address = cluster.stdout.readline().strip()
+    assert address
+    events = parallel_study.Events()
+    behaviour = {"serf-seed0": "kill"}
+    try:
+        records = parallel_study.run(
+            tmp_path / "study", RayCluster(address), behaviour, events
+        )
+    finally:
+        cluster.communicate(timeout=SECONDS)
+    check_events(events, records)
+    assert ("epoch", "relu-seed0", 1, expected["relu-seed0"]["loss"][0]) in (
+        events
+    )
+    reason = "EndedEarlyError: its process ended: The actor died"
+    check_records(records, {"serf-seed0": reason}, expected, threads=1)
+    assert ran(tmp_path) == Counter(names)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "localhost:99999"])
 def test_ray_that_cannot_be_reached_is_told_at_once(address):
     cluster = RayCluster(address)
-    running = cluster.run(None, [Trial({"activation": "serf"}, 0)], *[None] * 3)
+    trials = [Trial({"activation": "serf"}, 0)]
     with pytest.raises(UserError, match=f"cannot be reached .* {address}"):
-        next(running)
+        next(cluster.run(None, trials, None, True))

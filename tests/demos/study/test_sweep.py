@@ -13,7 +13,7 @@ from demos.study import sweep
 
 @dataclass(frozen=True)
 class Model:
-    encoders: int = 1
+    layers: int = 1
     """Layers."""
     tied: bool = False
     """Whether embeddings are shared."""
@@ -41,7 +41,7 @@ class Task:
     training: Training = field(default_factory=Training)
     groups = MappingProxyType(
         {
-            "layers": ("encoders",),
+            "depth": ("layers",),
             "dropout": ("embedding_dropout", "head_dropout"),
         }
     )
@@ -51,7 +51,7 @@ class Task:
 @pytest.mark.parametrize(
     ("text", "name", "values"),
     [
-        ("encoders=1,2,4", "encoders", (1, 2, 4)),
+        ("depth=1,2,4", "depth", (1, 2, 4)),
         ("layers=3", "layers", (3,)),
         ("learning-rate=1e-3,0.01", "learning_rate", (0.001, 0.01)),
         ("--learning-rate=1", "learning_rate", (1.0,)),
@@ -80,11 +80,11 @@ def test_several_are_kept_in_their_order():
         (["layers="], "like layers=1,2,4. Received: 'layers='"),
         (["layers=1,,2"], "like layers=1,2,4. Received: 'layers=1,,2'"),
         (["=1"], "like layers=1,2,4. Received: '=1'"),
-        (["width=1"], "to be of dropout, embedding_dropout, encoders, .*width"),
+        (["width=1"], "to be of depth, dropout, embedding_dropout, .*width"),
         (["layers=1", "layers=2"], "--vary layers once, with all its values"),
         (["layers=1,2,1"], "each value of --vary layers once. Received: 1,2,1"),
         (["dropout=0.5,.5"], "each value of --vary dropout once"),
-        (["layers=1.5"], "layers .* values that --encoders takes.*: 1.5"),
+        (["layers=1.5"], "layers .* values that --layers takes.*: 1.5"),
         (["learning_rate=high"], "values that --learning-rate takes.*: high"),
         (["optimizer=adam,sdg"], "values that --optimizer takes.*: sdg"),
         (["tied=maybe"], "tied to be true or false. Received: maybe"),
@@ -110,7 +110,7 @@ def test_a_trial_has_a_task_of_its_own():
     settings = {"activation": "serf", "layers": 4, "dropout": 0.1}
     varied = sweep.apply_overrides(task, settings)
     assert (varied.model, varied.training) == (
-        Model(encoders=4),
+        Model(layers=4),
         Training(embedding_dropout=0.1, head_dropout=0.1),
     )
     assert task == Task()
@@ -127,7 +127,7 @@ def test_without_hyper_parameters_it_is_the_task_itself():
 def test_what_is_varied_is_not_shared():
     config = {
         "task": "small",
-        "model": {"encoders": 1, "tied": False},
+        "model": {"layers": 1, "tied": False},
         "training": {
             "embedding_dropout": 0.5,
             "head_dropout": 0.3,
@@ -137,21 +137,21 @@ def test_what_is_varied_is_not_shared():
     found = sweep.shared(config, Task(), ["layers", "dropout"])
     assert found == {
         "task": "small",
-        "model": {"encoders": "varied", "tied": False},
+        "model": {"layers": "varied", "tied": False},
         "training": {
             "embedding_dropout": "varied",
             "head_dropout": "varied",
             "epochs": 7,
         },
     }
-    assert config["model"]["encoders"] == 1
+    assert config["model"]["layers"] == 1
     assert sweep.shared(config, Task(), []) == config
 
 
 @pytest.mark.parametrize(
     "texts",
     [
-        ["layers=1,2", "encoders=1,2"],
+        ["layers=1,2", "depth=1,2"],
         ["head_dropout=0,0.1", "dropout=0,0.1"],
     ],
 )

@@ -6,9 +6,9 @@ import pytest
 
 from demos.__main__ import main
 from demos.common.errors import UserError
-from demos.study.executors import Processes
-from demos.study.executors import RayCluster
-from demos.study.study import SequentialExecutor
+from demos.study.executors.processes import Processes
+from demos.study.executors.ray import RayCluster
+from demos.study.executors.sequential import SequentialExecutor
 from demos.tasks import command
 
 

@@ -19,9 +19,9 @@ from demos.datasets.load import load_images
 from demos.datasets.splits import split_images
 from demos.datasets.types import ImageClassification
 from demos.datasets.types import ImageSplit
-from demos.study.study import gather
 from demos.study.trial import Trial
 from demos.study.trial import TrialContext
+from demos.study.trial import gather
 from demos.tasks.classification import task as classification
 
 pytestmark = pytest.mark.usefixtures("trains")

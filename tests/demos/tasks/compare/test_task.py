@@ -3,14 +3,14 @@
 import keras
 import numpy as np
 import pytest
-
-from demos.__main__ import main
-from demos.common.errors import UserError
-from demos.study.study import gather
-from demos.study.trial import Trial
 from demos.tasks.compare.task import ModelTask
 from demos.tasks.compare.task import compare
 from demos.tasks.compare.task import split
+
+from demos.__main__ import main
+from demos.common.errors import UserError
+from demos.study.trial import Trial
+from demos.study.trial import gather
 
 pytestmark = pytest.mark.usefixtures("trains")
 

@@ -15,10 +15,10 @@ import keras_serf  # noqa: F401 - teaches Keras the word
 from demos.__main__ import main
 from demos.datasets.load import load_detection
 from demos.datasets.types import Box
-from demos.study.study import gather
 from demos.study.trial import DivergedError
 from demos.study.trial import Trial
 from demos.study.trial import TrialContext
+from demos.study.trial import gather
 from demos.tasks.detection import drawing as drawn_boxes
 from demos.tasks.detection import model as detector
 from demos.tasks.detection import task as detection

@@ -19,9 +19,9 @@ from demos.__main__ import main
 from demos.datasets.types import Entailment
 from demos.datasets.types import Post
 from demos.datasets.types import PostPairs
-from demos.study.study import gather
 from demos.study.trial import Trial
 from demos.study.trial import TrialContext
+from demos.study.trial import gather
 from demos.tasks.entailment import model as multimodal
 from demos.tasks.entailment import task as entailment
 from demos.training.scores import classification_scores

@@ -20,9 +20,9 @@ from demos.__main__ import main
 from demos.datasets.load import load_texts
 from demos.datasets.types import Split
 from demos.datasets.types import TextClassification
-from demos.study.study import gather
 from demos.study.trial import Trial
 from demos.study.trial import TrialContext
+from demos.study.trial import gather
 from demos.tasks import command
 from demos.tasks import word_tokenizer as words
 from demos.tasks.sentiment import task as sentiment
@@ -342,9 +342,7 @@ def test_killed_with_its_workers_it_completes(tmp_path, reviews):
     ) as process:
         until = time.monotonic() + 300
         while time.monotonic() < until:
-            under_way = {
-                path.parent.name for path in out.glob("*/*/latest.json")
-            }
+            under_way = {path.parent.name for path in out.glob("*/*/state.npz")}
             finished = {path.stem for path in out.glob("trials/*-seed?.json")}
             if finished and under_way - finished:
                 break

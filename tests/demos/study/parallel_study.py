@@ -1,10 +1,8 @@
-"""A study that takes no time, run in a process of its own by test_executors.
+"""A study that takes no time, for test_executors; also in its own process.
 
-`python side_by_side.py FOLDER ENGINE BEHAVIOUR` prints, as JSON, what was
-observed and what came of it. ENGINE is "here", "processes" or the address of a
-Ray cluster; BEHAVIOUR is JSON: what trials do, by name. With `--tell` it prints
-what is observed at once, too.
-`python side_by_side.py cluster` runs such a cluster.
+`python parallel_study.py FOLDER ENGINE BEHAVIOUR` prints each event as JSON.
+ENGINE is "here" or "processes"; BEHAVIOUR is JSON: what trials do, by name.
+`python parallel_study.py cluster` runs a Ray cluster until stdin is closed.
 """
 
 import json
@@ -15,15 +13,16 @@ import tempfile
 import time
 from pathlib import Path
 
-from demos.common.backend import start_keras
-from demos.study.executors import Processes
-from demos.study.executors import RayCluster
-from demos.study.study import SequentialExecutor
+import keras
+
+import keras_serf  # noqa: F401 - registers "serf"
+from demos.study.executors.processes import Processes
+from demos.study.executors.sequential import SequentialExecutor
 from demos.study.study import Study
 from demos.study.study import grid
 from demos.study.trial import TrialResult
 
-ACTIVATIONS = ["relu", "serf", "gelu", "silu"]
+TRIALS = grid({"activation": ["relu", "serf", "gelu", "silu"]}, [0, 1])
 
 
 class Task:
@@ -43,8 +42,6 @@ class Task:
         pass
 
     def run(self, trial, context):
-        import keras
-
         with self._ran.open("a") as file:
             file.write(f"{trial.name}\n")
         x = keras.random.normal((), seed=trial.seed)
@@ -71,75 +68,66 @@ class Task:
             time.sleep(does)
 
 
-class Told:
-    """Remembers what an observer is told, and says when."""
-
-    def __init__(self):
-        self.events = []
+class Events(list):
+    """An observer that remembers what it is told."""
 
     def trial_started(self, trial):
-        self._tell("started", trial.name)
+        self.append(("started", trial.name))
 
     def epoch_ended(self, trial, epoch, logs):
-        self._tell("epoch", trial.name, epoch, logs["loss"])
+        self.append(("epoch", trial.name, epoch, logs["loss"]))
 
-    def trial_ended(self, result):
-        self._tell("ended", result.name, result.reason)
+    def trial_ended(self, record):
+        self.append(("ended", record.name, record.reason))
 
-    def _tell(self, *event):
-        self.events.append(event)
-        if "--tell" in sys.argv:
-            print(json.dumps(event), flush=True)
+
+class PrintedEvents(Events):
+    """An observer that prints what it is told."""
+
+    def append(self, event):
+        print(json.dumps(event), flush=True)
+
+
+def run(folder, executor, behaviour, events):
+    """Runs the study; returns its records by name."""
+    task = Task(folder.with_name("ran.txt"), behaviour)
+    records = Study(task, folder).run(TRIALS, events, executor)
+    return {record.name: record for record in records}
 
 
 def cluster():
-    """Runs a Ray cluster of two nodes, a core each, until stdin is closed."""
-    # Apart from any other cluster; short, for it is part of sockets' names.
+    """Runs a Ray cluster of two nodes with one core each."""
+    from ray.cluster_utils import Cluster
+
+    # Apart from any other cluster; short, because it is part of socket names.
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         os.environ["RAY_TMPDIR"] = folder
         Path(folder, "ray").mkdir()
-        from ray.cluster_utils import Cluster
-
-        found = Cluster(
+        ray_cluster = Cluster(
             initialize_head=True,
             head_node_args={"num_cpus": 1, "include_dashboard": False},
         )
         try:
-            found.add_node(num_cpus=1)
-            print(found.address, flush=True)
+            ray_cluster.add_node(num_cpus=1)
+            print(ray_cluster.address, flush=True)
             sys.stdin.read()
         finally:
-            found.shutdown()
+            ray_cluster.shutdown()
 
 
 def main(folder, engine, behaviour):
-    start_keras()
-    folder = Path(folder)
-    task = Task(folder.with_name("ran.txt"), json.loads(behaviour))
-    if engine == "here":
-        executor = SequentialExecutor()
-    elif engine == "processes":
-        executor = Processes(2)
-    else:
-        executor = RayCluster(engine)
-    told = Told()
+    executor = SequentialExecutor() if engine == "here" else Processes(2)
     try:
-        results = Study(task, folder).run(
-            grid({"activation": ACTIVATIONS}, [0, 1]), told, executor
-        )
+        run(Path(folder), executor, json.loads(behaviour), PrintedEvents())
     except KeyboardInterrupt as stop:
         print(f"interrupted: {stop}", file=sys.stderr)
         sys.exit(130)
-    table = [
-        [r.name, r.reason, r.history, r.environment["threads"]] for r in results
-    ]
-    print(json.dumps([told.events, table]))
 
 
 if __name__ == "__main__":
-    # A shell has what it runs in the background ignore Ctrl-C.
+    # A shell lets what it runs in the background ignore Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if sys.argv[1:] == ["cluster"]:
         cluster()
     else:
-        main(*sys.argv[1:4])
+        main(*sys.argv[1:])

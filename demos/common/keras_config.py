@@ -1,0 +1,81 @@
+"""How Keras is set up, and whether it knows what the options name."""
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from demos.common.backend import TRAINING
+from demos.common.errors import UserError
+
+
+def channels_last() -> None:
+    """Sets the image format of the demos, whatever keras.json says."""
+    keras.config.set_image_data_format("channels_last")
+
+
+def clear_session() -> None:
+    """Makes Keras forget all models, but not its dtype policy."""
+    policy = keras.config.dtype_policy()
+    keras.backend.clear_session()
+    keras.config.set_dtype_policy(policy)
+
+
+def keras_settings() -> dict[str, str]:
+    """Returns how Keras is set up, for `apply_settings` in another process."""
+    return {
+        "floatx": keras.config.floatx(),
+        "image_data_format": keras.config.image_data_format(),
+        # The name, because Keras imports TensorFlow to serialize the policy.
+        "dtype_policy": keras.config.dtype_policy().name,
+    }
+
+
+def apply_settings(settings: Mapping[str, str]) -> None:
+    """Sets Keras up as `keras_settings` describes."""
+    keras.config.set_floatx(settings["floatx"])
+    keras.config.set_image_data_format(settings["image_data_format"])
+    keras.config.set_dtype_policy(settings["dtype_policy"])
+
+
+def check_trains() -> None:
+    """Raises UserError if the backend cannot train."""
+    backend = keras.backend.backend()
+    if backend not in TRAINING:
+        raise UserError(
+            "Expected a backend that can train: --backend "
+            f"{', '.join(TRAINING[:-1])} or {TRAINING[-1]}. "
+            f"Received: {backend}"
+        )
+
+
+def check_activations(names: Sequence[str]) -> None:
+    """Raises UserError if Keras does not know one of the activations."""
+    for name in names:
+        _check_known(
+            keras.activations.get,
+            name,
+            "--activations to be names",
+            "relu, gelu, silu, mish, elu, serf",
+        )
+
+
+def check_initializer(name: str) -> None:
+    """Raises UserError if Keras does not know the initializer."""
+    _check_known(
+        keras.initializers.get,
+        name,
+        "--initializer to be a name",
+        "glorot_uniform, he_normal, orthogonal, serf_normal",
+    )
+
+
+def _check_known(get: Any, name: str, expected: str, examples: str) -> None:
+    try:
+        get(name)
+    except ValueError:
+        raise UserError(
+            f"Expected {expected} that Keras knows, such as {examples}. "
+            f"Received: {name!r}"
+        ) from None

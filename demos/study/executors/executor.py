@@ -1,0 +1,164 @@
+"""What an executor is, and how trials run in several processes at once.
+
+A process stays for one trial after another, so that Keras starts once. If it
+dies (out of memory, for instance), its trial alone has failed and the others go
+on; so each slot is a pool of one process, where a pool of many would lose the
+trials of all.
+"""
+
+import functools
+import queue
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from concurrent.futures import Future
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from typing import Protocol
+
+from demos.common.errors import UserError
+from demos.common.errors import reason_of
+from demos.common.keras_config import apply_settings
+from demos.common.keras_config import keras_settings
+from demos.common.subprocesses import EndedEarlyError
+from demos.common.subprocesses import OnEvent
+from demos.study.runner import Runner
+from demos.study.trial import Trial
+from demos.study.trial import TrialRecord
+
+
+class Observer(Protocol):
+    """Is told how far the study is; see `progress.py`."""
+
+    def trial_started(self, trial: Trial) -> None:
+        """A trial has started."""
+        ...
+
+    def epoch_ended(
+        self, trial: Trial, epoch: int, logs: Mapping[str, float]
+    ) -> None:
+        """So many epochs of a trial are done; the logs of the last one."""
+        ...
+
+    def trial_ended(self, record: TrialRecord) -> None:
+        """A trial has ended."""
+        ...
+
+
+class Executor(Protocol):
+    """Runs trials."""
+
+    def run(
+        self,
+        runner: Runner,
+        trials: Sequence[Trial],
+        observer: Observer,
+        wait: bool,
+    ) -> Iterator[tuple[Trial, TrialRecord | None]]:
+        """Runs trials, in any order.
+
+        Args:
+            runner: Runs one.
+            trials: The trials.
+            observer: Is told when one starts, and of its epochs.
+            wait: Whether to wait for those that another process runs.
+
+        Yields:
+            Each trial with its record; with None, only without `wait`, where
+            another process runs it.
+        """
+        ...
+
+
+class Slot(Protocol):
+    """A place for one trial at a time, in a process of its own.
+
+    It calls the function `trial_function` returns; `ChildProcess` is one.
+    """
+
+    def call(self, trial: Trial, wait: bool, *, on_event: OnEvent) -> Any:
+        """Runs a trial.
+
+        Raises:
+            EndedEarlyError: The process died.
+        """
+        ...
+
+    def close(self) -> None:
+        """Ends the process, whatever it does."""
+        ...
+
+
+def trial_function(runner: Runner) -> functools.partial[TrialRecord | None]:
+    """Returns the function that a slot calls, to be pickled."""
+    return functools.partial(_run_trial, runner, keras_settings())
+
+
+def _run_trial(
+    runner: Runner,
+    settings: Mapping[str, Any],
+    trial: Trial,
+    wait: bool,
+    emit: OnEvent,
+) -> TrialRecord | None:
+    def on_epoch(epoch: int, logs: Mapping[str, float]) -> None:
+        emit("epoch", [epoch, {k: float(v) for k, v in logs.items()}])
+
+    apply_settings(settings)
+    return runner.run(trial, on_epoch, wait)
+
+
+def cannot_be_sent(error: Exception) -> UserError:
+    """Returns the error for trials that cannot be pickled."""
+    return UserError(
+        f"The trials cannot be sent to other processes ({error}); leave --jobs "
+        "and --engine out"
+    )
+
+
+def run_in_slots(
+    slots: Sequence[Slot],
+    runner: Runner,
+    trials: Sequence[Trial],
+    observer: Observer,
+    wait: bool,
+) -> Iterator[tuple[Trial, TrialRecord | None]]:
+    """Runs trials, as many at a time as there are slots; see `Executor`."""
+    if not trials:
+        return
+    free: queue.SimpleQueue[Slot] = queue.SimpleQueue()
+    for slot in slots:
+        free.put(slot)
+    # What threads have to tell; this one tells it the observer.
+    events: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    def run(trial: Trial) -> TrialRecord | None:
+        slot = free.get()
+        events.put((observer.trial_started, trial))
+        try:
+            return slot.call(
+                trial,
+                wait,
+                on_event=lambda kind, content: events.put(
+                    (observer.epoch_ended, trial, *content)
+                ),
+            )
+        except EndedEarlyError as error:
+            return runner.lost(trial, reason_of(error))
+        finally:
+            free.put(slot)
+
+    pool = ThreadPoolExecutor(len(slots))
+    futures = {pool.submit(run, trial): trial for trial in trials}
+    for future in futures:
+        future.add_done_callback(events.put)
+    try:
+        for _ in trials:
+            while not isinstance(event := events.get(), Future):
+                tell, *arguments = event
+                tell(*arguments)
+            yield futures[event], event.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for slot in slots:
+            slot.close()

@@ -1,0 +1,59 @@
+"""Runs one trial after another in this process."""
+
+import contextlib
+import functools
+import signal
+import threading
+from collections.abc import Iterator
+from collections.abc import Sequence
+from typing import Any
+
+from demos.study.executors.executor import Observer
+from demos.study.runner import Runner
+from demos.study.runner import interrupted
+from demos.study.trial import Trial
+from demos.study.trial import TrialRecord
+
+
+class SequentialExecutor:
+    """The executor of a command without `--jobs` and `--engine`."""
+
+    def run(
+        self,
+        runner: Runner,
+        trials: Sequence[Trial],
+        observer: Observer,
+        wait: bool,
+    ) -> Iterator[tuple[Trial, TrialRecord | None]]:
+        """Runs trials; see `Executor`."""
+        for trial in trials:
+            observer.trial_started(trial)
+            on_epoch = functools.partial(observer.epoch_ended, trial)
+            with _noting_interrupts():
+                record = runner.run(trial, on_epoch, wait)
+            yield trial, record
+
+
+@contextlib.contextmanager
+def _noting_interrupts() -> Iterator[None]:
+    """Notes Ctrl-C, because a framework may swallow KeyboardInterrupt."""
+    if (
+        threading.current_thread() is not threading.main_thread()
+        or signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+    ):
+        yield
+        return
+
+    def handle(number: int, frame: Any) -> None:
+        interrupted.set()
+        raise KeyboardInterrupt
+
+    interrupted.clear()
+    signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+        if interrupted.is_set():
+            raise KeyboardInterrupt
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        interrupted.clear()

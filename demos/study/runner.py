@@ -1,0 +1,234 @@
+"""Runs one trial, in whatever process it is, and writes its record."""
+
+import contextlib
+import datetime
+import math
+import os
+import shutil
+import threading
+import time
+import zipfile
+from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import asdict
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import filelock
+import numpy as np
+
+from demos.common.environment import environment
+from demos.common.errors import reason_of
+from demos.common.files import write_json
+from demos.common.files import write_text
+from demos.study.trial import CHECKPOINT
+from demos.study.trial import DivergedError
+from demos.study.trial import OnEpoch
+from demos.study.trial import Task
+from demos.study.trial import Trial
+from demos.study.trial import TrialContext
+from demos.study.trial import TrialRecord
+from demos.study.trial import fingerprint_of
+from demos.study.trial import locked
+from demos.study.trial import read
+from demos.study.trial import record_path
+from demos.study.trial import saved_fingerprint
+from demos.study.trial import text_path
+
+# Set by Ctrl-C; see `executors.sequential`.
+interrupted = threading.Event()
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Runs trials of a study.
+
+    Attributes:
+        task: Trains and scores one model.
+        folder: Folder of the study.
+        config: What all its trials share.
+        fingerprint: Of the config and the versions.
+        tensorboard: Whether logs are written for TensorBoard.
+        failures: Failures of earlier runs, by the trial's name: these trials
+            run again. One that fails in this run, in another process, does not.
+    """
+
+    task: Task
+    folder: Path
+    config: Mapping[str, Any]
+    fingerprint: str
+    tensorboard: bool = False
+    failures: Mapping[str, TrialRecord] = field(default_factory=dict)
+
+    def run(
+        self, trial: Trial, on_epoch: OnEpoch, wait: bool
+    ) -> TrialRecord | None:
+        """Runs a trial, and writes its record and its model.
+
+        No two processes run it at the same time: it is locked meanwhile.
+
+        Args:
+            trial: The trial.
+            on_epoch: Is called after each epoch.
+            wait: Whether to wait while another process runs it.
+
+        Returns:
+            Its record, or that of another process; None without `wait` if
+            another process runs it. A failure is in the record, which is on the
+            disk too unless that is full.
+        """
+        began = time.perf_counter()
+        checkpoint = self.folder / "checkpoints" / trial.name
+        try:
+            with _lock(self.folder, trial, wait) as ours:
+                if not ours:
+                    return None
+                record = read(self.folder, trial)
+                if record and record != self.failures.get(trial.name):
+                    return record
+                self._check_place()
+                before = _seconds(checkpoint)
+                logs = self.folder / "tensorboard" / trial.name
+                record = self._train(
+                    trial,
+                    TrialContext(
+                        on_epoch, checkpoint, logs if self.tensorboard else None
+                    ),
+                )
+                seconds = before + time.perf_counter() - began
+                record = replace(record, seconds=seconds)
+                self.write(record)
+                if not record.reason:
+                    shutil.rmtree(checkpoint, ignore_errors=True)
+                return record
+        except OSError as error:  # Of the lock, or of the record.
+            return self.failed(trial, reason_of(error))
+
+    def failed(self, trial: Trial, reason: str) -> TrialRecord:
+        """Returns the record of a failure, which is not written.
+
+        Args:
+            trial: The trial.
+            reason: Why it failed, in one line.
+        """
+        now = datetime.datetime.now(datetime.UTC)
+        return TrialRecord(
+            settings=dict(trial.settings),
+            seed=trial.seed,
+            fingerprint=self.fingerprint,
+            reason=reason,
+            config=dict(self.config),
+            environment=environment(),
+            finished=now.isoformat(timespec="seconds"),
+        )
+
+    def lost(self, trial: Trial, reason: str) -> TrialRecord:
+        """Records that a trial failed because its process died.
+
+        Args:
+            trial: The trial.
+            reason: How it died, in one line.
+
+        Returns:
+            The record, which is written unless the disk is full or another
+            process runs the trial by now; or the one that the process had
+            written before it died.
+        """
+        failure = self.failed(trial, reason)
+        with (
+            contextlib.suppress(OSError),  # It is reported all the same.
+            _lock(self.folder, trial, wait=False) as ours,
+        ):
+            record = read(self.folder, trial)
+            if record and not record.reason:
+                return record
+            if ours:
+                self.write(failure)
+        return failure
+
+    def write(self, record: TrialRecord) -> None:
+        """Writes a record.
+
+        Raises:
+            OSError: The disk is full, or the folder not writable.
+        """
+        write_json(record_path(self.folder, record), asdict(record))
+
+    def _train(self, trial: Trial, context: TrialContext) -> TrialRecord:
+        path = record_path(self.folder, trial)
+        unfinished = path.with_suffix(".tmp.keras")
+        try:
+            result = self.task.run(trial, context)
+            record = replace(
+                self.failed(trial, ""),
+                metrics=_finite(result.metrics),
+                history={k: list(v) for k, v in result.history.items()},
+                parameters=result.parameters,
+                timings=dict(result.timings),
+            )
+            if result.save is not None:
+                result.save(unfinished)
+                os.replace(unfinished, path.with_suffix(".keras"))
+            for suffix, text in result.texts.items():
+                write_text(text_path(self.folder, trial, suffix), text)
+        except Exception as error:  # Whatever it is, the other trials go on.
+            if interrupted.is_set():  # JAX turns Ctrl-C into other errors.
+                raise KeyboardInterrupt from None
+            unfinished.unlink(missing_ok=True)
+            if isinstance(error, DivergedError) and context.checkpoint:
+                # It would only diverge again.
+                shutil.rmtree(context.checkpoint, ignore_errors=True)
+            return self.failed(trial, reason_of(error))
+        return record
+
+    def _check_place(self) -> None:
+        """Raises OSError if the study would be another one in this process."""
+        if saved_fingerprint(self.folder) != self.fingerprint:
+            raise FileNotFoundError(
+                f"{self.folder} does not hold this study here; choose --out on "
+                "a disk that all machines share"
+            )
+        if fingerprint_of(self.config, environment()) != self.fingerprint:
+            raise OSError(
+                "this process has other versions of Python or of the packages "
+                "than the one that began the study"
+            )
+
+
+def _seconds(checkpoint: Path) -> float:
+    """Returns the seconds that a training had taken at its checkpoint, or 0."""
+    try:
+        with (checkpoint / CHECKPOINT).open("rb") as file:
+            return float(np.load(file)["seconds"])
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
+        return 0.0
+
+
+def _finite(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Returns the metrics as Python floats.
+
+    Raises:
+        DivergedError: One is infinite or not a number.
+    """
+    for name, value in metrics.items():
+        if not math.isfinite(value):
+            raise DivergedError(f"{name} is {value}")
+    return {name: float(value) for name, value in metrics.items()}
+
+
+@contextlib.contextmanager
+def _lock(folder: Path, trial: Trial, wait: bool) -> Iterator[bool]:
+    """Locks a trial; yields whether this process has the lock."""
+    lock = locked(folder, trial.name)
+    try:
+        lock.acquire(timeout=-1 if wait else 0)
+    except filelock.Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
