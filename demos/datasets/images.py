@@ -36,12 +36,7 @@ def find_image(folder: Path, path: str) -> ImageFile | None:
 
 
 def read_image(folder: Path, file: ImageFile, side: int) -> np.ndarray:
-    """Reads an image and resizes it to a square.
-
-    Args:
-        folder: Folder that the path of the file starts from.
-        file: In any format that Pillow reads.
-        side: Width and height of the result, in pixels.
+    """Reads an image of a folder, in any format that Pillow reads.
 
     Returns:
         uint8, shape `(side, side, 3)`, red, green and blue.
@@ -111,14 +106,8 @@ def read_all(
 ) -> Pictures:
     """Reads images in several threads, with a progress bar on long work.
 
-    Args:
-        pictures: What `read` understands; None where there is no image.
-        read: Returns the pixels. Pillow releases the interpreter's lock.
-        side: Width and height of the result, in pixels.
-        description: Text of the progress bar.
-
-    Returns:
-        The images, in their order; damaged ones count as missing.
+    Pillow releases the interpreter's lock. None stands for no image, and
+    damaged images count as missing.
     """
     began = time.perf_counter()
     pixels = np.zeros((len(pictures), side, side, 3), "uint8")

@@ -35,13 +35,12 @@ def load_texts(
     label_column: str = "label",
     data_dir: Path | None = None,
 ) -> TextClassification:
-    """Loads labelled texts.
+    """Loads labelled texts: rotten_tomatoes, imdb or a `.csv` or `.tsv` file.
 
     Args:
-        dataset: `"rotten_tomatoes"`, `"imdb"`, or the path of a `.csv` or
-            `.tsv` file.
-        text_column: Column of the texts in the user's own file.
-        label_column: Column of the labels in the user's own file.
+        dataset: Name or path.
+        text_column: Column of the texts in the file.
+        label_column: Column of the labels in the file.
         data_dir: Folder where the IMDB archive, or what it unpacks to, was
             placed by hand.
     """
@@ -62,10 +61,10 @@ def load_translation(
     target: str | None = None,
     data_dir: Path | None = None,
 ) -> Translation:
-    """Loads sentence pairs.
+    """Loads sentence pairs: emoji, multi30k or a `.tsv` file.
 
     Args:
-        dataset: `"emoji"`, `"multi30k"`, or the path of a `.tsv` file.
+        dataset: Name or path.
         source: Language translated from; by default English for emoji and
             German for Multi30k.
         target: Language translated to; by default German for emoji and English
@@ -82,10 +81,10 @@ def load_translation(
 
 
 def load_entailment(dataset: str, data_dir: Path | None = None) -> Entailment:
-    """Loads pairs of posts.
+    """Loads pairs of posts: scenes, tweets or a `.csv` or `.tsv` file.
 
     Args:
-        dataset: `"scenes"`, `"tweets"`, or the path of a `.csv` or `.tsv` file.
+        dataset: Name or path.
         data_dir: Folder where the files of tweets were placed by hand.
     """
     if dataset == "scenes":
@@ -101,9 +100,8 @@ def load_images(dataset: str, side: int | None = None) -> ImageClassification:
     """Loads labelled images.
 
     Args:
-        dataset: `"mnist_5k"`, `"digits"`, `"mnist"`, `"fashion_mnist"`,
-            `"cifar10"`, `"cifar100"`, or the path of a folder with a folder of
-            images for each label.
+        dataset: mnist_5k, digits, one of `keras_images.NAMES`, or the path of
+            a folder with a folder of images for each label.
         side: Size in pixels that the images of a folder are resized to; by
             default 64. The images of the other datasets have their own size.
     """

@@ -174,19 +174,14 @@ def draw(
 ) -> Figure:
     """Draws landscapes side by side, as maps with contours.
 
+    Heights are drawn in standard deviations from their mean, so that all share
+    a scale.
+
     Args:
         landscapes: Heights at the points of a square grid, by their titles.
         span: The square goes from -span to span.
-        what: Name of the heights. They are drawn in standard deviations from
-            their mean, so that all share a scale.
+        what: Name of the heights.
         labels: Name of the axes, after "first" and "second".
-
-    Example:
-
-    >>> plane = np.add.outer(np.arange(5.0), np.arange(5.0))
-    >>> figure = draw({"a": plane, "b": -plane}, 1.0, "height", "input")
-    >>> [axes.get_title() for axes in figure.axes[:2]]
-    ['a', 'b']
     """
     figure = Figure(figsize=(10, 3.4), layout="constrained")
     panels = figure.subplots(1, len(landscapes), squeeze=False)[0]

@@ -21,7 +21,7 @@ def interval(values: Sample) -> tuple[float, float]:
 
     Returns:
         The mean and t_{0.975, n-1} s / sqrt(n), s the sample's standard
-        deviation; the latter is NaN when n = 1.
+        deviation; the latter is NaN below three seeds.
 
     Example:
 
@@ -31,7 +31,7 @@ def interval(values: Sample) -> tuple[float, float]:
     """
     n = len(values)
     mean = float(np.mean(values))
-    if n < 2:
+    if n < LEAST_SEEDS:
         return mean, math.nan
     t = stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)
     return mean, float(t * np.std(values, ddof=1) / math.sqrt(n))

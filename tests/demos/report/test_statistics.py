@@ -16,7 +16,7 @@ def test_interval_is_that_of_scipy():
     mean, half_width = statistics.interval(values)
     expected = stats.t.interval(0.95, 4, np.mean(values), stats.sem(values))
     assert (mean - half_width, mean + half_width) == pytest.approx(expected)
-    assert math.isnan(statistics.interval([0.5])[1])
+    assert math.isnan(statistics.interval([0.5, 0.6])[1])
 
 
 def test_bootstrap_is_the_percentiles_of_resampled_means():

@@ -25,20 +25,20 @@ def formatted(results):
 
 
 def test_a_row_a_setting_and_baselines_below(make_study):
-    scores = {"serf": [0.76, 0.77, np.nan], "elu": [np.nan] * 3}
+    scores = {"serf": [0.76, 0.77, 0.78, np.nan], "elu": [np.nan] * 4}
     table, rows = formatted(make_study(scores))
     serf, elu, baseline = table.to_dict("records")
-    mean, half_width = statistics.interval([0.76, 0.77])
+    mean, half_width = statistics.interval([0.76, 0.77, 0.78])
     assert serf["accuracy"] == pytest.approx(mean)
     assert serf["accuracy_interval"] == pytest.approx(half_width)
     limits = serf["accuracy_low"], serf["accuracy_high"]
-    assert limits == statistics.bootstrap([0.76, 0.77])
-    assert (serf["seeds"], serf["failed"]) == (2, 1)
-    assert (elu["seeds"], elu["failed"]) == (0, 3)
+    assert limits == statistics.bootstrap([0.76, 0.77, 0.78])
+    assert (serf["seeds"], serf["failed"]) == (3, 1)
+    assert (elu["seeds"], elu["failed"]) == (0, 4)
     assert (baseline["kind"], baseline["accuracy"]) == ("baseline", 0.5)
     assert rows == [
         ["model", "seeds", "accuracy_%", "seconds", "parameters"],
-        ["serf", "2", f"{mean:.4f} ± {half_width:.4f}", "2.0", "1,234"],
+        ["serf", "3", f"{mean:.4f} ± {half_width:.4f}", "2.0", "1,234"],
         ["elu", "0", "", "", ""],
         ["a & b (baseline)", "", "0.5000", "", ""],
     ]
@@ -97,7 +97,7 @@ def test_the_text_has_notes_failures_appendix_and_verdict(make_study):
 
 
 def latex_of(make_study, activation):
-    _, rows = formatted(make_study({activation: [0.76, 0.77]}))
+    _, rows = formatted(make_study({activation: [0.76, 0.77, 0.78]}))
     return tables.latex(rows, left=1)
 
 
@@ -107,7 +107,7 @@ def test_latex_is_escaped_and_in_the_style_of_booktabs(make_study):
     assert r"\begin{tabular}{lrrrr}" in lines
     rules = [line for line in lines if line.endswith("rule")]
     assert rules == [r"\toprule", r"\midrule", r"\bottomrule"]
-    assert r"my\_serf & 2 & 0.7650 $\pm$ 0.0635 & 2.0 & 1,234 \\" in lines
+    assert r"my\_serf & 3 & 0.7700 $\pm$ 0.0248 & 2.0 & 1,234 \\" in lines
     assert r"accuracy\_\%" in text
     assert r"a \& b (baseline) &" in text
 
