@@ -12,7 +12,12 @@ from demos.datasets.types import TextClassification
 FRACTIONS = (0.8, 0.1, 0.1)
 
 
-def load(path: Path, text_column: str, label_column: str) -> TextClassification:
+def load(
+    path: Path,
+    text_column: str,
+    label_column: str,
+    split_seed: int | None = None,
+) -> TextClassification:
     """Loads a file with a header row, UTF-8, any number of labels.
 
     A text that repeats is kept once (the first), so none is in two splits. The
@@ -23,6 +28,7 @@ def load(path: Path, text_column: str, label_column: str) -> TextClassification:
         path: A `.tsv` file is read with tabs, any other with commas.
         text_column: Name of the column of texts.
         label_column: Name of the column of labels.
+        split_seed: Draws a random split; by default the split is fixed.
 
     Returns:
         The dataset, named after the file.
@@ -68,6 +74,7 @@ def load(path: Path, text_column: str, label_column: str) -> TextClassification:
         label_names,
         str(path),
         "texts",
+        seed=split_seed,
     )
     dropped = {
         "with an empty text or label": int((~complete).sum()),

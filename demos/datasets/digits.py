@@ -15,8 +15,11 @@ from demos.datasets.types import ImageClassification
 SIDE, BRIGHTEST = 8, 16
 
 
-def load() -> ImageClassification:
+def load(split_seed: int | None = None) -> ImageClassification:
     """Loads the digits: 1,258 to train on, 180 to validate and 359 to test.
+
+    Args:
+        split_seed: Draws a random split; by default the split is fixed.
 
     Example:
 
@@ -31,6 +34,7 @@ def load() -> ImageClassification:
         pixels.reshape(-1, SIDE, SIDE, 1),
         y.tolist(),
         [str(digit) for digit in range(10)],
+        seed=split_seed,
     )
 
 

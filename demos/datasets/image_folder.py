@@ -15,7 +15,9 @@ SIDE = 64  # Width and height in pixels, if no other number is asked for.
 ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 
-def load(folder: Path, side: int | None = None) -> ImageClassification:
+def load(
+    folder: Path, side: int | None = None, split_seed: int | None = None
+) -> ImageClassification:
     """Loads images whose label is the name of the folder that they are in.
 
     An image that repeats another is left out, so that none is in two splits;
@@ -25,6 +27,7 @@ def load(folder: Path, side: int | None = None) -> ImageClassification:
         folder: Has two folders or more, with images in any format that Pillow
             reads; folders in them are searched too.
         side: Width and height to resize to, in pixels; by default 64.
+        split_seed: Draws a random split; by default the split is fixed.
 
     Returns:
         The dataset, named after the folder, split by label: 70% training, 10%
@@ -84,4 +87,5 @@ def load(folder: Path, side: int | None = None) -> ImageClassification:
         [labels[i] for i in kept],
         names,
         tuple(notes),
+        split_seed,
     )

@@ -34,6 +34,7 @@ def load_texts(
     text_column: str = "text",
     label_column: str = "label",
     data_dir: Path | None = None,
+    split_seed: int | None = None,
 ) -> TextClassification:
     """Loads labelled texts: rotten_tomatoes, imdb or a `.csv` or `.tsv` file.
 
@@ -43,13 +44,17 @@ def load_texts(
         label_column: Column of the labels in the file.
         data_dir: Folder where the IMDB archive, or what it unpacks to, was
             placed by hand.
+        split_seed: Draws a random split; by default the split is fixed.
     """
     if dataset == "rotten_tomatoes":
-        return rotten_tomatoes.load()
+        return rotten_tomatoes.load(split_seed)
     if dataset == "imdb":
+        _check_fixed(dataset, split_seed)
         return imdb.load(data_dir)
     if _ending(dataset) in (".csv", ".tsv"):
-        return delimited.load(Path(dataset), text_column, label_column)
+        return delimited.load(
+            Path(dataset), text_column, label_column, split_seed
+        )
     raise _unknown(
         dataset, "rotten_tomatoes, imdb or the path of a .csv or .tsv file"
     )
@@ -96,7 +101,9 @@ def load_entailment(dataset: str, data_dir: Path | None = None) -> Entailment:
     raise _unknown(dataset, "scenes, tweets or the path of a .csv or .tsv file")
 
 
-def load_images(dataset: str, side: int | None = None) -> ImageClassification:
+def load_images(
+    dataset: str, side: int | None = None, split_seed: int | None = None
+) -> ImageClassification:
     """Loads labelled images.
 
     Args:
@@ -104,15 +111,17 @@ def load_images(dataset: str, side: int | None = None) -> ImageClassification:
             a folder with a folder of images for each label.
         side: Size in pixels that the images of a folder are resized to; by
             default 64. The images of the other datasets have their own size.
+        split_seed: Draws a random split; by default the split is fixed.
     """
     if dataset == "mnist_5k":
-        return mnist_5k.load()
+        return mnist_5k.load(split_seed)
     if dataset == "digits":
-        return digits.load()
+        return digits.load(split_seed)
     if dataset in keras_images.NAMES:
+        _check_fixed(dataset, split_seed)
         return keras_images.load(dataset)
     if Path(dataset).is_dir():
-        return image_folder.load(Path(dataset), side)
+        return image_folder.load(Path(dataset), side, split_seed)
     raise _unknown(
         dataset,
         f"mnist_5k, digits, {', '.join(keras_images.NAMES)} or the path of a "
@@ -127,6 +136,13 @@ def load_detection(dataset: str) -> Detection:
     if Path(dataset).is_dir():
         return coco.load(Path(dataset))
     raise _unknown(dataset, "animals or the path of a folder in COCO's format")
+
+
+def _check_fixed(dataset: str, split_seed: int | None) -> None:
+    if split_seed is not None:
+        raise UserError(
+            f"{dataset} has a test split of its own: leave --resplit out"
+        )
 
 
 def _ending(dataset: str) -> str:

@@ -18,8 +18,11 @@ IMAGES, SIDE = 5000, 28
 _FILE = "data/data/mnist_5k.csv.gz"
 
 
-def load() -> ImageClassification:
+def load(split_seed: int | None = None) -> ImageClassification:
     """Loads 3,500 images to train on, 500 to validate and 1,000 to test.
+
+    Args:
+        split_seed: Draws a random split; by default the split is fixed.
 
     Raises:
         UserError: The package is missing or holds another file.
@@ -37,4 +40,5 @@ def load() -> ImageClassification:
         rows[:, :-1].reshape(-1, SIDE, SIDE, 1),
         rows[:, -1].tolist(),
         [str(digit) for digit in range(10)],
+        seed=split_seed,
     )

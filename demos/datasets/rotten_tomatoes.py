@@ -22,8 +22,11 @@ REVIEWS = 12_808
 _FILE = "data/rotten_tomatoes_corpus_full.csv.bz2"
 
 
-def load() -> TextClassification:
+def load(split_seed: int | None = None) -> TextClassification:
     """Loads the snippets, split by film.
+
+    Args:
+        split_seed: Draws a random split; by default the split is fixed.
 
     Returns:
         12,752 different snippets: about 80% of the films for training, 10% for
@@ -45,7 +48,8 @@ def load() -> TextClassification:
         tuple(unique["text"]),
         tuple(LABEL_NAMES.index(name) for name in unique["category"]),
     )
-    splits = unique["movie_name"].map(split_of).tolist()
+    films = unique["movie_name"].tolist()
+    splits = [split_of(film, split_seed) for film in films]
     return TextClassification(
         name="rotten_tomatoes",
         label_names=LABEL_NAMES,
@@ -57,12 +61,12 @@ def load() -> TextClassification:
     )
 
 
-def split_of(movie_name: str) -> str:
+def split_of(movie_name: str, seed: int | None = None) -> str:
     """Returns the split of a film: `"train"`, `"validation"` or `"test"`.
 
     The `position` of its name is compared with 0.8 and 0.9.
     """
-    where = position(movie_name)
+    where = position(movie_name, seed)
     if where < 0.8:
         return "train"
     return "validation" if where < 0.9 else "test"

@@ -23,6 +23,7 @@ def stratified(
     name: str,
     unit: str,
     in_order: bool = False,
+    seed: int | None = None,
 ) -> list[Part]:
     """Splits examples so that each split has the same share of each label.
 
@@ -33,7 +34,8 @@ def stratified(
         name: Names the data in the error.
         unit: What an example is, in the plural, for the error.
         in_order: Whether the examples of a split keep their order; else they
-            are shuffled. Either way the split never changes.
+            are shuffled.
+        seed: Draws a random split; by default the split never changes.
 
     Raises:
         UserError: A label has too few examples to be in every split.
@@ -54,7 +56,7 @@ def stratified(
             rest,
             train_size=round(len(rest) * fraction / left),
             stratify=[examples.labels[i] for i in rest],
-            random_state=0,
+            random_state=seed or 0,
         )
         splits.append(chosen)
         left -= fraction
@@ -70,6 +72,7 @@ def split_images(
     labels: Sequence[int],
     label_names: Sequence[str],
     notes: tuple[str, ...] = (),
+    seed: int | None = None,
 ) -> ImageClassification:
     """Splits images by label: 70% training, 10% validation, 20% test.
 
@@ -79,6 +82,7 @@ def split_images(
         labels: Index of the label of each.
         label_names: Name of each label.
         notes: What a reader should know.
+        seed: Draws a random split; by default the split never changes.
 
     Raises:
         UserError: A label has too few images to be in every split.
@@ -90,6 +94,7 @@ def split_images(
         name,
         "images",
         in_order=True,
+        seed=seed,
     )
     return ImageClassification(
         name, tuple(label_names), train, validation, test, notes
@@ -119,11 +124,13 @@ def evenly_by_label(labels: Sequence[int], most: int) -> list[int]:
     return sorted(rows)
 
 
-def position(text: str) -> float:
+def position(text: str, seed: int | None = None) -> float:
     """Returns the position of a text in [0, 1): a hash, fixed for ever.
 
-    It is the first 32 bits of the text's SHA-256. A split by it looks random,
-    never changes and has no seed to choose.
+    It is the first 32 bits of the text's SHA-256, or of seed and text. A split
+    by it looks random and never changes.
     """
+    if seed is not None:
+        text = f"{seed}:{text}"
     digest = hashlib.sha256(text.encode()).digest()
     return int.from_bytes(digest[:4], "big") / 2**32

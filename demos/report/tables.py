@@ -17,11 +17,6 @@ from demos.report.types import Metric
 from demos.report.types import Presentation
 from demos.study.trial import TrialRecord
 
-INTERVALS = (
-    "Scores on the test: mean ± half of the 95% interval over the seeds. The "
-    "interval is about the seeds alone: other data would move all scores."
-)
-
 
 def summarize(
     results: Sequence[TrialRecord],
@@ -107,6 +102,7 @@ def cells(
     header = [
         "model",
         *further,
+        *(["tuned"] if presentation.chosen else []),
         "seeds",
         *(metric.label for metric in presentation.metrics),
         "seconds",
@@ -118,6 +114,7 @@ def cells(
             if row["kind"] == "baseline"
             else row["model"],
             *(str(row[name]) for name in further),
+            *([_tuned(row, presentation)] if presentation.chosen else []),
             _cell(row["seeds"], "d"),
             *(_score(row, metric) for metric in presentation.metrics),
             _cell(row["seconds"], ".1f"),
@@ -152,7 +149,7 @@ def markdown(
             f"# {presentation.title}",
             "",
             *(f"{note}\n" for note in presentation.notes),
-            INTERVALS,
+            presentation.interval_note,
             "",
             *markdown_table(header_and_rows, left=len(results[0].settings)),
             "",
@@ -210,6 +207,11 @@ def latex(header_and_rows: Sequence[Sequence[str]], left: int) -> str:
     # The character itself needs a font encoding that has it.
     tabular = tabular.replace("±", r"$\pm$")
     return f"% Needs \\usepackage{{booktabs}}.\n{tabular}"
+
+
+def _tuned(row: Mapping[str, Any], presentation: Presentation) -> str:
+    chosen = presentation.chosen.get(row["model"], {})
+    return ", ".join(f"{name}={value}" for name, value in chosen.items())
 
 
 def _cell(value: float, form: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -112,6 +113,8 @@ class Presentation:
         pictures: Further charts, of the task's own.
         reference: The activation that is compared with each other one.
         margin: The smallest difference that matters; None for the metric's.
+        chosen: Settings that tuning chose, by activation; empty if untuned.
+        resplit: Whether each seed has a split of its own.
     """
 
     title: str
@@ -124,6 +127,21 @@ class Presentation:
     pictures: tuple[Chart, ...] = ()
     reference: str = "serf"
     margin: float | None = None
+    chosen: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    resplit: bool = False
+
+    @property
+    def interval_note(self) -> str:
+        """What the intervals of the scores cover."""
+        return (
+            "Test scores: mean ± half of the 95% interval over the seeds, which "
+            + (
+                "draw the split of the data too."
+                if self.resplit
+                else "covers initialization alone: other data would move all "
+                "scores."
+            )
+        )
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ def write_report(
         analysis,
         sentences,
         cells,
-        [*presentation.notes, tables.INTERVALS],
+        [*presentation.notes, presentation.interval_note],
         {chart: folder / chart.name for chart in drawn},
     )
     write_text(folder / "report.html", page)

@@ -29,12 +29,13 @@ SECTIONS = ("model", "training")
 OTHER = ("activation", "sees")
 
 
-def axes(texts: Sequence[str], task: Any) -> Axes:
+def axes(texts: Sequence[str], task: Any, flag: str = "--vary") -> Axes:
     """Parses what is to be varied.
 
     Args:
         texts: Such as `["layers=1,2,4", "optimizer=adam,sgd"]`.
         task: The task.
+        flag: The option that says so, for errors.
 
     Returns:
         Values by name.
@@ -49,25 +50,26 @@ def axes(texts: Sequence[str], task: Any) -> Axes:
         name = name.strip().lstrip("-").replace("-", "_")
         if not (name and all(v.strip() for v in values.split(","))):
             raise UserError(
-                f"Expected --vary to be like layers=1,2,4. Received: {text!r}"
+                f"Expected {flag} to be like layers=1,2,4. Received: {text!r}"
             )
         if name in found:
             raise UserError(
-                f"Expected --vary {name} once, with all its values. Received "
+                f"Expected {flag} {name} once, with all its values. Received "
                 "it twice"
             )
         for other in found:
             if set(_options(task, name)) & set(_options(task, other)):
                 raise UserError(
-                    f"--vary {name} and --vary {other} are the same option, or "
+                    f"{flag} {name} and {flag} {other} are the same option, or "
                     "one is a part of the other; leave one out"
                 )
         found[name] = tuple(
-            _value(task, name, value.strip()) for value in values.split(",")
+            _value(task, name, value.strip(), flag)
+            for value in values.split(",")
         )
         if len(set(found[name])) < len(found[name]):
             raise UserError(
-                f"Expected each value of --vary {name} once. Received: {values}"
+                f"Expected each value of {flag} {name} once. Received: {values}"
             )
     return found
 
@@ -115,11 +117,11 @@ def shared(
     return found
 
 
-def _value(task: Any, name: str, text: str) -> Any:
+def _value(task: Any, name: str, text: str, flag: str) -> Any:
     """Parses a value as the command line would."""
     if name in task.fixed:
         raise UserError(
-            f"--vary {name} is not possible: all trials share it; run a "
+            f"{flag} {name} is not possible: all trials share it; run a "
             "study for each value"
         )
     section, option = _options(task, name)[0]
@@ -127,16 +129,16 @@ def _value(task: Any, name: str, text: str) -> Any:
     if typing.get_type_hints(type(config))[option] is bool:
         if text.lower() not in ("true", "false"):
             raise UserError(
-                f"Expected --vary {name} to be true or false. Received: {text}"
+                f"Expected {flag} {name} to be true or false. Received: {text}"
             )
         return text.lower() == "true"
-    flag = f"--{option.replace('_', '-')}"
+    own = f"--{option.replace('_', '-')}"
     try:
         with contextlib.redirect_stderr(io.StringIO()):
-            parsed = parse(type(config), [f"{flag}={text}"], "", "", config)
+            parsed = parse(type(config), [f"{own}={text}"], "", "", config)
     except SystemExit:
         raise UserError(
-            f"Expected --vary {name} to be values that {flag} takes. "
+            f"Expected {flag} {name} to be values that {own} takes. "
             f"Received: {text}"
         ) from None
     return getattr(parsed, option)

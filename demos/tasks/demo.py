@@ -16,6 +16,7 @@ from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from demos.common.backend import choose_backend
 from demos.common.backend import start_keras
 from demos.common.cli import parse
 from demos.common.errors import UserError
+from demos.common.progress import log
 from demos.tasks.options import PredictOptions
 from demos.tasks.options import StudyOptions
 from demos.tasks.options import check_study
@@ -47,6 +49,7 @@ class Demo:
             `model` and `training`) are invalid.
         presets: Returns the options' defaults for a command line, such as those
             of its `--dataset`; None for the class' own.
+        resplits: Whether the split can be drawn anew with each seed.
         notes: More text for `--help`.
         example: How to call `predict`.
     """
@@ -56,6 +59,7 @@ class Demo:
     predict_options: type[PredictOptions]
     check: Callable[[Any], None]
     presets: Callable[[Sequence[str]], StudyOptions | None] = no_presets
+    resplits: bool = False
     notes: str = ""
     example: str = 'predict "a text" ...'
 
@@ -118,13 +122,19 @@ class Demo:
         """
         self.check(options)
         check_study(options, self.runs)
+        if options.resplit and not self.resplits:
+            raise UserError(f"--resplit is not available for {self.name}")
+        log("starting Keras and loading the data ...")
         start_training(options)
         keras_config().channels_last()
         if options.quick:
             options = smoke_test(options)
-        task = self._module("task").load(options)
+        load = partial(self._module("task").load, options)
+        task = load()
         study = importlib.import_module("demos.tasks.study")
-        return study.run(task, options, self.runs / task.study_name, self.check)
+        return study.run(
+            task, options, self.runs / task.study_name, self.check, load
+        )
 
     def predict(self, options: Any) -> None:
         """Prints what a saved model says.

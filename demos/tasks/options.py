@@ -1,6 +1,7 @@
 """Command-line options that the tasks share, and checks that need no Keras."""
 
 import importlib.util
+import math
 from collections.abc import Collection
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,10 +24,28 @@ Optimizer = Literal["adamw", "adam", "nadam", "lion", "rmsprop", "sgd"]
 class StudyOptions:
     """Options of every command that compares activations."""
 
-    activations: tuple[str, ...] = ("relu", "gelu", "silu", "mish", "serf")
-    """Names of activations: "serf", and any that Keras knows."""
-    seeds: tuple[int, ...] = (0, 1, 2)
+    activations: tuple[str, ...] = ("relu", "silu", "serf")
+    """Names of activations: "serf", and any that Keras knows, such as relu,
+    gelu, silu and mish."""
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     """Random seeds: each activation is trained once with each."""
+    reference: str = "serf"
+    """The activation that is compared with each other one."""
+    margin: float | None = None
+    """The smallest difference that matters: below it, activations count as
+    equivalent. By default 1 point of a score in percent, 1 BLEU."""
+    tune: Annotated[
+        tuple[str, ...],
+        tyro.conf.UseAppendAction,
+        tyro.conf.arg(metavar="NAME=VALUE,...", help_behavior_hint=""),
+    ] = ()
+    """Chooses the value of a model or training option on the validation split,
+    for each activation its own: --tune learning_rate=0.001,0.003,0.01."""
+    tune_seeds: tuple[int, ...] = (1000, 1001, 1002)
+    """Random seeds of the trials that tune."""
+    resplit: bool = False
+    """Draws the split of the data anew with each seed, so that the intervals
+    cover the choice of the data too."""
     out: Path | None = None
     """Output folder; by default in runs/, named after the task and the dataset.
     The same command, given again, resumes the study."""
@@ -120,11 +139,28 @@ def check_study(options: StudyOptions, runs: Path) -> None:
     """
     for name in ("activations", "seeds"):
         check_unique(f"--{name}", getattr(options, name))
-    if not all(0 <= seed < 2**32 for seed in options.seeds):
+    for name in ("seeds", "tune_seeds"):
+        seeds = getattr(options, name)
+        if not all(0 <= seed < 2**32 for seed in seeds):
+            raise UserError(
+                f"--{name.replace('_', '-')} must be from 0 to 4294967295. "
+                f"Received: {' '.join(map(str, seeds))}"
+            )
+    # Without serf among them, the first activation is the reference.
+    if options.reference not in ("serf", *options.activations):
         raise UserError(
-            "--seeds must be from 0 to 4294967295. "
-            f"Received: {' '.join(map(str, options.seeds))}"
+            "--reference must be one of --activations. Received: "
+            f"{options.reference}"
         )
+    if options.margin is not None and not 0 < options.margin < math.inf:
+        raise UserError(f"--margin must be above 0. Received: {options.margin}")
+    if options.tune:
+        check_unique("--tune-seeds", options.tune_seeds)
+        if again := set(options.seeds) & set(options.tune_seeds):
+            raise UserError(
+                "--tune-seeds must be other ones than --seeds. Received in "
+                f"both: {' '.join(map(str, sorted(again)))}"
+            )
     if options.jobs is not None and options.jobs < 1:
         raise UserError(f"--jobs must be at least 1. Received: {options.jobs}")
     if options.engine == "local" and options.address is not None:

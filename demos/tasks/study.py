@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from demos.common.errors import UnfinishedError
@@ -23,11 +24,17 @@ from demos.study.executors.processes import Processes
 from demos.study.executors.ray import RayCluster
 from demos.study.executors.sequential import SequentialExecutor
 from demos.study.progress import Progress
+from demos.study.resplit import ResplitTask
 from demos.study.study import Study
 from demos.study.study import grid
 from demos.study.trial import Task as Trainable
 from demos.study.trial import Trial
 from demos.study.trial import TrialRecord
+from demos.study.tuning import TunedTask
+from demos.study.tuning import at_the_edge
+from demos.study.tuning import choose
+from demos.tasks.advice import advice
+from demos.tasks.advice import looks
 from demos.tasks.options import StudyOptions
 from demos.tasks.task import Task
 
@@ -41,8 +48,9 @@ def run(
     options: StudyOptions,
     folder: Path,
     check: Callable[[Any], None],
+    load: Callable[[int], Task] | None = None,
 ) -> Report:
-    """Trains with every activation, seed and `--vary`, and reports.
+    """Tunes if asked to, trains with every activation and seed, and reports.
 
     Args:
         task: The task.
@@ -51,6 +59,7 @@ def run(
             is varied is added to its name.
         check: Raises UserError where the task's options are invalid, as they
             may be when they are varied.
+        load: Returns the task with the random split of a seed, for `--resplit`.
 
     Returns:
         The report; its files are written.
@@ -60,29 +69,133 @@ def run(
     """
     axes = sweep.axes(options.vary, task)
     trials = trials_of(task, options, check)
+    folder = folder_by(folder, axes)
+    trained: Trainable = task
+    if options.resplit and load is not None:
+        trained = ResplitTask(task, load)
+    chosen: dict[str, dict[str, Any]] = {}
+    notes = ["Not tuned: all activations have the same settings."]
+    if options.tune:
+        tuned_axes = sweep.axes(options.tune, task, "--tune")
+        if twice := axes.keys() & tuned_axes.keys():
+            raise UserError(f"--vary and --tune both name {twice.pop()}")
+        tuning = replace(
+            options, vary=options.tune, seeds=options.tune_seeds, tune=()
+        )
+        chosen, notes = tune_settings(
+            trained,
+            trials_of(task, tuning, check),
+            tuned_axes,
+            options,
+            folder,
+            sweep.shared(trained.config(), task, tuned_axes),
+        )
+        trained = TunedTask(trained, chosen)
+
+    def baselines() -> dict[str, dict[str, float]]:
+        if not options.resplit or load is None:
+            return task.baselines()
+        found = [load(seed).baselines() for seed in options.seeds]
+        return {
+            name: {
+                metric: fmean(one[name][metric] for one in found)
+                for metric in metrics
+            }
+            for name, metrics in found[0].items()
+        }
 
     def presentation(
         folder: Path, records: Sequence[TrialRecord]
     ) -> Presentation:
-        shown = task.presentation(folder, records)
-        if options.quick:
-            shown = replace(shown, notes=(SMOKE_TEST, *shown.notes))
+        shown = with_notes(task.presentation(folder, records), notes, chosen)
+        if options.resplit:  # They show one split.
+            shown = replace(shown, pictures=(), appendix="")
         return shown
 
     return conduct(
-        task,
+        trained,
         trials,
         options,
-        folder_by(folder, axes),
-        sweep.shared(task.config(), task, axes),
+        folder,
+        sweep.shared(trained.config(), task, axes),
         task.describe(),
-        task.baselines,
+        baselines,
         presentation,
         # They are trials of the model as it is.
         {}
-        if axes
+        if axes or chosen
         else task.baseline_trials(options.activations, options.seeds[0]),
     )
+
+
+def tune_settings(
+    task: Trainable,
+    trials: Sequence[Trial],
+    axes: Mapping[str, Sequence[Any]],
+    options: StudyOptions,
+    folder: Path,
+    config: Mapping[str, Any],
+) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Chooses the settings of each activation on the validation split.
+
+    The tuning is a study of its own, in a folder of its own, and resumes as
+    any study does.
+
+    Args:
+        task: Trains and scores one trial.
+        trials: Every value with every tuning seed.
+        axes: The values by name.
+        options: The output folder, and who runs the trials.
+        folder: Folder of the study, if `--out` names no other.
+        config: What the tuning trials share.
+
+    Returns:
+        Settings by activation, and notes.
+
+    Raises:
+        UserError: The folder is not writable, or no trial of an activation
+            finished.
+    """
+    study = Study.open(
+        task,
+        options.out and options.out / "tuning",
+        folder.with_name(f"{folder.name}-tuning"),
+        config,
+        options.tensorboard,
+    )
+    pending = study.pending(trials)
+    log(
+        f"{study.folder}: tuning, {len(trials) - len(pending)} of "
+        f"{len(trials)} trials finished before, {len(pending)} to run"
+    )
+    with Progress(len(pending), most_epochs(task, trials)) as progress:
+        records = study.run(trials, progress, executor(options))
+    chosen = choose(records, task.objective)
+    told = "; ".join(
+        f"{activation} {', '.join(f'{k} {v}' for k, v in settings.items())}"
+        for activation, settings in chosen.items()
+    )
+    values = " x ".join(str(len(values)) for values in axes.values())
+    note = (
+        f"Tuned for each activation on the validation split ({values} values, "
+        f"{len(options.tune_seeds)} other seeds): {told}."
+    )
+    log(note)
+    return chosen, [note, *at_the_edge(chosen, axes)]
+
+
+def with_notes(
+    shown: Presentation,
+    notes: Sequence[str],
+    chosen: Mapping[str, Mapping[str, Any]],
+) -> Presentation:
+    """Adds notes, and the settings that tuning chose, to a presentation."""
+    return replace(shown, notes=(*shown.notes, *notes), chosen=chosen)
+
+
+def most_epochs(task: Trainable, trials: Sequence[Trial]) -> int:
+    """Returns the largest number of epochs of a trial."""
+    return max(t.settings.get("epochs", task.epochs) for t in trials)
 
 
 def trials_of(
@@ -169,8 +282,7 @@ def conduct(
         f"finished before, {len(pending)} to run"
     )
     scores = dict(baselines())  # First: an error here should come early.
-    epochs = max(t.settings.get("epochs", task.epochs) for t in trials)
-    with Progress(len(pending), epochs) as progress:
+    with Progress(len(pending), most_epochs(task, trials)) as progress:
         records = study.run(every, progress, executor(options))
     results, baseline_records = records[: len(trials)], records[len(trials) :]
     for name, record in zip(baseline_trials, baseline_records, strict=True):
@@ -182,6 +294,19 @@ def conduct(
         )
     try:
         shown = presentation(study.folder, results)
+        notes = [
+            *advice(results, shown),
+            looks(study.folder, len(options.seeds)),
+        ]
+        if options.quick:
+            notes.insert(0, SMOKE_TEST)
+        shown = replace(
+            shown,
+            notes=(*filter(None, notes), *shown.notes),
+            reference=options.reference,
+            margin=options.margin,
+            resplit=options.resplit,
+        )
         return write_report(
             study.folder,
             results,

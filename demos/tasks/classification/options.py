@@ -136,7 +136,8 @@ DEMO = Demo(
     ClassificationPredictOptions,
     check,
     presets,
-    "The defaults of the numbers are those of mnist_5k; other data have their "
-    "own: give --dataset before --help to see them.",
-    "predict IMAGE ...",
+    resplits=True,
+    notes="The defaults of the numbers are those of mnist_5k; other data have "
+    "their own: give --dataset before --help to see them.",
+    example="predict IMAGE ...",
 )

@@ -308,14 +308,20 @@ class ClassificationTask(Task):
 TASK = ClassificationTask
 
 
-def load(options: ClassificationOptions) -> ClassificationTask:
+def load(
+    options: ClassificationOptions, split_seed: int | None = None
+) -> ClassificationTask:
     """Loads the data of a study.
+
+    Args:
+        options: The command line.
+        split_seed: Draws a random split; by default the split is fixed.
 
     Raises:
         UserError: The data is missing or invalid, or the network cannot read
             the images.
     """
-    dataset = load_images(options.dataset, options.model.image_size)
+    dataset = load_images(options.dataset, options.model.image_size, split_seed)
     if options.quick:
         dataset = smoke_test_part(
             dataset,

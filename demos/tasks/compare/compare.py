@@ -4,6 +4,7 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from typing import Literal
@@ -13,8 +14,12 @@ import numpy as np
 
 from demos.common.errors import UserError
 from demos.report.types import Report
+from demos.study.resplit import ResplitTask
 from demos.study.study import grid
 from demos.study.sweep import OTHER
+from demos.study.trial import Task
+from demos.study.trial import Trial
+from demos.study.tuning import TunedTask
 from demos.tasks.compare.data import split
 from demos.tasks.compare.model_task import TRAINING
 from demos.tasks.compare.model_task import ModelTask
@@ -23,6 +28,8 @@ from demos.tasks.options import StudyOptions
 from demos.tasks.options import check_study
 from demos.tasks.study import conduct
 from demos.tasks.study import folder_by
+from demos.tasks.study import tune_settings
+from demos.tasks.study import with_notes
 
 RUNS = Path("runs", "compare")
 
@@ -30,9 +37,15 @@ RUNS = Path("runs", "compare")
 def compare(
     build_model: Callable[..., keras.Model],
     data: Any,
-    activations: Sequence[str] = ("relu", "gelu", "silu", "mish", "serf"),
+    activations: Sequence[str] = ("relu", "silu", "serf"),
     seeds: Iterable[int] = range(5),
     *,
+    reference: str = "serf",
+    margin: float | None = None,
+    baseline: float | None = None,
+    tune: Mapping[str, Sequence[Any]] | None = None,
+    tune_seeds: Iterable[int] = (1000, 1001, 1002),
+    resplit: bool = False,
     epochs: int = 10,
     batch_size: int = 32,
     metric: str | None = None,
@@ -65,6 +78,18 @@ def compare(
         activations: Names of activations: `"serf"`, and any that Keras knows.
         seeds: Random seeds: each activation is trained once with each. A
             verdict needs at least three.
+        reference: The activation that is compared with each other one.
+        margin: The smallest difference of the metric that matters: below it,
+            activations count as equivalent. By default 0.01 for a score from 0
+            to 1, and 5% of the trivial baseline's for a loss.
+        baseline: A value of the metric that a trained model must beat; by
+            default that of the best constant prediction (majority class, mean
+            or median of the targets).
+        tune: Values of arguments of `build_model`, by name, of which each
+            activation gets the one that is best on the validation split.
+        tune_seeds: Random seeds of the trials that tune; none of `seeds`.
+        resplit: Draws the split of `(x, y)` anew with each seed, so that the
+            intervals cover the choice of the data too.
         epochs: Number of epochs.
         batch_size: Batch size. An incomplete batch at the end of an epoch is
             dropped; its rows are others each time.
@@ -108,12 +133,17 @@ def compare(
     compare(build_model, load_diabetes(return_X_y=True), ["relu", "serf"])
     ```
     """
-    axes = {
-        name: _values(f"vary[{name!r}]", values)
-        for name, values in (vary or {}).items()
-    }
-    if taken := {"seed", *OTHER} & axes.keys():
-        raise UserError(f"vary cannot name {taken.pop()!r}")
+    axes, tuned_axes = (
+        {
+            name: _values(f"{argument}[{name!r}]", values)
+            for name, values in (given or {}).items()
+        }
+        for argument, given in (("vary", vary), ("tune", tune))
+    )
+    if taken := {"seed", *OTHER} & {*axes, *tuned_axes}:
+        raise UserError(f"vary and tune cannot name {taken.pop()!r}")
+    if twice := axes.keys() & tuned_axes.keys():
+        raise UserError(f"vary and tune both name {twice.pop()!r}")
     names = _values("activations", activations)
     if not all(isinstance(name, str) for name in names):
         raise UserError(
@@ -123,7 +153,7 @@ def compare(
     if not all(isinstance(seed, int) for seed in numbers):
         raise UserError(f"seeds must be integers. Received: {numbers}")
     for name, given in zip(TRAINING, (epochs, batch_size), strict=True):
-        for value in (given, *axes.get(name, ())):
+        for value in (given, *axes.get(name, ()), *tuned_axes.get(name, ())):
             if not isinstance(value, int) or value < 1:
                 raise UserError(
                     f"{name} must be an integer, at least 1. "
@@ -132,6 +162,11 @@ def compare(
     options = StudyOptions(
         activations=names,
         seeds=numbers,
+        reference=reference,
+        margin=margin,
+        tune=tuple(f"{name}=..." for name in tuned_axes),
+        tune_seeds=_values("tune_seeds", tune_seeds),
+        resplit=resplit,
         out=None if out is None else Path(out),
         jobs=jobs,
         engine=engine,
@@ -141,18 +176,44 @@ def compare(
     check_study(options, RUNS)
     start_training(options)
     trials = grid({"activation": options.activations, **axes}, options.seeds)
-    task = ModelTask.create(
-        build_model, split(data), epochs, batch_size, metric, mode, trials[0]
+    first = Trial(
+        {**{k: v[0] for k, v in tuned_axes.items()}, **trials[0].settings},
+        trials[0].seed,
     )
+    task = ModelTask.create(
+        build_model, split(data), epochs, batch_size, metric, mode, first
+    )
+    folder = folder_by(RUNS / task.name, axes)
+    trained: Task = task
+    if resplit:
+        trained = ResplitTask(
+            task, lambda seed: replace(task, data=split(data, seed))
+        )
+    chosen: dict[str, dict[str, Any]] = {}
+    notes: list[str] = []
+    if tuned_axes:
+        tuning = grid({"activation": names, **tuned_axes}, options.tune_seeds)
+        chosen, notes = tune_settings(
+            trained, tuning, tuned_axes, options, folder, trained.config()
+        )
+        trained = TunedTask(trained, chosen)
+
+    def baselines() -> dict[str, dict[str, float]]:
+        if baseline is not None:
+            return {"baseline": {task.metrics[0]: baseline}}
+        return task.trivial_baseline(first)
+
     return conduct(
-        task,
+        trained,
         trials,
         options,
-        folder_by(RUNS / task.name, axes),
-        {**task.config(), "varied": sorted(axes)},
+        folder,
+        {**trained.config(), "varied": sorted(axes)},
         task.describe(),
-        dict,
-        task.presentation,
+        baselines,
+        lambda folder, records: with_notes(
+            task.presentation(folder, records), notes, chosen
+        ),
         {},
     )
 

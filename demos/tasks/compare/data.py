@@ -15,11 +15,12 @@ HELD_OUT = 0.15
 Arrays = tuple[Any, Any]  # Inputs and targets: arrays or structures of arrays.
 
 
-def split(data: Any) -> dict[str, Arrays]:
+def split(data: Any, seed: int | None = None) -> dict[str, Arrays]:
     """Splits data into training, validation and test.
 
     Args:
         data: As `compare` takes it.
+        seed: Draws a random split; by default the split is fixed.
 
     Returns:
         Inputs and targets by split.
@@ -50,12 +51,17 @@ def split(data: Any) -> dict[str, Arrays]:
             "data must be (x, y), or two or three such pairs, or a dictionary "
             f"of {', '.join(SPLITS)}. Received: {type(data).__name__}"
         )
+    if seed is not None and len(parts) > 1:
+        raise UserError(
+            "resplit needs data in one piece, (x, y). Received: "
+            f"{len(parts)} splits"
+        )
     parts = [_arrays(part) for part in parts]
     if len(parts) == 1:
-        rest, test = _divide(parts[0], HELD_OUT)
-        parts = [*_divide(rest, HELD_OUT / (1 - HELD_OUT)), test]
+        rest, test = _divide(parts[0], HELD_OUT, seed or 0)
+        parts = [*_divide(rest, HELD_OUT / (1 - HELD_OUT), seed or 0), test]
     elif len(parts) == 2:
-        parts = [*_divide(parts[0], HELD_OUT), parts[1]]
+        parts = [*_divide(parts[0], HELD_OUT, 0), parts[1]]
     return dict(zip(SPLITS, parts, strict=True))
 
 
@@ -100,12 +106,12 @@ def _arrays(part: Arrays) -> Arrays:
     return arrays
 
 
-def _divide(part: Arrays, fraction: float) -> tuple[Arrays, Arrays]:
-    """Splits off a fraction of the rows, by a shuffle that never changes."""
+def _divide(part: Arrays, fraction: float, seed: int) -> tuple[Arrays, Arrays]:
+    """Splits off a fraction of the rows, by a shuffle."""
     count = count_rows(part)
     held_out = round(fraction * count)
     if not 0 < held_out < count:
         raise UserError(f"data has too few rows to split. Received: {count}")
-    order = np.random.default_rng(0).permutation(count)
+    order = np.random.default_rng(seed).permutation(count)
     kept, away = order[held_out:], order[:held_out]
     return rows_of(part, kept), rows_of(part, away)

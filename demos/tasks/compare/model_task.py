@@ -24,6 +24,7 @@ from demos.study.trial import Trial
 from demos.study.trial import TrialContext
 from demos.study.trial import TrialRecord
 from demos.study.trial import TrialResult
+from demos.tasks.compare.baselines import trivial_baseline
 from demos.tasks.compare.data import Arrays
 from demos.tasks.compare.data import count_rows
 from demos.tasks.compare.data import rows_of
@@ -153,6 +154,20 @@ class ModelTask:
             f"{self.name}: {train} rows for training, {validation} for "
             f"validation, {test} for testing"
             + ("" if self.can_be_saved else f"; {NOT_SAVED}")
+        )
+
+    def trivial_baseline(self, trial: Trial) -> dict[str, dict[str, float]]:
+        """Scores the best constant prediction; see `baselines`.
+
+        Args:
+            trial: Any trial, for the model.
+        """
+        return trivial_baseline(
+            built(self.build_model, trial, self.data["train"]),
+            self.data["train"],
+            self.data["test"],
+            self.metrics[0],
+            self.higher_is_better,
         )
 
     def config(self) -> dict[str, Any]:

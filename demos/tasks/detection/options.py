@@ -126,7 +126,7 @@ DEMO = Demo(
     DetectionPredictOptions,
     check,
     presets,
-    "The defaults of the numbers are those of animals; other data have their "
-    "own: give --dataset before --help to see them.",
-    "predict IMAGE ...",
+    notes="The defaults of the numbers are those of animals; other data have "
+    "their own: give --dataset before --help to see them.",
+    example="predict IMAGE ...",
 )

@@ -197,7 +197,7 @@ DEMO = Demo(
     EntailmentPredictOptions,
     check,
     presets,
-    "The defaults of the numbers are those of scenes; other data have their "
-    "own: give --dataset before --help to see them.",
-    "predict --text-1 TEXT --image-1 FILE ...",
+    notes="The defaults of the numbers are those of scenes; other data have "
+    "their own: give --dataset before --help to see them.",
+    example="predict --text-1 TEXT --image-1 FILE ...",
 )

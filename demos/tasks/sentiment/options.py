@@ -116,4 +116,10 @@ def check(options: Any) -> None:
     check_vocabulary(model.vocabulary_size, model.sequence_length)
 
 
-DEMO = Demo("sentiment", SentimentOptions, SentimentPredictOptions, check)
+DEMO = Demo(
+    "sentiment",
+    SentimentOptions,
+    SentimentPredictOptions,
+    check,
+    resplits=True,
+)

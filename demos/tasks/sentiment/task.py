@@ -194,8 +194,14 @@ class SentimentTask(Task):
 TASK = SentimentTask
 
 
-def load(options: SentimentOptions) -> SentimentTask:
+def load(
+    options: SentimentOptions, split_seed: int | None = None
+) -> SentimentTask:
     """Loads the data of a study.
+
+    Args:
+        options: The command line.
+        split_seed: Draws a random split; by default the split is fixed.
 
     Raises:
         UserError: The data is missing or invalid.
@@ -205,6 +211,7 @@ def load(options: SentimentOptions) -> SentimentTask:
         options.text_column,
         options.label_column,
         options.data_dir,
+        split_seed,
     )
     if options.quick:
         dataset = smoke_test_part(

@@ -206,6 +206,6 @@ DEMO = Demo(
     TranslationPredictOptions,
     check,
     presets,
-    "The defaults of the numbers are those of --size; give it before --help to "
-    "see them.",
+    notes="The defaults of the numbers are those of --size; give it before "
+    "--help to see them.",
 )

@@ -1,0 +1,121 @@
+"""Several studies together: probability of improvement and mean rank.
+
+As Agarwal et al., "Deep Reinforcement Learning at the Edge of the Statistical
+Precipice", NeurIPS 2021 (section 4.3), and their package rliable define them:
+a study is a task, a seed is a run, and the intervals are stratified bootstrap
+intervals, which resample the runs of each study and activation.
+"""
+
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+RESAMPLES = 2000  # As in rliable's examples.
+LEVEL = 0.95
+
+# By activation, the scores of one study over its seeds; higher is better.
+Scores = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """A number over all studies, with its 95% interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def probability_of_improvement(
+    studies: Sequence[Scores], one: str, other: str, seed: int = 0
+) -> Aggregate:
+    """Computes how probably a run of one activation beats one of another.
+
+    Args:
+        studies: Those that have both.
+        one: An activation.
+        other: Another one.
+        seed: Of the bootstrap.
+
+    Returns:
+        The mean over the studies of P(X > Y) + P(X = Y) / 2, where X and Y are
+        runs of the two activations.
+
+    Example:
+
+    >>> studies = [{"serf": np.array([2.0, 3.0]), "relu": np.array([1.0, 2.0])}]
+    >>> probability_of_improvement(studies, "serf", "relu").value
+    0.875
+    """
+
+    def statistic(scores: Sequence[Mapping[str, np.ndarray]]) -> np.ndarray:
+        return np.mean(
+            [_beats(study[one], study[other]) for study in scores], axis=0
+        )
+
+    both = [{one: study[one], other: study[other]} for study in studies]
+    return _bootstrap(both, statistic, seed)
+
+
+def mean_ranks(
+    studies: Sequence[Scores], seed: int = 0
+) -> dict[str, Aggregate]:
+    """Ranks the activations by their mean score in each study; 1 is the best.
+
+    Args:
+        studies: All with the same activations.
+        seed: Of the bootstrap.
+
+    Returns:
+        The mean rank over the studies, by activation.
+
+    Example:
+
+    >>> studies = [{"serf": np.array([2.0, 3.0]), "relu": np.array([1.0, 2.0])}]
+    >>> mean_ranks(studies)["serf"].value
+    1.0
+    """
+    names = list(studies[0])
+
+    def statistic(name: str) -> Callable[[Sequence[Scores]], np.ndarray]:
+        def rank(scores: Sequence[Scores]) -> np.ndarray:
+            ranks = []
+            for study in scores:
+                means = np.stack([study[n].mean(axis=-1) for n in names])
+                ranks.append(stats.rankdata(-means, axis=0)[names.index(name)])
+            return np.mean(ranks, axis=0)
+
+        return rank
+
+    # The same seed: all names are ranked in the same resamples.
+    return {name: _bootstrap(studies, statistic(name), seed) for name in names}
+
+
+def _beats(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    difference = x[..., :, None] - y[..., None, :]
+    return ((np.sign(difference) + 1) / 2).mean(axis=(-2, -1))
+
+
+def _bootstrap(
+    studies: Sequence[Scores],
+    statistic: Callable[[Sequence[Scores]], np.ndarray],
+    seed: int,
+) -> Aggregate:
+    """Computes a statistic, and its percentiles over resampled runs."""
+    generator = np.random.default_rng(seed)
+    resampled = [
+        {
+            name: runs[
+                generator.integers(len(runs), size=(RESAMPLES, len(runs)))
+            ]
+            for name, runs in study.items()
+        }
+        for study in studies
+    ]
+    tail = 100 * (1 - LEVEL) / 2
+    low, high = np.percentile(statistic(resampled), [tail, 100 - tail])
+    return Aggregate(float(statistic(studies)), float(low), float(high))

@@ -1,0 +1,146 @@
+"""Tuning: each activation's own settings, chosen on the validation split.
+
+All activations have the same budget: every value, with every tuning seed. The
+seeds of the comparison are others, so that what was chosen is not judged on the
+trials that chose it.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from demos.common.errors import UnfinishedError
+from demos.study.trial import Task
+from demos.study.trial import Trial
+from demos.study.trial import TrialContext
+from demos.study.trial import TrialRecord
+from demos.study.trial import TrialResult
+
+Settings = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class TunedTask:
+    """A task whose trials have the chosen settings of their activation.
+
+    Attributes:
+        task: The task.
+        chosen: Settings by activation.
+    """
+
+    task: Task
+    chosen: Mapping[str, Settings]
+
+    @property
+    def objective(self) -> str:
+        """Name of the metric that chooses."""
+        return self.task.objective
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of a trial, at most."""
+        return self.task.epochs
+
+    def config(self) -> dict[str, Any]:
+        """Returns all that decides a trial's result, besides the trial."""
+        return {**self.task.config(), "tuned": dict(self.chosen)}
+
+    def run(self, trial: Trial, context: TrialContext) -> TrialResult:
+        """Trains and scores one model, with its activation's settings."""
+        chosen = self.chosen.get(trial.settings["activation"], {})
+        return self.task.run(
+            Trial({**chosen, **trial.settings}, trial.seed), context
+        )
+
+    def save_assets(self, folder: Path) -> None:
+        """Writes what every saved model needs beside it."""
+        self.task.save_assets(folder)
+
+
+def choose(
+    records: Sequence[TrialRecord], objective: str
+) -> dict[str, dict[str, Any]]:
+    """Chooses, for each activation, the settings with the best mean score.
+
+    Settings of which a trial failed (diverged, say) are never chosen.
+
+    Args:
+        records: Of all tuning trials.
+        objective: The metric, higher is better, on the validation split.
+
+    Returns:
+        Settings by activation.
+
+    Raises:
+        UnfinishedError: No settings of an activation finished all trials.
+
+    Example:
+
+    >>> def record(rate, seed, accuracy):
+    ...     settings = {"activation": "serf", "learning_rate": rate}
+    ...     return TrialRecord(settings, seed, "", metrics={"acc": accuracy})
+    >>> choose([record(0.1, 0, 0.6), record(0.01, 0, 0.7)], "acc")
+    {'serf': {'learning_rate': 0.01}}
+    """
+    groups: dict[str, dict[str, list[TrialRecord]]] = defaultdict(dict)
+    for record in records:
+        group = groups[record.settings["activation"]]
+        group.setdefault(record.label, []).append(record)
+    chosen = {}
+    for activation, by_settings in groups.items():
+        scores = {
+            label: fmean(record.metrics[objective] for record in ours)
+            for label, ours in by_settings.items()
+            if not any(record.reason for record in ours)
+        }
+        if not scores:
+            reasons = (r.reason for ours in by_settings.values() for r in ours)
+            raise UnfinishedError(
+                f"no tuned settings of {activation} finished; the first failed "
+                f"with {next(filter(None, reasons))}"
+            )
+        best = max(scores, key=lambda label: scores[label])
+        settings = by_settings[best][0].settings
+        chosen[activation] = {
+            k: v for k, v in settings.items() if k != "activation"
+        }
+    return chosen
+
+
+def at_the_edge(
+    chosen: Mapping[str, Settings], axes: Mapping[str, Sequence[Any]]
+) -> list[str]:
+    """Says where the best value is the smallest or the largest one tried.
+
+    Args:
+        chosen: Settings by activation.
+        axes: The values tried, by name.
+
+    Example:
+
+    >>> at_the_edge({"serf": {"rate": 0.1}}, {"rate": (0.001, 0.01, 0.1)})
+    ['The best rate of serf, 0.1, is the largest tried: try larger ones.']
+    """
+    notes = []
+    for name, values in axes.items():
+        if len(values) < 2 or not all(
+            isinstance(v, int | float) and not isinstance(v, bool)
+            for v in values
+        ):
+            continue
+        for limit, edge, more in (
+            (min(values), "smallest", "smaller"),
+            (max(values), "largest", "larger"),
+        ):
+            names = [a for a, s in chosen.items() if s[name] == limit]
+            if names:
+                notes.append(
+                    f"The best {name.replace('_', ' ')} of "
+                    f"{', '.join(names)}, {limit}, is the {edge} tried: try "
+                    f"{more} ones."
+                )
+    return notes

@@ -1,0 +1,65 @@
+"""Warnings of a report: training too short, trials that failed, many looks."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from demos.common.files import write_json
+from demos.report.types import Presentation
+from demos.study.trial import TrialRecord
+
+
+def advice(records: Sequence[TrialRecord], shown: Presentation) -> list[str]:
+    """Returns warnings about the training of the trials.
+
+    Args:
+        records: Those of all trials.
+        shown: Names the training curve of the objective.
+
+    Returns:
+        A line where the best epoch is mostly the last one, and one where
+        trials failed.
+    """
+    curves = [
+        record.history[shown.curve]
+        for record in records
+        if record.history.get(shown.curve)
+    ]
+    best = max if shown.metrics[0].higher_is_better else min
+    last = sum(len(c) > 1 and best(c) == c[-1] for c in curves)
+    failed = sum(bool(record.reason) for record in records)
+    notes = []
+    if curves and last > len(curves) / 2:
+        notes.append(
+            f"The best epoch is the last one in {last} of {len(curves)} "
+            "trials: train longer (--epochs)."
+        )
+    if failed:
+        notes.append(f"{failed} of {len(records)} trials failed.")
+    return notes
+
+
+def looks(folder: Path, seeds: int) -> str:
+    """Remembers with how many seeds the verdict of a study was read.
+
+    Args:
+        folder: Folder of the study.
+        seeds: The number of seeds, now.
+
+    Returns:
+        A note where it was read with several numbers of seeds, else "".
+    """
+    path = folder / "looks.json"
+    try:
+        before = json.loads(path.read_text())
+    except (OSError, ValueError):
+        before = []
+    sizes = sorted({*before, seeds})
+    write_json(path, sizes)
+    if len(sizes) < 2:
+        return ""
+    return (
+        f"The verdict was read with {', '.join(map(str, sizes))} seeds: each "
+        "look is one more chance of a wrong verdict. Choose the number of "
+        "seeds before the study."
+    )
