@@ -133,14 +133,14 @@ class Presentation:
     @property
     def interval_note(self) -> str:
         """What the intervals of the scores cover."""
+        covered = (
+            "initialization and the split of the data"
+            if self.resplit
+            else "initialization alone: other data would move all scores"
+        )
         return (
-            "Test scores: mean ± half of the 95% interval over the seeds, which "
-            + (
-                "draw the split of the data too."
-                if self.resplit
-                else "covers initialization alone: other data would move all "
-                "scores."
-            )
+            "Test scores: mean ± half of the 95% interval over the seeds. It "
+            f"covers {covered}."
         )
 
 

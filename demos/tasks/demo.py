@@ -170,6 +170,7 @@ def smoke_test(options: Any) -> Any:
         options,
         training=replace(options.training, epochs=1),
         seeds=options.seeds[:QUICK_SEEDS],
+        tune_seeds=options.tune_seeds[:1],
     )
 
 

@@ -88,7 +88,7 @@ def test_the_text_has_notes_failures_appendix_and_verdict(make_study):
     places = [
         text.index(part)
         for part in (
-            *("# Title", "A note.", tables.INTERVALS, "| serf "),
+            *("# Title", "A note.", presentation.interval_note, "| serf "),
             *("- serf, seed 1, failed: ValueError: no", "Samples"),
             "**Verdict.** It is so.",
         )
