@@ -7,7 +7,9 @@ paired by seed and signed so that positive is better for the reference.
 With K comparisons in a study, each has a t interval at level 1 - 0.05 / K and a
 p-value multiplied by K (Bonferroni): the intervals cover all true differences
 in at least 95% of studies, an interval excludes 0 exactly where p < 0.05, and
-the probability of any wrong word is at most 5%.
+the probability of any wrong word is at most 5%. That is so for normal, skewed,
+heavy-tailed and bounded scores (simulated); with three seeds and ten
+activations of which each fails to learn in a fifth of its trials it is 6%.
 """
 
 import bisect
