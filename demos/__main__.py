@@ -34,6 +34,10 @@ COMMANDS = {
         "demos.tasks.ablation.options",
         "Ablation: layers, width, optimizer, ... one after the other",
     ),
+    "summary": (
+        "demos.tasks.summary.options",
+        "Summary: the verdicts of all your studies on one page",
+    ),
     "functions": (
         "demos.notebooks.functions",
         "Plot of Serf and its derivatives beside other activations",

@@ -10,15 +10,106 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+from typing import Self
 
 import numpy as np
 from scipy import stats
+
+from demos.report.comparisons import Analysis
+from demos.report.trials import activations_of
+from demos.report.trials import complete
+from demos.report.trials import scores
+from demos.study.trial import TrialRecord
 
 RESAMPLES = 2000  # As in rliable's examples.
 LEVEL = 0.95
 
 # By activation, the scores of one study over its seeds; higher is better.
 Scores = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class StudyComparison:
+    """The reference against another activation, in one study.
+
+    Attributes:
+        other: The other activation.
+        word: The verdict.
+        mean: Mean paired difference, positive where the reference is better.
+        low: Lower limit of its simultaneous 95% interval; NaN without one.
+        high: Upper limit.
+        seeds: Number of seeds in common.
+    """
+
+    other: str
+    word: str
+    mean: float
+    low: float
+    high: float
+    seeds: int
+
+
+@dataclass(frozen=True)
+class StudyVerdict:
+    """What a study leaves for a summary, in `verdict.json`.
+
+    Attributes:
+        title: Title of the study.
+        unit: Unit of the differences.
+        scale: Factor from differences to that unit.
+        reference: The activation that is compared with each other one.
+        margin: The smallest difference that matters; 0 if there is none.
+        comparisons: One for each other activation.
+        scores: By activation, its score at each seed; higher is better.
+    """
+
+    title: str
+    unit: str
+    scale: float
+    reference: str
+    margin: float
+    comparisons: tuple[StudyComparison, ...]
+    scores: Mapping[str, Sequence[float]]
+
+    @classmethod
+    def of(
+        cls, title: str, analysis: Analysis, results: Sequence[TrialRecord]
+    ) -> Self:
+        """Takes the comparisons of a study, and the scores behind them."""
+        metric = analysis.metric
+        return cls(
+            title,
+            metric.unit,
+            metric.scale,
+            analysis.reference,
+            analysis.margin,
+            tuple(
+                StudyComparison(
+                    c.other, c.word, c.mean, c.low, c.high, len(c.values)
+                )
+                for c in analysis.comparisons
+            ),
+            {
+                name: (
+                    metric.sign
+                    * complete(scores(results, metric.key, name)).mean(axis=1)
+                ).tolist()
+                for name in activations_of(results)
+            },
+        )
+
+    @classmethod
+    def of_json(cls, content: Mapping[str, Any]) -> Self:
+        """Reads what `asdict` and JSON made of it."""
+        comparisons = tuple(
+            StudyComparison(**each) for each in content["comparisons"]
+        )
+        return cls(**{**content, "comparisons": comparisons})
+
+    def number(self, value: float) -> str:
+        """Formats a difference in its unit, with a sign."""
+        return f"{self.scale * value:+.3g}"
 
 
 @dataclass(frozen=True)
@@ -52,9 +143,9 @@ def probability_of_improvement(
     0.875
     """
 
-    def statistic(scores: Sequence[Mapping[str, np.ndarray]]) -> np.ndarray:
+    def statistic(drawn: Sequence[Scores]) -> np.ndarray:
         return np.mean(
-            [_beats(study[one], study[other]) for study in scores], axis=0
+            [_beats(study[one], study[other]) for study in drawn], axis=0
         )
 
     both = [{one: study[one], other: study[other]} for study in studies]
@@ -82,9 +173,9 @@ def mean_ranks(
     names = list(studies[0])
 
     def statistic(name: str) -> Callable[[Sequence[Scores]], np.ndarray]:
-        def rank(scores: Sequence[Scores]) -> np.ndarray:
+        def rank(drawn: Sequence[Scores]) -> np.ndarray:
             ranks = []
-            for study in scores:
+            for study in drawn:
                 means = np.stack([study[n].mean(axis=-1) for n in names])
                 ranks.append(stats.rankdata(-means, axis=0)[names.index(name)])
             return np.mean(ranks, axis=0)

@@ -1,15 +1,18 @@
 """Writes a report: tables, figures and a page that shows them all."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from demos.common.files import atomic
+from demos.common.files import write_json
 from demos.common.files import write_text
 from demos.report import html_report
 from demos.report import tables
 from demos.report.comparisons import analyze
 from demos.report.figures import charts
 from demos.report.findings import findings
+from demos.report.summary import StudyVerdict
 from demos.report.types import Baselines
 from demos.report.types import Presentation
 from demos.report.types import Report
@@ -52,6 +55,8 @@ def write_report(
         with atomic(folder / f"{name}.csv") as scratch:
             frame.to_csv(scratch, index=False)
     write_text(folder / "table.md", text)
+    record = StudyVerdict.of(presentation.title, analysis, results)
+    write_json(folder / "verdict.json", asdict(record))
     latex = tables.latex(cells, left=len(results[0].settings))
     write_text(folder / "table.tex", latex)
     drawn = [

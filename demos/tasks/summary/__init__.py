@@ -1,0 +1,1 @@
+"""Summary: all studies on one page."""

@@ -1,0 +1,161 @@
+"""Summary: reads the verdicts of studies and writes one page on all."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from demos.common.errors import UserError
+from demos.common.files import atomic
+from demos.common.files import write_text
+from demos.report.figures.studies import draw_studies
+from demos.report.html_report import Table
+from demos.report.html_report import embedded
+from demos.report.html_report import fill
+from demos.report.summary import Scores
+from demos.report.summary import StudyVerdict
+from demos.report.summary import mean_ranks
+from demos.report.summary import probability_of_improvement
+from demos.report.tables import markdown_table
+from demos.tasks.summary.options import VERDICT
+
+TITLE = "All studies"
+
+
+def summarize(folders: Sequence[Path], out: Path) -> str:
+    """Reads studies, and writes what they show together.
+
+    Args:
+        folders: Folders of studies.
+        out: Gets summary.html, summary.md and summary.png.
+
+    Returns:
+        The text of summary.md.
+
+    Raises:
+        UserError: A folder holds no verdict, or `out` is not writable.
+    """
+    studies = [_read(folder / VERDICT) for folder in folders]
+    tables = [_verdicts(studies), *_aggregates(studies)]
+    chart = draw_studies(studies, TITLE)
+    sentence = _sentence(studies)
+    lines = [f"# {TITLE}", "", sentence, ""]
+    for table in tables:
+        lines += [
+            f"{table.caption}:",
+            "",
+            *markdown_table([table.header, *table.rows], left=table.left),
+            "",
+        ]
+    lines.append(f"report: {out / 'summary.html'}")
+    text = "\n".join(lines)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with atomic(out / chart.name) as scratch:
+            chart.save(scratch)
+        write_text(out / "summary.md", text)
+        page = fill(
+            "summary.html",
+            title=TITLE,
+            findings=[sentence],
+            pictures=embedded({chart: out / chart.name}),
+            tables=tables,
+        )
+        write_text(out / "summary.html", page)
+    except OSError as error:
+        raise UserError(f"{out} is not writable: {error}") from None
+    return text
+
+
+def _read(path: Path) -> StudyVerdict:
+    try:
+        return StudyVerdict.of_json(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path} is not the verdict of a study ({error}); run the study "
+            "again to write it"
+        ) from None
+
+
+def _sentence(studies: Sequence[StudyVerdict]) -> str:
+    words = [c.word for study in studies for c in study.comparisons]
+    counts = {word: words.count(word) for word in dict.fromkeys(words)}
+    told = ", ".join(f"{word} in {n}" for word, n in counts.items())
+    names = {study.reference for study in studies}
+    return (
+        f"{' / '.join(sorted(names))} against other activations, "
+        f"{len(words)} comparisons in {len(studies)} studies: {told}."
+    )
+
+
+def _verdicts(studies: Sequence[StudyVerdict]) -> Table:
+    return Table(
+        "Verdicts, with the simultaneous 95% intervals of each study",
+        ["study", "against", "verdict", "difference", "interval", "seeds"],
+        [
+            [
+                study.title,
+                comparison.other,
+                comparison.word,
+                study.number(comparison.mean),
+                f"{study.number(comparison.low)} to "
+                f"{study.number(comparison.high)} {study.unit}",
+                str(comparison.seeds),
+            ]
+            for study in studies
+            for comparison in study.comparisons
+        ],
+        left=3,
+    )
+
+
+def _aggregates(studies: Sequence[StudyVerdict]) -> list[Table]:
+    """Returns probability of improvement and mean ranks, where they exist."""
+    scores = [
+        {name: np.array(values) for name, values in study.scores.items()}
+        for study in studies
+    ]
+    reference = studies[0].reference
+    tables = []
+    rows = []
+    for other in dict.fromkeys(name for study in scores for name in study):
+        both = [s for s in scores if {reference, other} <= s.keys()]
+        if other != reference and both:
+            found = probability_of_improvement(both, reference, other)
+            rows.append(
+                [
+                    other,
+                    f"{found.value:.2f}",
+                    f"{found.low:.2f} to {found.high:.2f}",
+                    str(len(both)),
+                ]
+            )
+    if rows:
+        tables.append(
+            Table(
+                f"Probability that a run with {reference} scores better",
+                ["than a run with", "probability", "95% interval", "studies"],
+                rows,
+            )
+        )
+    shared: Scores = {
+        name: values
+        for name, values in scores[0].items()
+        if all(name in study for study in scores)
+    }
+    if len(shared) > 1:
+        ranks = mean_ranks([{n: s[n] for n in shared} for s in scores])
+        tables.append(
+            Table(
+                "Mean rank over the studies; 1 is the best",
+                ["activation", "mean rank", "95% interval"],
+                [
+                    [name, f"{r.value:.2f}", f"{r.low:.2f} to {r.high:.2f}"]
+                    for name, r in sorted(
+                        ranks.items(), key=lambda item: item[1].value
+                    )
+                ],
+            )
+        )
+    return tables
