@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from collections.abc import MutableMapping
 from collections.abc import Set
 from dataclasses import dataclass
+from pathlib import Path
+from types import FunctionType
 from types import TracebackType
 from typing import Any
 
@@ -126,11 +128,17 @@ def register() -> _Registration:
                     f"not work; use {instead}."
                 )
                 break
-            if names.setdefault(name, ours) is not ours:
-                _warn(
-                    f'Keras already has an {table.kind} named "{name}", which '
-                    f"was left in place; for this package's use {instead}."
-                )
+            theirs = names.setdefault(name, ours)
+            if theirs is ours:
+                continue
+            copy = copy_of_package(theirs, ours)
+            whose = f", of an older {copy}" if copy else ""
+            _warn(
+                f'Keras already has an {table.kind} named "{name}"{whose}, '
+                f"which was left in place; for this package's use {instead}."
+            )
+            if copy:  # So are the other names.
+                break
     return _Registration(before)
 
 
@@ -155,6 +163,38 @@ def unregister() -> _Registration:
     before = _registered()
     _restore(frozenset())
     return _Registration(before)
+
+
+def copy_of_package(theirs: Any, ours: Any) -> str:
+    """Returns the words for another copy of this package in this process.
+
+    There is one where a process imports the package from two folders, or once
+    more after its modules were deleted from `sys.modules`.
+
+    Args:
+        theirs: A function or class that has the name of ours.
+        ours: This package's.
+
+    Returns:
+        "copy of this package" and its folder, if it is another; "" if `theirs`
+        is something else.
+    """
+    if _home(theirs) != _home(ours):
+        return ""
+    folder = _folder(theirs)
+    elsewhere = "" if folder == _folder(ours) else f" in {folder}"
+    return f"copy of this package{elsewhere}"
+
+
+def _home(value: Any) -> tuple[str, ...]:
+    # Without the package that may contain a copy.
+    module = str(getattr(value, "__module__", None))
+    return (*module.split(".")[-2:], str(getattr(value, "__qualname__", None)))
+
+
+def _folder(value: Any) -> Path:
+    function = value if isinstance(value, FunctionType) else value.__init__
+    return Path(function.__code__.co_filename).parent
 
 
 def _registered() -> Set[str]:

@@ -9,30 +9,36 @@ class fixes them, gets a config that tells the new ones (`fixed`).
 
 import warnings
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import keras
 
+from keras_serf.activation import serf
 from keras_serf.replace.arguments import check_where
 from keras_serf.replace.arguments import parse_replacements
 from keras_serf.replace.configs import custom_objects
 from keras_serf.replace.copies import compile_like
 from keras_serf.replace.copies import copy_model
 from keras_serf.replace.copies import used_by
+from keras_serf.replace.fixed import has_other_activations
 from keras_serf.replace.fixed import save_fixed
+from keras_serf.replace.gates import is_gate
 from keras_serf.replace.names import NAMES
+from keras_serf.replace.names import is_same
 from keras_serf.replace.names import name_of
+from keras_serf.replace.places import Place
 from keras_serf.replace.places import Where
 from keras_serf.replace.places import places
 from keras_serf.replace.unseen import unseen
 
-_NONE = "none but what a `call` method may apply"
+_REPLACED = "-> "
 _SAME = "kept: it is the same"
 
 
 def replace_activations(
     model: Any,
-    replacements: Any = "serf",
+    replacements: Any = serf,
     *,
     where: Where = None,
     verbose: bool = False,
@@ -116,7 +122,6 @@ def replace_activations(
     check_where(where)
     by_name = isinstance(replacements, dict)
     wanted = parse_replacements(replacements)
-    same = None if by_name else name_of(next(iter(wanted.values())))
     known = custom_objects([*used_by(model), *wanted.values()])
     with (
         keras.saving.custom_object_scope(known),
@@ -128,48 +133,94 @@ def replace_activations(
         rows = []
         for place in list(places(copy)):
             name = name_of(place.value)
-            outcome = "kept"
-            if name in wanted and not place.is_in(where):
-                outcome = "kept: not in `where`"
-            elif (
-                name in wanted
-                and not by_name
-                and place.attribute == "recurrent_activation"
-            ):
-                outcome = "kept: a gate"
-            elif name in wanted and not place.takes(wanted[name]):
-                outcome = "kept: takes only names"
-            elif name in wanted:
+            outcome = _outcome(place, wanted, where, by_name)
+            if outcome.startswith(_REPLACED):
                 place.replace(wanted[name])
-                outcome = f"-> {name_of(wanted[name])}"
-            elif name == same and place.is_in(where):
-                outcome = _SAME
             if name in wanted or name != "linear":
                 rows.append((place.path, name, outcome))
-        rows += unseen(copy)
-        if not any(
-            outcome.startswith("->") or outcome == _SAME
-            for _, _, outcome in rows
-        ):
-            counts = Counter(
-                name + outcome.removeprefix("kept") for _, name, outcome in rows
-            )
-            found = ", ".join(f"{n} ({counts[n]})" for n in sorted(counts))
-            raise ValueError(
-                f"Expected `replacements` to match activations of model "
-                f"{model.name!r}, which are: {found or _NONE}. "
-                f"Received: {replacements=}, {where=}"
-            )
-        unknown = wanted.keys() - NAMES - {name for _, name, _ in rows}
-        if unknown:
-            raise ValueError(
-                f"Expected the keys of `replacements` to be activations. "
-                f"Received: {sorted(unknown)}"
-            )
+        left = list(unseen(copy))
+        rows += [(place.path, name, why) for place, name, why in left]
+        _check_matches(rows, model, wanted, f"{replacements=}, {where=}")
         save_fixed(copy)
         compile_like(copy, model)
     if verbose:
-        widths = [max(len(row[i]) for row in rows) for i in (0, 1)]
-        for path, name, outcome in rows:
-            print(f"{path:{widths[0]}}  {name:{widths[1]}}  {outcome}")
+        _print_report(copy, rows)
+    _warn_of_unseen(
+        (place, name)
+        for place, name, _ in left
+        if name in wanted and place.is_in(where)
+    )
     return copy
+
+
+def _outcome(
+    place: Place, wanted: dict[str, Any], where: Where, by_name: bool
+) -> str:
+    """Returns what becomes of an activation, as the report has it."""
+    name = name_of(place.value)
+    if not by_name and is_same(place.value, next(iter(wanted.values()))):
+        return _SAME if place.is_in(where) else "kept"
+    if name not in wanted:
+        return "kept"
+    if not place.is_in(where):
+        return "kept: not in `where`"
+    if not by_name and is_gate(place):
+        return "kept: a gate"
+    if not place.takes(wanted[name]):
+        return "kept: takes only names"
+    return _REPLACED + name_of(wanted[name])
+
+
+def _check_matches(
+    rows: list[tuple[str, str, str]],
+    model: Any,
+    wanted: dict[str, Any],
+    received: str,
+) -> None:
+    """Raises a `ValueError` if nothing matched, or a key is no activation."""
+    if not any(
+        outcome.startswith(_REPLACED) or outcome == _SAME
+        for _, _, outcome in rows
+    ):
+        counts = Counter(
+            name if outcome == "kept" else f"{name}: {outcome}"
+            for _, name, outcome in rows
+        )
+        found = ", ".join(
+            f"{n.replace('kept: ', '')} ({counts[n]})" for n in sorted(counts)
+        )
+        raise ValueError(
+            f"Expected `replacements` to match activations of model "
+            f"{model.name!r}, which are: {found or 'none that can be seen'}. "
+            f"Received: {received}"
+        )
+    unknown = wanted.keys() - NAMES - {name for _, name, _ in rows}
+    if unknown:
+        raise ValueError(
+            f"Expected the keys of `replacements` to be activations. "
+            f"Received: {sorted(unknown)}"
+        )
+
+
+def _print_report(copy: Any, rows: list[tuple[str, str, str]]) -> None:
+    widths = [max(len(row[i]) for row in rows) for i in (0, 1)]
+    for path, name, outcome in rows:
+        print(f"{path:{widths[0]}}  {name:{widths[1]}}  {outcome}")
+    if has_other_activations(copy):
+        print(
+            "KerasHub cannot export this model to Hugging Face Transformers, "
+            "whose config names the activations that a class fixes."
+        )
+
+
+def _warn_of_unseen(left: Iterable[tuple[Place, str]]) -> None:
+    counts = Counter(
+        f"{name} in {type(place.owners[-1]).__name__}" for place, name in left
+    )
+    if counts:
+        found = ", ".join(f"{text} ({n})" for text, n in counts.items())
+        warnings.warn(
+            "Not every activation could be replaced, since code applies it: "
+            f"{found}. verbose=True prints where.",
+            stacklevel=3,
+        )

@@ -7,9 +7,11 @@ from typing import Any
 
 import keras
 
+from keras_serf.activation import serf
+from keras_serf.registry import copy_of_package
 from keras_serf.replace.configs import custom_objects
+from keras_serf.replace.errors import reason
 from keras_serf.replace.names import RECTIFIERS
-from keras_serf.replace.names import name_of
 from keras_serf.replace.names import name_of_key
 from keras_serf.replace.operation import ActivationOperation
 
@@ -31,15 +33,17 @@ def check_where(where: Any) -> None:
 
 
 def parse_replacements(replacements: Any) -> dict[str, Any]:
-    """Returns what takes the place of each activation, by its name."""
+    """Returns what takes the place of each activation, by its name.
+
+    What has its place already, `names.is_same` tells.
+    """
     if replacements is None:
         raise ValueError(
             "Expected `replacements` to be an activation, or a dictionary of "
             "them. Received: replacements=None"
         )
     if not isinstance(replacements, dict):
-        new = _replacement(replacements)
-        return dict.fromkeys(RECTIFIERS - {name_of(new)}, new)
+        return dict.fromkeys(RECTIFIERS, _replacement(replacements))
     wanted: dict[str, Any] = {}
     for key, value in replacements.items():
         name = name_of_key(key)
@@ -66,6 +70,13 @@ def _replacement(value: Any) -> Any:
         new = ActivationOperation(value)
     else:
         new = keras.activations.get(value)
+        if value == "serf" and new is not serf:
+            copy = copy_of_package(new, serf)
+            raise ValueError(
+                'Expected the name "serf" to mean keras_serf.serf to Keras; '
+                "pass that function itself. Received: that of "
+                + (f"another {copy}" if copy else repr(new))
+            )
     try:
         with (
             keras.saving.custom_object_scope(custom_objects([new])),
@@ -74,11 +85,15 @@ def _replacement(value: Any) -> Any:
             warnings.simplefilter("ignore", UserWarning)  # Of lambdas.
             loaded = keras.activations.get(keras.activations.serialize(new))
         if isinstance(new, FunctionType) and loaded is not new:
-            raise ValueError("Keras has another function of that name")
+            copy = copy_of_package(loaded, new)
+            raise ValueError(
+                "Keras loads another function by its name"
+                + (f": that of another {copy}" if copy else "")
+            )
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"Expected replacements that Keras {keras.__version__} can save "
             "and load: names, or functions that have a name of their own. "
-            f"Received: {value}"
+            f"Received: {value} ({reason(error)})"
         ) from error
     return new

@@ -1,6 +1,5 @@
 """Copies of models, made as Keras saves and loads them."""
 
-import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ import keras
 from keras_serf.replace import private
 from keras_serf.replace.configs import deserialize
 from keras_serf.replace.configs import serialize
+from keras_serf.replace.errors import reason
 from keras_serf.replace.places import walk
 
 
@@ -39,15 +39,17 @@ def copy_model(model: Any) -> Any:
                 "Expected a model that Keras can save and load. Received: "
                 f"{_culprit(model, error)}"
             ) from error
-    # What Keras does not save: here, what tells `compile` to scale the loss ...
+    # What Keras does not save: how `compile` is to scale the loss, the flags of
+    # layers that other layers make, and the names that a lambda knows.
     copy.dtype_policy = model.dtype_policy
-    # ... and here the flags of layers that other layers make.
     for (*_, theirs), (*_, ours) in zip(walk(model), walk(copy), strict=False):
         if type(theirs) is not type(ours):
             break
         trainable = getattr(theirs, "trainable", None)
         if trainable != getattr(ours, "trainable", None):
             ours.trainable = trainable
+        if isinstance(theirs, keras.layers.Lambda):
+            ours.function = theirs.function
     return copy
 
 
@@ -73,7 +75,4 @@ def _culprit(model: Any, error: Exception) -> str:
         except Exception as own_error:
             error = own_error
             break
-    # Keras wraps the reason in long messages, and says it last.
-    reason = re.split("(?:encountered|deserialization): ", str(error))[-1]
-    reason = " ".join(reason.split()).split(". ")[0]
-    return f"{type(layer).__name__} {layer.name!r}: {reason}"
+    return f"{type(layer).__name__} {layer.name!r}: {reason(error)}"

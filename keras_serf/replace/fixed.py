@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from keras_serf.replace import hugging_face
 from keras_serf.replace import private
 from keras_serf.replace.configs import deserialize
 from keras_serf.replace.configs import serialize
@@ -73,9 +74,11 @@ _subclasses: dict[type, type] = {}
 def _with_activations(cls: type) -> type:
     """Returns a subclass of a layer's class that saves the activations."""
     if cls not in _subclasses:
+        name, namespace = hugging_face.without_export(cls)
         bases = (WithActivations, cls)
-        namespace = {"__module__": __name__}
-        _subclasses[cls] = type(cls.__name__, bases, namespace)
+        _subclasses[cls] = type(
+            name, bases, {"__module__": __name__, **namespace}
+        )
         _register(_subclasses[cls])
         _register(WithActivations)  # The one that is found by that name.
     return _subclasses[cls]
@@ -101,6 +104,15 @@ def save_fixed(model: Any) -> None:
                     "Expected layers that Keras rebuilds from their config as "
                     f"they are. Received: {type(layer).__name__} {layer.name!r}"
                 )
+
+
+def has_other_activations(model: Any) -> bool:
+    """Returns whether a model has a backbone that is not exported any more."""
+    return any(
+        isinstance(owner, WithActivations)
+        and hugging_face.is_exported(type(owner))
+        for *_, owner in walk(model)
+    )
 
 
 def _loses(layer: Any) -> bool:

@@ -1,5 +1,6 @@
 """Names of activations: which there are, and which one a value is."""
 
+from types import FunctionType
 from typing import Any
 
 import keras
@@ -20,6 +21,7 @@ RECTIFIERS = frozenset(
         "prelu",
         "quick_gelu",
         "relu",
+        "relu6",
         "selu",
         "serf",
         "silu",
@@ -69,6 +71,20 @@ def name_of(activation: Any) -> str:
     return _ALIASES.get(activation, activation)
 
 
+def is_same(one: Any, other: Any) -> bool:
+    """Returns whether two activations are one, by their names.
+
+    A function of another package with the name of one that Keras or this
+    package have, such as another `serf`, is the same as itself alone.
+    """
+    one, other = map(_function_of, (one, other))
+    if one is other:
+        return True
+    return name_of(one) == name_of(other) and not (
+        _has_anothers_name(one) or _has_anothers_name(other)
+    )
+
+
 def name_of_key(key: Any) -> str:
     """Returns the name that a key means, such as `"LeakyReLU"`."""
     if isinstance(key, str):
@@ -76,8 +92,25 @@ def name_of_key(key: Any) -> str:
     return name_of(key)
 
 
+def _function_of(activation: Any) -> Any:
+    while isinstance(activation, ActivationOperation | keras.layers.Activation):
+        activation = activation.activation
+    return activation
+
+
+def _has_anothers_name(value: Any) -> bool:
+    return isinstance(value, FunctionType) and (
+        value.__name__ in NAMES and not _is_from_keras(value)
+    )
+
+
 def _is_known(cls: type) -> bool:
-    return cls.__name__.lower() in _CLASSES and _is_from_keras(cls)
+    # Not the subclasses that `fixed` makes of any class, under its name.
+    return (
+        cls.__name__.lower() in _CLASSES
+        and _is_from_keras(cls)
+        and not cls.__module__.endswith(".replace.fixed")
+    )
 
 
 def _is_from_keras(value: Any) -> bool:

@@ -69,9 +69,24 @@ class Place:
             return value
         return keras.activations.serialize(value)
 
+    @property
+    def is_activation(self) -> bool:
+        """Whether there is an activation here."""
+        if not self.attribute:
+            return is_activation(self.owners[-1])
+        return _is_held(self.attribute, self.value)
+
     def takes(self, new: Any) -> bool:
-        """Returns whether a class that keeps a name could look up `new`'s."""
-        return not isinstance(self.value, str) or is_activation(new)
+        """Returns whether `new` can be put here.
+
+        A class that keeps a name looks it up, so Keras must find `new` by it.
+        """
+        if not isinstance(self.value, str):
+            return True
+        try:
+            return bool(keras.activations.get(name_of(new)) is new)
+        except ValueError:
+            return False
 
     def replace(self, new: Any) -> None:
         """Puts another activation here."""

@@ -25,6 +25,21 @@ def compile_arguments(model: Any) -> list[Any]:
     return keras.tree.flatten(_get(model, "_compile_config").config)
 
 
+def producers(operation: Any) -> Iterator[tuple[Any, list[Any]]]:
+    """Yields the operations whose results an operation of a graph takes.
+
+    Yields:
+        An operation, and all that it was called with itself.
+    """
+    for node in _get(operation, "_inbound_nodes"):
+        for tensor in _get(node, "input_tensors"):
+            history = _get(tensor, "_keras_history")
+            made = _get(history.operation, "_inbound_nodes")[history.node_index]
+            arguments = _get(made, "arguments")
+            flat = keras.tree.flatten((arguments.args, arguments.kwargs))
+            yield history.operation, flat
+
+
 def become(operation: Any, other: Any) -> None:
     """Makes an operation or layer what another is; its place in graphs stays.
 

@@ -1,0 +1,24 @@
+"""The reason that Keras gives in an error, in one line."""
+
+import re
+
+_TERMINAL_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+# Keras wraps a reason in those of the layers around, and gives it last.
+_BEFORE = re.compile(
+    r"Exception encountered: |Exception encountered when calling .*\s"
+    r"|deserialization: "
+)
+_AFTER = re.compile(
+    r"\s+(?:Arguments received by|Example:|Full object config:)"
+)
+_LONGEST = 400
+
+
+def reason(error: BaseException) -> str:
+    """Returns the reason in a message of Keras, without its surroundings."""
+    text = _TERMINAL_COLOURS.sub("", str(error))
+    text = _AFTER.split(_BEFORE.split(text)[-1])[0]
+    text = " ".join(text.split()).removesuffix(".")
+    if len(text) > _LONGEST:
+        text = text[:_LONGEST] + "..."
+    return text or type(error).__name__
