@@ -34,9 +34,8 @@ from demos.study.trial import TrialRecord
 from demos.study.trial import fingerprint_of
 from demos.study.trial import locked
 from demos.study.trial import read
-from demos.study.trial import record_path
 from demos.study.trial import saved_fingerprint
-from demos.study.trial import text_path
+from demos.study.trial import trial_path
 
 # Set by Ctrl-C; see `executors.sequential`.
 interrupted = threading.Event()
@@ -155,11 +154,10 @@ class Runner:
         Raises:
             OSError: The disk is full, or the folder not writable.
         """
-        write_json(record_path(self.folder, record), asdict(record))
+        write_json(trial_path(self.folder, record), asdict(record))
 
     def _train(self, trial: Trial, context: TrialContext) -> TrialRecord:
-        path = record_path(self.folder, trial)
-        unfinished = path.with_suffix(".tmp.keras")
+        unfinished = trial_path(self.folder, trial, "tmp.keras")
         try:
             result = self.task.run(trial, context)
             record = replace(
@@ -171,9 +169,9 @@ class Runner:
             )
             if result.save is not None:
                 result.save(unfinished)
-                os.replace(unfinished, path.with_suffix(".keras"))
+                os.replace(unfinished, trial_path(self.folder, trial, "keras"))
             for suffix, text in result.texts.items():
-                write_text(text_path(self.folder, trial, suffix), text)
+                write_text(trial_path(self.folder, trial, suffix), text)
         except Exception as error:  # Whatever it is, the other trials go on.
             if interrupted.is_set():  # JAX turns Ctrl-C into other errors.
                 raise KeyboardInterrupt from None

@@ -21,7 +21,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from typing import Self
 
 from demos.common.environment import environment
 from demos.common.errors import UserError
@@ -39,8 +38,8 @@ from demos.study.trial import fingerprint_of
 from demos.study.trial import gather
 from demos.study.trial import locked
 from demos.study.trial import read
-from demos.study.trial import record_path
 from demos.study.trial import saved_fingerprint
+from demos.study.trial import trial_path
 
 RESUMES = "finished trials are kept; run the same command again to resume"
 
@@ -55,6 +54,8 @@ class Study:
         folder: Where everything is kept.
         config: What all trials share; by default the task's.
         tensorboard: Whether trials write logs for TensorBoard.
+        renames: Whether, if the folder holds another study, the fingerprint of
+            this one is added to its name.
 
     Raises:
         UserError: The folder is not writable, or holds another study.
@@ -66,48 +67,20 @@ class Study:
         folder: Path,
         config: Mapping[str, Any] | None = None,
         tensorboard: bool = False,
+        renames: bool = False,
     ) -> None:
         config = task.config() if config is None else config
         self.task = task
-        self.folder = folder
         self.environment = environment()
-        self.runner = Runner(
-            task,
-            folder.absolute(),
-            config,
-            fingerprint_of(config, self.environment),
-            tensorboard,
-        )
+        fingerprint = fingerprint_of(config, self.environment)
         check_writable(folder)
+        if renames and saved_fingerprint(folder) not in (None, fingerprint):
+            folder = folder.with_name(f"{folder.name}-{fingerprint}")
+        self.folder = folder
+        self.runner = Runner(
+            task, folder.absolute(), config, fingerprint, tensorboard
+        )
         self._is_ours()
-
-    @classmethod
-    def open(
-        cls,
-        task: Task,
-        folder: Path | None,
-        usual: Path,
-        config: Mapping[str, Any] | None = None,
-        tensorboard: bool = False,
-    ) -> Self:
-        """Opens the folder asked for, or the usual one.
-
-        Args:
-            task: Trains and scores one model.
-            folder: The folder asked for, if any.
-            usual: Used without one. If it holds another study, the fingerprint
-                of this one is added to its name.
-            config: What all trials share; by default the task's.
-            tensorboard: Whether trials write logs for TensorBoard.
-        """
-        config = task.config() if config is None else config
-        if folder is None:
-            folder = usual
-            fingerprint = fingerprint_of(config, environment())
-            check_writable(usual)
-            if saved_fingerprint(usual) not in (None, fingerprint):
-                folder = usual.with_name(f"{usual.name}-{fingerprint}")
-        return cls(task, folder, config, tensorboard)
 
     def pending(self, trials: Iterable[Trial]) -> list[Trial]:
         """Returns the trials with no record, or with that of a failure."""
@@ -211,7 +184,7 @@ class Study:
 
     def _keep_best(self, trial: Trial) -> None:
         """Moves the trial's model to `<label>.keras`, or deletes it."""
-        model = record_path(self.folder, trial).with_suffix(".keras")
+        model = trial_path(self.folder, trial, "keras")
         if not model.exists():
             return
         with locked(self.folder, "study"):

@@ -92,12 +92,10 @@ class TrialResult:
 
 
 @dataclass(frozen=True)
-class TrialRecord:
+class TrialRecord(Trial):
     """The record of a trial: the content of its JSON file.
 
     Attributes:
-        settings: Of the trial.
-        seed: Of the trial.
         fingerprint: Of the study that it belongs to.
         reason: Why the trial failed; empty when it did not.
         metrics: Final scores.
@@ -110,28 +108,16 @@ class TrialRecord:
         finished: When it ended, in UTC, in ISO 8601 format.
     """
 
-    settings: dict[str, Any]
-    seed: int
     fingerprint: str
     reason: str = ""
-    metrics: dict[str, float] = field(default_factory=dict)
-    history: dict[str, list[float]] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    history: Mapping[str, list[float]] = field(default_factory=dict)
     parameters: int = 0
     seconds: float = 0.0
-    timings: dict[str, float] = field(default_factory=dict)
-    config: dict[str, Any] = field(default_factory=dict)
-    environment: dict[str, Any] = field(default_factory=dict)
+    timings: Mapping[str, float] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, Any] = field(default_factory=dict)
     finished: str = ""
-
-    @property
-    def label(self) -> str:
-        """The settings in a few characters."""
-        return label_of(self.settings)
-
-    @property
-    def name(self) -> str:
-        """Label and seed: unique in a study."""
-        return f"{self.label}-seed{self.seed}"
 
 
 class Task(Protocol):
@@ -199,18 +185,13 @@ def fingerprint_of(
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def record_path(folder: Path, trial: Trial | TrialRecord) -> Path:
-    """Returns the path of a trial's record in the folder of its study."""
-    return folder / "trials" / f"{trial.name}.json"
-
-
-def text_path(folder: Path, trial: Trial | TrialRecord, suffix: str) -> Path:
-    """Returns the path of one of a trial's `TrialResult.texts`.
+def trial_path(folder: Path, trial: Trial, suffix: str = "json") -> Path:
+    """Returns the path of a trial's record, model or text.
 
     Args:
         folder: Folder of the study.
         trial: The trial, or its record.
-        suffix: Its suffix, such as `"test.txt"`.
+        suffix: `"json"`, `"keras"`, or that of one of `TrialResult.texts`.
     """
     return folder / "trials" / f"{trial.name}.{suffix}"
 
@@ -221,7 +202,7 @@ def read(folder: Path, trial: Trial) -> TrialRecord | None:
     Raises:
         UserError: The file is not the record of a trial.
     """
-    path = record_path(folder, trial)
+    path = trial_path(folder, trial)
     return read_record(path) if path.exists() else None
 
 

@@ -12,7 +12,7 @@ from demos.report.figures.style import wrapped
 from demos.report.trials import by_label
 from demos.report.types import Chart
 from demos.study.trial import TrialRecord
-from demos.study.trial import text_path
+from demos.study.trial import trial_path
 
 FILE = "test.txt"  # The predicted labels of the test split, one a line.
 # Up to how many labels there is room for their names, and for the numbers.
@@ -51,7 +51,7 @@ def chart(
     matrices: dict[str, np.ndarray] = {}
     for label, group in by_label(records).items():
         for record in group:
-            path = text_path(folder, record, FILE)
+            path = trial_path(folder, record, FILE)
             predicted = path.read_text().splitlines() if path.is_file() else []
             if len(predicted) == len(labels):
                 matrices[label] = matrices.get(label, 0) + confusion_matrix(

@@ -273,7 +273,13 @@ def conduct(
     Raises:
         UserError: The folder is not writable, or no trial finished.
     """
-    study = Study.open(task, options.out, folder, config, options.tensorboard)
+    study = Study(
+        task,
+        options.out or folder,
+        config,
+        options.tensorboard,
+        renames=options.out is None,
+    )
     every = [*trials, *baseline_trials.values()]
     pending = study.pending(every)
     log(description)

@@ -1,4 +1,4 @@
-"""Counts units that have stopped to answer, as a callback of any training.
+"""Counts dead units during any training, as a Keras callback.
 
 A ReLU whose input is below 0 for every example passes no gradient, so it may
 never learn again: it is dead (Lu et al., "Dying ReLU and Initialization", 2019,
@@ -9,63 +9,58 @@ import operator
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 from typing import Any
 
 import keras
 import numpy as np
+from matplotlib.figure import Figure
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from demos.report.figures.curves import draw_band
+from demos.report.trials import activations_of
+from demos.report.trials import finished
+from demos.report.trials import level_name
+from demos.report.types import Chart
+from demos.study.trial import TrialRecord
 
-    from demos.report.types import Chart
-    from demos.study.trial import TrialRecord
-
-# A unit whose largest output over the examples is no further from its smallest
-# is dead; as a part of that distance in the liveliest unit of the layer, for a
-# whole layer may answer faintly.
+# A unit is dead if its outputs range over less than this part of what those of
+# the liveliest unit of its layer range over (a whole layer may answer faintly).
 NEGLIGIBLE = 1e-6
 LOG = "dead_units"  # Name of the share among the logs of an epoch.
-AT_FIRST = "dead_units_at_first"  # The same before training, among metrics.
+AT_FIRST = "dead_units_at_first"  # The share before training, a metric.
 MOST_PANELS = 5  # Side by side.
 
 
 class DeadUnits(keras.callbacks.Callback):
-    """Measures, before training and after each epoch, what share is dead.
+    """Measures the share of dead units, before training and after each epoch.
 
-    A unit is a feature of the output of a hidden layer that has an activation:
-    a channel of a convolution counts once, for all of its places. It is dead if
-    its output is the same for all examples: to within a millionth of what the
-    liveliest unit of its layer ranges over.
+    A unit is a feature of the output of a hidden layer that has an activation;
+    a channel of a convolution counts once, for all positions. It is dead if its
+    output is the same for all examples, to within a millionth of the range of
+    the liveliest unit of its layer.
 
     The share after an epoch is also its log `dead_units`, and so in the history
     that `fit` returns, and for callbacks that come after this one.
 
     Args:
         inputs: Examples: an array, or arrays as the model takes them; a few
-            hundred will do.
+            hundred are enough.
         batch_size: Examples computed at a time.
 
     Attributes:
-        shares: Share of dead units, from 0 to 1, of each hidden layer, by
-            its name: a list with one entry before training and one an epoch.
-        totals: The same of all those layers together.
+        shares: By the name of each hidden layer, its share of dead units, from
+            0 to 1: before training and after each epoch.
+        totals: The same of all these layers together.
 
     Raises:
-        ValueError: If the model has no hidden layer with an activation.
+        ValueError: The model has no hidden layer with an activation.
 
     Example:
 
-    >>> import keras, numpy as np
     >>> x, y = np.ones((8, 3)), np.zeros((8, 1))
+    >>> bias = keras.initializers.Constant(-9)
+    >>> hidden = keras.layers.Dense(4, "relu", bias_initializer=bias)
     >>> model = keras.Sequential(
-    ...     [
-    ...         keras.Input((3,)),
-    ...         keras.layers.Dense(
-    ...             4, "relu", bias_initializer=keras.initializers.Constant(-9)
-    ...         ),
-    ...         keras.layers.Dense(1),
-    ...     ]
+    ...     [keras.Input((3,)), hidden, keras.layers.Dense(1)]
     ... )
     >>> model.compile("sgd", "mse")
     >>> dead = DeadUnits(x)
@@ -83,8 +78,8 @@ class DeadUnits(keras.callbacks.Callback):
         self.totals: list[float] = []
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        """Measures the model as it is before training."""
-        self._probe = probe(self.model)
+        """Measures the model before training."""
+        self._probe = _probe(self.model)
         self.shares = {}
         self.totals = []
         self._measure()
@@ -98,25 +93,22 @@ class DeadUnits(keras.callbacks.Callback):
             logs[LOG] = self.totals[-1]
 
     def _measure(self) -> None:
-        found = dead_of(self._probe, self._inputs, self._batch_size)
-        for name, is_dead in found.items():
-            self.shares.setdefault(name, []).append(float(is_dead.mean()))
-        self.totals.append(total(found))
+        dead = _dead_units(self._probe, self._inputs, self._batch_size)
+        for name, units in dead.items():
+            self.shares.setdefault(name, []).append(float(units.mean()))
+        self.totals.append(_total(dead))
 
 
 def share(model: keras.Model, inputs: Any, batch_size: int = 256) -> float:
-    """Returns the share of dead units of a model as it is.
+    """Returns the share of dead units in all hidden layers together.
 
     Args:
         model: Sequential or functional.
         inputs: Examples, as of `DeadUnits`.
         batch_size: Examples computed at a time.
 
-    Returns:
-        From 0 to 1, of all hidden layers together.
-
     Raises:
-        ValueError: If the model has no hidden layer with an activation.
+        ValueError: The model has no hidden layer with an activation.
 
     Example:
 
@@ -124,85 +116,10 @@ def share(model: keras.Model, inputs: Any, batch_size: int = 256) -> float:
     >>> model = keras.Sequential(
     ...     [keras.Input((3,)), dense(4, "relu"), dense(2, "softmax")]
     ... )
-    >>> share(model, np.zeros((8, 3)))  # Always the same answer: dead.
+    >>> share(model, np.zeros((8, 3)))  # The same output for all: dead.
     1.0
     """
-    return total(dead_of(probe(model), inputs, batch_size))
-
-
-def probe(model: keras.Model) -> keras.Model:
-    """Builds a model that shows the outputs of hidden layers.
-
-    Args:
-        model: Sequential or functional.
-
-    Returns:
-        A model of the same inputs to those outputs, by the layer's name.
-
-    Raises:
-        ValueError: If the model has no hidden layer with an activation.
-    """
-    layers = list(hidden_layers(model))
-    if not layers:
-        raise ValueError(
-            "Expected a model with a hidden layer that has an activation. "
-            f"Received: model={model.name}"
-        )
-    inputs = model.inputs  # Sequential has no `input`.
-    return keras.Model(
-        inputs[0] if len(inputs) == 1 else model.input,
-        {layer.name: layer.output for layer in layers},
-    )
-
-
-def dead_of(
-    probe: keras.Model, inputs: Any, batch_size: int
-) -> dict[str, np.ndarray]:
-    """Says which units of each layer answer all examples alike.
-
-    Args:
-        probe: What `probe` returns.
-        inputs: Examples, as of `DeadUnits`.
-        batch_size: Examples computed at a time.
-
-    Returns:
-        By the layer's name bool, shape `(units,)`.
-    """
-    count = len(keras.tree.flatten(inputs)[0])
-    ranges: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-    for start in range(0, count, batch_size):
-        rows = slice(start, start + batch_size)
-        examples = keras.tree.map_structure(operator.itemgetter(rows), inputs)
-        # Not `predict`, which would compile the probe in each training.
-        for name, output in probe(examples, training=False).items():
-            values = keras.ops.convert_to_numpy(output)
-            flat = values.reshape(-1, values.shape[-1])
-            low, high = flat.min(axis=0), flat.max(axis=0)
-            if name in ranges:
-                low = np.minimum(low, ranges[name][0])
-                high = np.maximum(high, ranges[name][1])
-            ranges[name] = low, high
-    spans = {name: high - low for name, (low, high) in ranges.items()}
-    return {
-        name: span <= NEGLIGIBLE * span.max() for name, span in spans.items()
-    }
-
-
-def total(found: Mapping[str, np.ndarray]) -> float:
-    """Returns the share of dead units of all layers together.
-
-    Args:
-        found: What `dead_of` returns.
-
-    Returns:
-        From 0 to 1.
-
-    Example:
-
-    >>> total({"a": np.array([True]), "b": np.array([False, False, False])})
-    0.25
-    """
-    return float(np.concatenate([*found.values()]).mean())
+    return _total(_dead_units(_probe(model), inputs, batch_size))
 
 
 def hidden_layers(model: keras.Model) -> Iterator[keras.Layer]:
@@ -212,8 +129,8 @@ def hidden_layers(model: keras.Model) -> Iterator[keras.Layer]:
         model: Sequential or functional.
 
     Yields:
-        Its layers with an activation other than linear, and those that are
-        nothing but an activation; not the outputs.
+        Its layers with an activation other than linear, and those that are an
+        activation; not the outputs.
 
     Example:
 
@@ -237,29 +154,67 @@ def hidden_layers(model: keras.Model) -> Iterator[keras.Layer]:
             yield layer
 
 
-def chart(results: Sequence["TrialRecord"]) -> "Chart | None":
+def _probe(model: keras.Model) -> keras.Model:
+    """Returns a model of the same inputs to the outputs of hidden layers."""
+    layers = list(hidden_layers(model))
+    if not layers:
+        raise ValueError(
+            "Expected a model with a hidden layer that has an activation. "
+            f"Received: model={model.name}"
+        )
+    inputs = model.inputs  # Sequential has no `input`.
+    return keras.Model(
+        inputs[0] if len(inputs) == 1 else model.input,
+        {layer.name: layer.output for layer in layers},
+    )
+
+
+def _dead_units(
+    probe: keras.Model, inputs: Any, batch_size: int
+) -> dict[str, np.ndarray]:
+    """Returns whether each unit of each layer is dead, shape `(units,)`."""
+    count = len(keras.tree.flatten(inputs)[0])
+    ranges: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    for start in range(0, count, batch_size):
+        rows = operator.itemgetter(slice(start, start + batch_size))
+        examples = keras.tree.map_structure(rows, inputs)
+        # Not `predict`, which would compile the probe in each training.
+        for name, output in probe(examples, training=False).items():
+            values = keras.ops.convert_to_numpy(output)
+            flat = values.reshape(-1, values.shape[-1])
+            low, high = flat.min(axis=0), flat.max(axis=0)
+            if name in ranges:
+                low = np.minimum(low, ranges[name][0])
+                high = np.maximum(high, ranges[name][1])
+            ranges[name] = low, high
+    spans = {name: high - low for name, (low, high) in ranges.items()}
+    return {
+        name: span <= NEGLIGIBLE * span.max() for name, span in spans.items()
+    }
+
+
+def _total(dead: Mapping[str, np.ndarray]) -> float:
+    return float(np.concatenate([*dead.values()]).mean())
+
+
+def chart(records: Sequence[TrialRecord]) -> Chart | None:
     """Draws the share of dead units over the epochs of a study's trials.
 
     Args:
-        results: Of all trials, whose history has the log `dead_units` and whose
+        records: Records of all trials, whose history has `dead_units` and whose
             metrics have `dead_units_at_first`; failed ones are not drawn.
 
     Returns:
-        The chart, a panel for each level of what was varied; None where there
-        are more than can be told apart.
+        The chart, with a panel for each level of what was varied; None if there
+        are more than fit side by side.
     """
-    from demos.report.trials import activations_of
-    from demos.report.trials import finished
-    from demos.report.trials import level_name
-    from demos.report.types import Chart
-
-    done = finished(results)
+    done = finished(records)
     panels: dict[str, dict[str, list[list[float]]]] = {}
-    for result in done:
-        level = {k: v for k, v in result.settings.items() if k != "activation"}
-        curve = [result.metrics[AT_FIRST], *result.history[LOG]]
+    for record in done:
+        level = {k: v for k, v in record.settings.items() if k != "activation"}
+        curve = [record.metrics[AT_FIRST], *record.history[LOG]]
         panel = panels.setdefault(level_name(level), {})
-        panel.setdefault(result.settings["activation"], []).append(curve)
+        panel.setdefault(record.settings["activation"], []).append(curve)
     if len(panels) > MOST_PANELS:
         return None
     return Chart(
@@ -273,12 +228,12 @@ def chart(results: Sequence["TrialRecord"]) -> "Chart | None":
 
 def draw(
     panels: Mapping[str, Mapping[str, Sequence[Sequence[float]]]],
-) -> "Figure":
+) -> Figure:
     """Draws the share of dead units over the epochs.
 
     Args:
-        panels: By its title, what a panel shows: by activation, the `totals`
-            of `DeadUnits` of each seed.
+        panels: By the title of a panel and the activation, the
+            `DeadUnits.totals` of each seed.
 
     Returns:
         The figure: means of the seeds, with bands from the lowest seed to the
@@ -290,10 +245,6 @@ def draw(
     >>> figure.axes[0].lines[0].get_ydata().round(3).tolist()
     [0.1, 0.4]
     """
-    from matplotlib.figure import Figure
-
-    from demos.report.figures.curves import draw_band
-
     figure = Figure(figsize=(10, 3.4), layout="constrained")
     every = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axes, (title, groups) in zip(every, panels.items(), strict=True):

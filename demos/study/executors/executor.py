@@ -26,6 +26,9 @@ from demos.study.runner import Runner
 from demos.study.trial import Trial
 from demos.study.trial import TrialRecord
 
+Trials = Sequence[Trial]
+Results = Iterator[tuple[Trial, TrialRecord | None]]
+
 
 class Observer(Protocol):
     """Is told how far the study is; see `progress.py`."""
@@ -49,12 +52,8 @@ class Executor(Protocol):
     """Runs trials."""
 
     def run(
-        self,
-        runner: Runner,
-        trials: Sequence[Trial],
-        observer: Observer,
-        wait: bool,
-    ) -> Iterator[tuple[Trial, TrialRecord | None]]:
+        self, runner: Runner, trials: Trials, observer: Observer, wait: bool
+    ) -> Results:
         """Runs trials, in any order.
 
         Args:
@@ -67,25 +66,6 @@ class Executor(Protocol):
             Each trial with its record; with None, only without `wait`, where
             another process runs it.
         """
-        ...
-
-
-class Slot(Protocol):
-    """A place for one trial at a time, in a process of its own.
-
-    It calls the function `trial_function` returns; `ChildProcess` is one.
-    """
-
-    def call(self, trial: Trial, wait: bool, *, on_event: OnEvent) -> Any:
-        """Runs a trial.
-
-        Raises:
-            EndedEarlyError: The process died.
-        """
-        ...
-
-    def close(self) -> None:
-        """Ends the process, whatever it does."""
         ...
 
 
@@ -117,16 +97,25 @@ def cannot_be_sent(error: Exception) -> UserError:
 
 
 def run_in_slots(
-    slots: Sequence[Slot],
+    slots: Sequence[Any],
     runner: Runner,
-    trials: Sequence[Trial],
+    trials: Trials,
     observer: Observer,
     wait: bool,
-) -> Iterator[tuple[Trial, TrialRecord | None]]:
-    """Runs trials, as many at a time as there are slots; see `Executor`."""
+) -> Results:
+    """Runs trials, as many at a time as there are slots; see `Executor`.
+
+    Args:
+        slots: Each calls `trial_function(runner)` in a process of its own, with
+            the methods `call` and `close` of `ChildProcess`.
+        runner: Runs one trial.
+        trials: The trials.
+        observer: Is told when one starts, and of its epochs.
+        wait: Whether to wait for those that another process runs.
+    """
     if not trials:
         return
-    free: queue.SimpleQueue[Slot] = queue.SimpleQueue()
+    free: queue.SimpleQueue[Any] = queue.SimpleQueue()
     for slot in slots:
         free.put(slot)
     # What threads have to tell; this one tells it the observer.

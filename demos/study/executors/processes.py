@@ -1,7 +1,5 @@
 """Runs trials in several processes on this machine."""
 
-from collections.abc import Iterator
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import keras
@@ -9,12 +7,12 @@ import keras
 from demos.common.machine import cores
 from demos.common.subprocesses import ChildProcess
 from demos.study.executors.executor import Observer
+from demos.study.executors.executor import Results
+from demos.study.executors.executor import Trials
 from demos.study.executors.executor import cannot_be_sent
 from demos.study.executors.executor import run_in_slots
 from demos.study.executors.executor import trial_function
 from demos.study.runner import Runner
-from demos.study.trial import Trial
-from demos.study.trial import TrialRecord
 
 
 @dataclass(frozen=True)
@@ -28,12 +26,8 @@ class Processes:
     jobs: int
 
     def run(
-        self,
-        runner: Runner,
-        trials: Sequence[Trial],
-        observer: Observer,
-        wait: bool,
-    ) -> Iterator[tuple[Trial, TrialRecord | None]]:
+        self, runner: Runner, trials: Trials, observer: Observer, wait: bool
+    ) -> Results:
         """Runs trials; see `Executor`."""
         threads = max(1, len(cores()) // self.jobs)
         try:

@@ -8,7 +8,6 @@ import os
 import socket
 from collections.abc import Iterator
 from collections.abc import Mapping
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,8 @@ from demos.common.subprocesses import OnEvent
 from demos.common.subprocesses import environment_variables
 from demos.common.subprocesses import load_function
 from demos.study.executors.executor import Observer
+from demos.study.executors.executor import Results
+from demos.study.executors.executor import Trials
 from demos.study.executors.executor import cannot_be_sent
 from demos.study.executors.executor import run_in_slots
 from demos.study.executors.executor import trial_function
@@ -48,12 +49,8 @@ class RayCluster:
     jobs: int | None = None
 
     def run(
-        self,
-        runner: Runner,
-        trials: Sequence[Trial],
-        observer: Observer,
-        wait: bool,
-    ) -> Iterator[tuple[Trial, TrialRecord | None]]:
+        self, runner: Runner, trials: Trials, observer: Observer, wait: bool
+    ) -> Results:
         """Runs trials; see `Executor`."""
         if not trials:
             return

@@ -5,26 +5,21 @@ import functools
 import signal
 import threading
 from collections.abc import Iterator
-from collections.abc import Sequence
 from typing import Any
 
 from demos.study.executors.executor import Observer
+from demos.study.executors.executor import Results
+from demos.study.executors.executor import Trials
 from demos.study.runner import Runner
 from demos.study.runner import interrupted
-from demos.study.trial import Trial
-from demos.study.trial import TrialRecord
 
 
 class SequentialExecutor:
     """The executor of a command without `--jobs` and `--engine`."""
 
     def run(
-        self,
-        runner: Runner,
-        trials: Sequence[Trial],
-        observer: Observer,
-        wait: bool,
-    ) -> Iterator[tuple[Trial, TrialRecord | None]]:
+        self, runner: Runner, trials: Trials, observer: Observer, wait: bool
+    ) -> Results:
         """Runs trials; see `Executor`."""
         for trial in trials:
             observer.trial_started(trial)

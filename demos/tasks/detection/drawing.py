@@ -18,7 +18,7 @@ from demos.report.figures.style import COLOURS
 from demos.report.trials import by_label
 from demos.report.types import Chart
 from demos.study.trial import TrialRecord
-from demos.study.trial import text_path
+from demos.study.trial import trial_path
 from demos.tasks.detection.scores import Found
 from demos.tasks.task import evenly
 
@@ -231,6 +231,6 @@ def chart(
 
 def _answers(folder: Path, result: TrialRecord) -> list[Found] | None:
     try:
-        return from_json(text_path(folder, result, FILE).read_text())
+        return from_json(trial_path(folder, result, FILE).read_text())
     except (OSError, ValueError):
         return None

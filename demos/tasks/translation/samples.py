@@ -8,7 +8,7 @@ from demos.report.tables import markdown_table
 from demos.report.trials import reference_of
 from demos.study.trial import TrialRecord
 from demos.study.trial import best
-from demos.study.trial import text_path
+from demos.study.trial import trial_path
 
 COUNT = 10
 
@@ -36,7 +36,7 @@ def samples(
     chosen = best(
         [r for r in records if r.settings["activation"] == reference], objective
     )
-    path = text_path(folder, chosen, "test.txt")
+    path = trial_path(folder, chosen, "test.txt")
     try:
         translations = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:

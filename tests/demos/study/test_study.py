@@ -180,18 +180,18 @@ def test_stopped_at_the_start_it_does_not_say_so(tmp_path, error, raised):
 
 def test_another_config_is_never_mixed_in(tmp_path):
     usual = tmp_path / "usual"
-    Study.open(Fake(), None, usual).run(TRIALS, Silent())
+    Study(Fake(), usual, renames=True).run(TRIALS, Silent())
     before = {p: p.read_bytes() for p in usual.rglob("*") if p.is_file()}
     with pytest.raises(UserError, match="a study with other"):
-        Study.open(Fake(size=2), usual, usual)
+        Study(Fake(size=2), usual)
 
-    other = Study.open(Fake(size=2), None, usual)
+    other = Study(Fake(size=2), usual, renames=True)
     assert other.folder != usual
     other.run(TRIALS, Silent())
     assert before == {
         p: p.read_bytes() for p in usual.rglob("*") if p.is_file()
     }
-    assert Study.open(Fake(size=2), None, usual).pending(TRIALS) == []
+    assert Study(Fake(size=2), usual, renames=True).pending(TRIALS) == []
 
 
 def test_of_two_studies_begun_at_once_the_second_is_refused(tmp_path):

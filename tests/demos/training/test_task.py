@@ -87,29 +87,21 @@ def test_a_reused_model_trains_as_a_new_one():
     assert len({id(model) for model in task.models}) == (1 if compiles else 3)
     assert run(task, 0, sees="text") == first  # Of the same kind.
 
-
-def test_the_settings_of_a_trial_decide():
-    task = Task()
-    assert len(run(task, 0, epochs=1)["loss"]) == 1
-    run(task, 0, width=5)
-    assert task.models[-1].count_params() == 3 * 5 + 5 + 5 + 1
-    assert len(run(task, 0)["loss"]) == 2
-
-
-def test_what_a_failed_trial_has_left_is_not_reused():
-    task = Task()
-    run(task, 0)
-    with pytest.raises(ValueError, match="no"):
+    with pytest.raises(ValueError, match="no"):  # Its state may be anything.
         run(task, FAILS)
-    run(task, 0)
-    assert task.models[0] is not task.models[1]
+    assert run(task, 0) == first
+    assert task.models[-1] is not task.models[0]
 
 
-def test_a_policy_of_dtypes_stays():
+def test_the_settings_of_a_trial_and_the_policy_of_dtypes_decide():
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
         task = Task()
-        run(task, 0)
-        assert task.models[0].compute_dtype == "bfloat16"
+        history = run(task, 0, epochs=1, width=5)
     finally:
         keras.config.set_dtype_policy("float32")
+    assert len(history["loss"]) == 1
+    [model] = task.models
+    assert model.count_params() == 3 * 5 + 5 + 5 + 1
+    assert model.compute_dtype == "bfloat16"
+    assert task.training.epochs == 2
