@@ -71,7 +71,8 @@ class ChildProcess:
     Args:
         function: Is called in the child with the arguments of `call` and, as
             `emit`, a function that sends `(kind, content)` to the parent. It is
-            pickled once; use `functools.partial` for data that stays there.
+            sent once, pickled by cloudpickle here or before; data that stays in
+            the child can be a part of it, by `functools.partial`.
         backend: The Keras backend of the child.
         threads: The number of threads that numerical libraries may start.
         log: A file to which the child appends its stdout and stderr; by
@@ -84,13 +85,17 @@ class ChildProcess:
 
     def __init__(
         self,
-        function: Callable[..., Any],
+        function: Callable[..., Any] | bytes,
         backend: str,
         threads: int | None = None,
         log: Path | None = None,
         **variables: str,
     ) -> None:
-        self._function = cloudpickle.dumps(function)
+        self._function = (
+            function
+            if isinstance(function, bytes)
+            else cloudpickle.dumps(function)
+        )
         self._variables = environment_variables(backend, threads) | variables
         self._log = log
         self._pool: ProcessPoolExecutor | None = None

@@ -51,6 +51,7 @@ class Runner:
         config: What all its trials share.
         fingerprint: Of the config and the versions.
         tensorboard: Whether logs are written for TensorBoard.
+        wait: Whether to wait for a trial that another process runs.
         failures: Failures of earlier runs, by the trial's name: these trials
             run again. One that fails in this run, in another process, does not.
     """
@@ -60,19 +61,13 @@ class Runner:
     config: Mapping[str, Any]
     fingerprint: str
     tensorboard: bool = False
+    wait: bool = False
     failures: Mapping[str, TrialRecord] = field(default_factory=dict)
 
-    def run(
-        self, trial: Trial, on_epoch: OnEpoch, wait: bool
-    ) -> TrialRecord | None:
+    def run(self, trial: Trial, on_epoch: OnEpoch) -> TrialRecord | None:
         """Runs a trial, and writes its record and its model.
 
         No two processes run it at the same time: it is locked meanwhile.
-
-        Args:
-            trial: The trial.
-            on_epoch: Is called after each epoch.
-            wait: Whether to wait while another process runs it.
 
         Returns:
             Its record, or that of another process; None without `wait` if
@@ -82,7 +77,7 @@ class Runner:
         began = time.perf_counter()
         checkpoint = self.folder / "checkpoints" / trial.name
         try:
-            with _lock(self.folder, trial, wait) as ours:
+            with _lock(self.folder, trial, self.wait) as ours:
                 if not ours:
                     return None
                 record = read(self.folder, trial)
@@ -107,12 +102,7 @@ class Runner:
             return self.failed(trial, reason_of(error))
 
     def failed(self, trial: Trial, reason: str) -> TrialRecord:
-        """Returns the record of a failure, which is not written.
-
-        Args:
-            trial: The trial.
-            reason: Why it failed, in one line.
-        """
+        """Returns the record of a failure, which is not written."""
         now = datetime.datetime.now(datetime.UTC)
         return TrialRecord(
             settings=dict(trial.settings),
@@ -126,10 +116,6 @@ class Runner:
 
     def lost(self, trial: Trial, reason: str) -> TrialRecord:
         """Records that a trial failed because its process died.
-
-        Args:
-            trial: The trial.
-            reason: How it died, in one line.
 
         Returns:
             The record, which is written unless the disk is full or another

@@ -122,13 +122,11 @@ class Study:
                 self._keep_best(trial)
             left = self.pending(trials)
             records = {trial.name: read(self.folder, trial) for trial in left}
-            runner = replace(
-                self.runner,
-                failures={name: r for name, r in records.items() if r},
-            )
+            failed = {name: r for name, r in records.items() if r}
             for wait in (False, True):
+                runner = replace(self.runner, wait=wait, failures=failed)
                 busy = []
-                for trial, record in executor.run(runner, left, observer, wait):
+                for trial, record in executor.run(runner, left, observer):
                     if record is None:
                         busy.append(trial)
                         continue

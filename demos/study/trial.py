@@ -121,19 +121,14 @@ class TrialRecord(Trial):
 
 
 class Task(Protocol):
-    """What a study needs of a task.
-
-    It may be sent to other processes, so it can be pickled.
-
-    Attributes:
-        objective: The metric, higher is better, that chooses the best model; it
-            is measured on the validation split, never on the test split.
-        epochs: The largest number of epochs of a trial.
-    """
+    """What a study needs of a task; it can be pickled."""
 
     @property
     def objective(self) -> str:
-        """Name of the metric that chooses the best model."""
+        """Name of the metric, higher is better, that chooses the best model.
+
+        It is measured on the validation split, never on the test split.
+        """
         ...
 
     @property

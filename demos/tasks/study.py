@@ -156,12 +156,13 @@ def tune_settings(
         UserError: The folder is not writable, or no trial of an activation
             finished.
     """
-    study = Study.open(
+    usual = folder.with_name(f"{folder.name}-tuning")
+    study = Study(
         task,
-        options.out and options.out / "tuning",
-        folder.with_name(f"{folder.name}-tuning"),
+        options.out / "tuning" if options.out else usual,
         config,
         options.tensorboard,
+        renames=options.out is None,
     )
     pending = study.pending(trials)
     log(

@@ -16,6 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from typing import Protocol
 
+import cloudpickle
+
 from demos.common.errors import UserError
 from demos.common.errors import reason_of
 from demos.common.keras_config import apply_settings
@@ -52,7 +54,7 @@ class Executor(Protocol):
     """Runs trials."""
 
     def run(
-        self, runner: Runner, trials: Trials, observer: Observer, wait: bool
+        self, runner: Runner, trials: Trials, observer: Observer
     ) -> Results:
         """Runs trials, in any order.
 
@@ -60,58 +62,51 @@ class Executor(Protocol):
             runner: Runs one.
             trials: The trials.
             observer: Is told when one starts, and of its epochs.
-            wait: Whether to wait for those that another process runs.
 
         Yields:
-            Each trial with its record; with None, only without `wait`, where
-            another process runs it.
+            Each trial and what `Runner.run` returns.
         """
         ...
 
 
-def trial_function(runner: Runner) -> functools.partial[TrialRecord | None]:
-    """Returns the function that a slot calls, to be pickled."""
-    return functools.partial(_run_trial, runner, keras_settings())
+def pickled_runner(runner: Runner) -> bytes:
+    """Pickles a function of a trial, for slots.
+
+    Raises:
+        UserError: It cannot be pickled.
+    """
+    try:
+        return cloudpickle.dumps(
+            functools.partial(_run_trial, runner, keras_settings())
+        )
+    except TypeError as error:
+        raise UserError(
+            f"The trials cannot be sent to other processes ({error}); leave "
+            "--jobs and --engine out"
+        ) from None
 
 
 def _run_trial(
-    runner: Runner,
-    settings: Mapping[str, Any],
-    trial: Trial,
-    wait: bool,
-    emit: OnEvent,
+    runner: Runner, settings: Mapping[str, str], trial: Trial, emit: OnEvent
 ) -> TrialRecord | None:
     def on_epoch(epoch: int, logs: Mapping[str, float]) -> None:
         emit("epoch", [epoch, {k: float(v) for k, v in logs.items()}])
 
     apply_settings(settings)
-    return runner.run(trial, on_epoch, wait)
-
-
-def cannot_be_sent(error: Exception) -> UserError:
-    """Returns the error for trials that cannot be pickled."""
-    return UserError(
-        f"The trials cannot be sent to other processes ({error}); leave --jobs "
-        "and --engine out"
-    )
+    return runner.run(trial, on_epoch)
 
 
 def run_in_slots(
-    slots: Sequence[Any],
-    runner: Runner,
-    trials: Trials,
-    observer: Observer,
-    wait: bool,
+    slots: Sequence[Any], runner: Runner, trials: Trials, observer: Observer
 ) -> Results:
-    """Runs trials, as many at a time as there are slots; see `Executor`.
+    """Runs trials, as many at a time as there are slots; see `Executor.run`.
 
     Args:
-        slots: Each calls `trial_function(runner)` in a process of its own, with
-            the methods `call` and `close` of `ChildProcess`.
-        runner: Runs one trial.
+        slots: Each calls the function of `pickled_runner` in a process of its
+            own, with the methods `call` and `close` of `ChildProcess`.
+        runner: Records which trials died with their process.
         trials: The trials.
         observer: Is told when one starts, and of its epochs.
-        wait: Whether to wait for those that another process runs.
     """
     if not trials:
         return
@@ -122,16 +117,13 @@ def run_in_slots(
     events: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     def run(trial: Trial) -> TrialRecord | None:
+        def on_event(kind: str, content: Any) -> None:
+            events.put((observer.epoch_ended, trial, *content))
+
         slot = free.get()
         events.put((observer.trial_started, trial))
         try:
-            return slot.call(
-                trial,
-                wait,
-                on_event=lambda kind, content: events.put(
-                    (observer.epoch_ended, trial, *content)
-                ),
-            )
+            return slot.call(trial, on_event=on_event)
         except EndedEarlyError as error:
             return runner.lost(trial, reason_of(error))
         finally:

@@ -9,9 +9,8 @@ from demos.common.subprocesses import ChildProcess
 from demos.study.executors.executor import Observer
 from demos.study.executors.executor import Results
 from demos.study.executors.executor import Trials
-from demos.study.executors.executor import cannot_be_sent
+from demos.study.executors.executor import pickled_runner
 from demos.study.executors.executor import run_in_slots
-from demos.study.executors.executor import trial_function
 from demos.study.runner import Runner
 
 
@@ -26,17 +25,13 @@ class Processes:
     jobs: int
 
     def run(
-        self, runner: Runner, trials: Trials, observer: Observer, wait: bool
+        self, runner: Runner, trials: Trials, observer: Observer
     ) -> Results:
         """Runs trials; see `Executor`."""
+        function = pickled_runner(runner)
         threads = max(1, len(cores()) // self.jobs)
-        try:
-            slots = [
-                ChildProcess(
-                    trial_function(runner), keras.backend.backend(), threads
-                )
-                for _ in trials[: self.jobs]
-            ]
-        except TypeError as error:
-            raise cannot_be_sent(error) from None
-        yield from run_in_slots(slots, runner, trials, observer, wait)
+        slots = [
+            ChildProcess(function, keras.backend.backend(), threads)
+            for _ in trials[: self.jobs]
+        ]
+        return run_in_slots(slots, runner, trials, observer)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cloudpickle
 import keras
 
 import keras_serf
@@ -25,9 +24,8 @@ from demos.common.subprocesses import load_function
 from demos.study.executors.executor import Observer
 from demos.study.executors.executor import Results
 from demos.study.executors.executor import Trials
-from demos.study.executors.executor import cannot_be_sent
+from demos.study.executors.executor import pickled_runner
 from demos.study.executors.executor import run_in_slots
-from demos.study.executors.executor import trial_function
 from demos.study.runner import Runner
 from demos.study.trial import Trial
 from demos.study.trial import TrialRecord
@@ -49,7 +47,7 @@ class RayCluster:
     jobs: int | None = None
 
     def run(
-        self, runner: Runner, trials: Trials, observer: Observer, wait: bool
+        self, runner: Runner, trials: Trials, observer: Observer
     ) -> Results:
         """Runs trials; see `Executor`."""
         if not trials:
@@ -67,12 +65,9 @@ class RayCluster:
                 "max_restarts": 0,
                 "runtime_env": {"env_vars": variables},
             }
-            try:
-                function = cloudpickle.dumps(trial_function(runner))
-            except TypeError as error:
-                raise cannot_be_sent(error) from None
+            function = pickled_runner(runner)
             slots = [_RaySlot(ray, function, options) for _ in trials[:jobs]]
-            yield from run_in_slots(slots, runner, trials, observer, wait)
+            yield from run_in_slots(slots, runner, trials, observer)
 
 
 class _RaySlot:
@@ -88,7 +83,7 @@ class _RaySlot:
         self._queue: Any = None
         self._closed = False
 
-    def call(self, trial: Trial, wait: bool, *, on_event: OnEvent) -> Any:
+    def call(self, trial: Trial, on_event: OnEvent) -> Any:
         ray = self._ray
         if self._actor is None:
             module = importlib.import_module("ray.util.queue")
@@ -96,7 +91,7 @@ class _RaySlot:
             actor = ray.remote(_Actor).options(**self._options)
             self._actor = actor.remote(self._function, self._queue)
         try:
-            result = self._actor.run.remote(trial, wait)
+            result = self._actor.run.remote(trial)
             done = False
             while not done:
                 done = bool(ray.wait([result], timeout=POLL_SECONDS)[0])
@@ -125,9 +120,9 @@ class _Actor:
         self._function = function
         self._events = events
 
-    def run(self, trial: Trial, wait: bool) -> TrialRecord | None:
+    def run(self, trial: Trial) -> TrialRecord | None:
         return load_function(self._function)(
-            trial, wait, emit=lambda *event: self._events.put(event)
+            trial, emit=lambda *event: self._events.put(event)
         )
 
 

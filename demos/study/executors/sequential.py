@@ -18,14 +18,14 @@ class SequentialExecutor:
     """The executor of a command without `--jobs` and `--engine`."""
 
     def run(
-        self, runner: Runner, trials: Trials, observer: Observer, wait: bool
+        self, runner: Runner, trials: Trials, observer: Observer
     ) -> Results:
         """Runs trials; see `Executor`."""
         for trial in trials:
             observer.trial_started(trial)
             on_epoch = functools.partial(observer.epoch_ended, trial)
             with _noting_interrupts():
-                record = runner.run(trial, on_epoch, wait)
+                record = runner.run(trial, on_epoch)
             yield trial, record
 
 

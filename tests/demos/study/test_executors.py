@@ -284,4 +284,4 @@ def test_ray_that_cannot_be_reached_is_told_at_once(address):
     cluster = RayCluster(address)
     trials = [Trial({"activation": "serf"}, 0)]
     with pytest.raises(UserError, match=f"cannot be reached .* {address}"):
-        next(cluster.run(None, trials, None, True))
+        next(cluster.run(None, trials, None))

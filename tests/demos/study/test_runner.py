@@ -83,15 +83,14 @@ def runner_of(folder, task, **options):
 
 
 def run(runner, trial=TRIAL, wait=True):
-    return runner.run(trial, lambda epoch, logs: None, wait)
+    runner = replace(runner, wait=wait)
+    return runner.run(trial, lambda epoch, logs: None)
 
 
 def test_a_trial_leaves_its_record_its_model_and_its_texts(tmp_path):
     epochs = []
     runner = runner_of(tmp_path, Task())
-    result = runner.run(
-        TRIAL, lambda epoch, logs: epochs.append((epoch, logs)), True
-    )
+    result = runner.run(TRIAL, lambda epoch, logs: epochs.append((epoch, logs)))
     assert epochs == [(1, {"loss": 0.25})]
     assert result == read(tmp_path, TRIAL)
     assert result.name == "serf-seed3"
