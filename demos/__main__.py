@@ -47,11 +47,11 @@ COMMANDS = {
         "Accuracy of Serf: largest errors in ulps, on every backend",
     ),
     "cost": (
-        "demos.benchmarks.cost.command",
+        "demos.benchmarks.cost.options",
         "Cost: time and memory beside other activations",
     ),
     "export": (
-        "demos.benchmarks.export.command",
+        "demos.benchmarks.export.options",
         "Export: models in every format, run in every runtime",
     ),
 }

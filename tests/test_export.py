@@ -14,7 +14,7 @@ import keras_serf
 from keras_serf import theory
 
 # Not beside the tests of an installed wheel.
-runtimes = pytest.importorskip("demos.benchmarks.export.runtimes")
+targets = pytest.importorskip("demos.benchmarks.export.targets")
 
 BACKENDS = {
     "saved_model": ("tensorflow", "jax"),
@@ -39,7 +39,7 @@ RUN = """
 import sys
 from pathlib import Path
 import numpy as np
-from demos.benchmarks.export.runtimes import TARGETS
+from demos.benchmarks.export.targets import TARGETS
 
 target, path = sys.argv[1:]
 path = Path(path)
@@ -74,7 +74,7 @@ def ship(model, x, tmp_path, run_python, request):
 
     def run(name):
         backend = keras.backend.backend()
-        target = runtimes.TARGETS[name]
+        target = targets.TARGETS[name]
         if backend not in BACKENDS[name]:
             pytest.skip(f"Keras has no such export from {backend}")
         if not target.is_installed:
@@ -94,6 +94,10 @@ def ship(model, x, tmp_path, run_python, request):
         return np.load(tmp_path / "y.npy"), path
 
     return run
+
+
+def litert():
+    return pytest.importorskip("demos.benchmarks.export.runtimes.litert")
 
 
 def expected(model, x):
@@ -127,7 +131,7 @@ def test_serf_keeps_its_promise_in_other_runtimes(ship, model, x, target):
     np.testing.assert_allclose(y, expected(model, x), rtol=1e-5, atol=1e-6)
     assert worst_ulp(y[:, :UNITS], x) <= 4
     if target == "litert":
-        assert runtimes.custom_operations(path) == []
+        assert litert().custom_operations(path) == []
 
 
 @pytest.mark.parametrize(
@@ -135,8 +139,8 @@ def test_serf_keeps_its_promise_in_other_runtimes(ship, model, x, target):
 )
 def test_litert_with_smaller_weights(ship, model, x, weights, allowed):
     y, path = ship(f"litert_{weights}")
-    assert weights in runtimes.litert_dtypes(path)
-    assert runtimes.custom_operations(path) == []
+    assert weights in litert().dtypes(path)
+    assert litert().custom_operations(path) == []
     off = np.abs(y - expected(model, x))[:, UNITS:]
     assert 0 < off.max() <= allowed * np.abs(y[:, UNITS:]).max()
     # From JAX, Serf's own coefficients are rounded with the weights.

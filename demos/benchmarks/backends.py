@@ -3,6 +3,7 @@
 import functools
 import importlib
 import sys
+from collections.abc import Iterable
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -118,3 +119,17 @@ def finish(folder: Path, failures: list[str], interrupted: bool) -> int:
     begin = "interrupted: what was measured is in" if interrupted else "wrote"
     print(f"{begin} {folder}", file=sys.stderr)
     return 130 if interrupted else 1 if failures else 0
+
+
+def describe(environments: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Returns a line of Markdown for the environment of each backend.
+
+    Args:
+        environments: What `common.environment.environment` returned there.
+    """
+    return [
+        f"- {each['backend']} {each[each['backend']]}, keras {each['keras']}, "
+        f"keras_serf {each['keras_serf']}, {each['devices']}: "
+        f"{each['processor']}, {each['cores']} cores"
+        for each in environments
+    ]

@@ -13,16 +13,15 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from demos.benchmarks.export.runtimes import TARGETS
-from demos.benchmarks.export.runtimes import deploy
+from demos.benchmarks import names
+from demos.benchmarks.export.targets import TARGETS
+from demos.benchmarks.export.targets import deploy
 from demos.benchmarks.frameworks import TRAINING
 from demos.benchmarks.frameworks import active_framework
-from demos.benchmarks.names import GRAPH
-from demos.benchmarks.names import RUNTIMES
 
 Array = NDArray[Any]
 Function = Callable[[Any], Any]
-# From arrays to the arrays of f, f' and f'', or as many as there are.
+# From an array to the arrays of f, f' and f'', or as many as there are.
 Evaluate = Callable[[Array], list[Array]]
 
 
@@ -30,19 +29,14 @@ class UnavailableError(Exception):
     """A mode is not available; the message says why."""
 
 
-def evaluator(
-    function: Function, mode: str, dtype: str, size: int, orders: int
-) -> Evaluate:
+def evaluator(function: Function, mode: str, dtype: str, size: int) -> Evaluate:
     """Prepares a function to be run in a mode.
 
     Args:
         function: An elementwise function of tensors of the active backend.
-        mode: One of `names.FRAMEWORK_MODES` or
-            `names.RUNTIMES`.
+        mode: One of `names.FRAMEWORK_MODES` or `names.RUNTIMES`.
         dtype: The dtype of its argument.
         size: How many numbers it will be given at a time.
-        orders: How many derivatives are wanted: 0, 1 or 2. There are fewer
-            where the backend has fewer.
 
     Returns:
         A function of arrays of that dtype and size.
@@ -53,25 +47,21 @@ def evaluator(
     framework = active_framework()
     if dtype == "float64" and keras.backend.backend() not in TRAINING:
         raise UnavailableError("Keras computes float64 in float32 there")
-    if mode in RUNTIMES:
+    if mode in names.RUNTIMES:
         return _exported(function, mode, dtype, size)
     if mode not in framework.modes:
         raise UnavailableError(
             "only TensorFlow has graphs that are not compiled"
-            if mode == GRAPH
+            if mode == names.GRAPH
             else "the backend compiles nothing"
         )
-    functions = framework.derivatives(function, mode)[: orders + 1]
+    functions = framework.derivatives(function, mode)
     return lambda x: framework.evaluate(functions, x, dtype)
 
 
 def version(mode: str) -> str:
-    """Returns the package that runs a mode on the active backend, and version.
-
-    Args:
-        mode: One of `names.FRAMEWORK_MODES` or `names.RUNTIMES`.
-    """
-    if mode in RUNTIMES:
+    """Returns package and version of what runs a mode on the active backend."""
+    if mode in names.RUNTIMES:
         return TARGETS[mode].version
     backend = keras.backend.backend()
     return f"{backend} {metadata.version(backend)}"

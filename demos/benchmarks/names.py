@@ -1,12 +1,21 @@
-"""Names of activations and execution modes in the benchmarks' results."""
+"""Names of what the benchmarks measure, as results have them."""
 
 SERF = "serf"
 # x * erf(softplus(x)) in the framework's own functions, left to its autodiff.
 COMPOSED = "serf (composed)"
 RELU, SILU, GELU, MISH = "relu", "silu", "gelu (erf)", "mish"
+# -x reads every element once, writes one, and computes nothing: the limit that
+# memory sets, forward and, since its derivative times w is -w, backward.
+COPY = "copy (-x)"
 
-# GRAPH is a tf.function without XLA; COMPILED is jax.jit, a tf.function with
-# jit_compile=True, or torch.compile.
-EAGER, GRAPH, COMPILED = "eager", "graph", "compiled"
+# Modes. GRAPH is a tf.function without XLA; COMPILED is jax.jit, a tf.function
+# with jit_compile=True, or torch.compile; DEFAULT is what Keras does by itself:
+# jax.jit, a tf.function without XLA (but with it on a GPU), eager PyTorch.
+EAGER, GRAPH, COMPILED, DEFAULT = "eager", "graph", "compiled", "default"
 FRAMEWORK_MODES = (EAGER, GRAPH, COMPILED)
-RUNTIMES = ("onnx", "litert", "openvino")  # That models are exported to.
+RUNTIMES = ("onnx", "litert", "openvino")  # Models are exported to them.
+
+# Work that is timed.
+FORWARD, BOTH = "forward", "forward+backward"
+COMPILE = "compile time"
+TRANSFORMER, CNN = "Transformer step", "CNN step"

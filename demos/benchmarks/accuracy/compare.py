@@ -6,14 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from demos.benchmarks.accuracy.errors import BINS
-from demos.benchmarks.accuracy.errors import NEAR_ZERO
-from demos.benchmarks.accuracy.errors import SPAN
-from demos.benchmarks.accuracy.errors import SYMBOLS
-from demos.benchmarks.accuracy.errors import Errors
 from demos.benchmarks.accuracy.exact import Exact
-from demos.benchmarks.accuracy.exact import is_near_zero
+from demos.benchmarks.accuracy.exact import smallest_normal
 from demos.benchmarks.accuracy.exact import to_float64
+from demos.benchmarks.accuracy.results import NEAR_ZERO
+from demos.benchmarks.accuracy.results import SYMBOLS
+from demos.benchmarks.accuracy.results import Errors
 
 Array = NDArray[Any]
 
@@ -25,17 +23,32 @@ LIMITS: dict[str, dict[float, float]] = {
 
 
 def compare(
-    quantity: str, x: Array, y: Array, exact: Exact, binned: bool = False
-) -> Errors:
-    """Compares results with the exact values.
+    quantity: str, x: Array, y: Array, exact: Exact
+) -> dict[str, Errors]:
+    """Compares results with the exact values, near zero separately.
 
     Args:
-        quantity: One of `errors.QUANTITIES`.
+        quantity: One of `results.QUANTITIES`.
         x: Numbers, finite or not.
         y: The results at `x`, of any dtype.
         exact: The exact values at `x`.
-        binned: Whether to keep the errors by bins of x.
+
+    Returns:
+        The errors of `quantity` and, for the value where |x| is normal but
+        hardly, those of `results.NEAR_ZERO`.
     """
+    size, tiny = np.abs(to_float64(x)), smallest_normal(x)
+    near = (size >= tiny) & (size < 64 * tiny)
+    if quantity != "value" or not near.any():
+        return {quantity: _errors(quantity, x, y, exact)}
+    return {
+        name: _errors(quantity, x[where], y[where], exact[where])
+        for name, where in ((NEAR_ZERO, near), (quantity, ~near))
+        if where.any()
+    }
+
+
+def _errors(quantity: str, x: Array, y: Array, exact: Exact) -> Errors:
     x, y = to_float64(x), to_float64(y)
     is_input, is_finite = np.isfinite(x), np.isfinite(y)
     with np.errstate(invalid="ignore", over="ignore"):
@@ -57,22 +70,7 @@ def compare(
         example=float(min(x[bad], key=abs)) if nonfinite else None,
         flushed=float(flushed),
         limits=() if inputs == x.size else _wrong_limits(quantity, x, y),
-        bins=_binned(x, error) if binned else (),
     )
-
-
-def compare_apart(
-    quantity: str, x: Array, y: Array, exact: Exact, binned: bool = False
-) -> dict[str, Errors]:
-    """Does as `compare`, with the value near zero apart from the rest."""
-    near = is_near_zero(x)
-    if quantity != "value" or not near.any():
-        return {quantity: compare(quantity, x, y, exact, binned)}
-    return {
-        name: compare(quantity, x[where], y[where], exact[where], binned)
-        for name, where in ((NEAR_ZERO, near), (quantity, ~near))
-        if where.any()
-    }
 
 
 def _wrong_limits(quantity: str, x: Array, y: Array) -> tuple[str, ...]:
@@ -84,12 +82,3 @@ def _wrong_limits(quantity: str, x: Array, y: Array) -> tuple[str, ...]:
             result = y[np.argmax(at & ~right)]
             wrong.append(f"{SYMBOLS[quantity]}({limit:g}) = {result:g}")
     return tuple(wrong)
-
-
-def _binned(x: Array, error: Array) -> tuple[float, ...]:
-    low, high = SPAN
-    inside = (x >= low) & (x <= high)
-    place = ((x[inside] - low) / (high - low) * BINS).astype("int64")
-    bins = np.zeros(BINS)
-    np.maximum.at(bins, np.minimum(place, BINS - 1), error[inside])
-    return tuple(map(float, bins))

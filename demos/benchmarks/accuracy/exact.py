@@ -1,7 +1,6 @@
-"""Exact values of Serf and other activations, and the units of errors."""
+"""Exact values of Serf and its derivatives, and the units of errors."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import replace
 from typing import Any
@@ -11,9 +10,8 @@ import mpmath as mp
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
-from scipy.special import ndtr
 
-from demos.benchmarks.accuracy.errors import QUANTITIES
+from demos.benchmarks.accuracy.results import QUANTITIES
 from keras_serf import theory
 
 Array = NDArray[Any]
@@ -39,8 +37,8 @@ class Exact:
     unit: Array
     allowance: float
 
-    def __getitem__(self, where: Array) -> "Exact":
-        """Returns the part where a mask is true."""
+    def __getitem__(self, where: Any) -> "Exact":
+        """Returns the part at these indices."""
         return replace(
             self,
             values=self.values[where],
@@ -49,58 +47,49 @@ class Exact:
         )
 
 
-def exact(activation: str, x: Array) -> dict[str, Exact]:
-    """Computes the exact values of each quantity that has a reference.
+def exact(x: Array) -> dict[str, Exact]:
+    """Computes the exact values of each quantity.
 
     Args:
-        activation: Any Serf, or one of `OTHERS`.
         x: Numbers, in the dtype whose units count. Where they are not finite,
             the result is arbitrary.
     """
     limits = ml_dtypes.finfo(x.dtype)
     eps, least = float(limits.eps), float(limits.smallest_subnormal)
-    # The half types are computed in float32.
-    inner = np.finfo("float64" if x.dtype == "float64" else "float32")
-    tiny = float(inner.tiny)
+    tiny = smallest_normal(x)
     border = math.log(tiny)
     wide = to_float64(x)
     finite = np.isfinite(wide)
     wide[~finite] = 0.0
-    if activation in OTHERS:
-        reference = _gated(OTHERS[activation], wide)
-    elif x.dtype == "float64":
-        reference = _precise_serf(wide)
-    else:
-        reference = _serf(wide)
-    exact, remainder, scales = reference
+    reference = _precise_serf if x.dtype == "float64" else _serf
+    values, remainder, scales = reference(wide)
+    size = np.abs(values["value"])
     with np.errstate(over="ignore", under="ignore"):
-        rounded = np.abs(exact["value"]).astype(x.dtype)
-        units = {"value": np.spacing(rounded).astype("float64")}
-        # The tail of f, not its root.
-        scales["value"] = np.where(wide < -1, np.abs(exact["value"]), 1.0)
-        for name in exact:
-            if name != "value":
-                units[name] = np.maximum(eps * scales[name], least)
+        ulp = np.spacing(size.astype(x.dtype)).astype("float64")
+    # The tail of f, not its root.
+    scales["value"] = np.where(wide < -1, size, 1.0)
     result = {}
-    for name, values in exact.items():
+    for name in QUANTITIES:
         in_units = finite & (wide > border)
         in_units &= scales[name] >= MARGIN[name] * tiny
+        unit = np.maximum(eps * scales[name], least)
         if name == "value":
-            in_units &= (np.abs(wide) >= tiny) & (np.abs(values) >= tiny)
+            in_units &= (np.abs(wide) >= tiny) & (size >= tiny)
+            unit = ulp
         result[name] = Exact(
-            values,
+            values[name],
             remainder.get(name, np.zeros_like(wide)),
-            np.where(in_units, units[name], np.inf),
+            np.where(in_units, unit, np.inf),
             max(MARGIN[name], 1.15 * abs(border)) * tiny,
         )
     return result
 
 
-def is_near_zero(x: Array) -> Array:
-    """Returns where |x| is normal in the computation, but hardly."""
-    inner = np.finfo("float64" if x.dtype == "float64" else "float32")
-    size = np.abs(to_float64(x))
-    return (size >= inner.tiny) & (size < 64 * float(inner.tiny))
+def smallest_normal(x: Array) -> float:
+    """Returns the smallest normal number of the dtype of the computation."""
+    # The half types are computed in float32.
+    dtype = "float64" if x.dtype == "float64" else "float32"
+    return float(np.finfo(dtype).tiny)
 
 
 def to_float64(x: Array) -> Array:
@@ -112,49 +101,21 @@ def to_float64(x: Array) -> Array:
 # The quantities, what rounding them lost, and the scales of those units that
 # are no ulps.
 _Reference = tuple[dict[str, Array], dict[str, Array], dict[str, Array]]
-# Value and derivative.
-_Pair = Callable[[Array], tuple[Array, Array]]
 
 
 def _serf(x: Array) -> _Reference:
-    values, remainder, scales = _gated(
-        lambda x: (theory.serf(x), theory.derivative(x)), x
+    """Computes Serf in float64."""
+    f, first, second = (
+        *(theory.serf(x), theory.derivative(x), theory.second_derivative(x)),
     )
-    values["second_derivative"] = theory.second_derivative(x)
-    double = 2 * theory.preconditioner(x) * expit(x)
-    scales["second_derivative"] = double + np.abs(
-        values["second_derivative"] - double
-    )
-    return values, remainder, scales
-
-
-def _gated(function: _Pair, x: Array) -> _Reference:
-    """Returns f = x G and f' = G + x D, and the size of the latter's terms."""
-    value, derivative = function(x)
     with np.errstate(invalid="ignore", divide="ignore"):
-        gate = np.where(x == 0, derivative, value / x)
-    scale = np.abs(gate) + np.abs(derivative - gate)
-    values = {"value": value, "derivative": derivative}
-    return values, {}, {"derivative": scale}
-
-
-def _silu(x: Array) -> tuple[Array, Array]:
-    return x * expit(x), expit(x) * (1 + x * expit(-x))
-
-
-def _gelu(x: Array) -> tuple[Array, Array]:
-    with np.errstate(over="ignore"):
-        density = np.exp(-x * x / 2) / math.sqrt(2 * math.pi)
-    return x * ndtr(x), ndtr(x) + x * density
-
-
-def _mish(x: Array) -> tuple[Array, Array]:
-    gate = np.tanh(np.logaddexp(0.0, x))
-    return x * gate, gate + x * expit(x) * (1 - gate * gate)
-
-
-# What is measured beside Serf, in float32.
-OTHERS: dict[str, _Pair] = {"silu": _silu, "gelu (erf)": _gelu, "mish": _mish}
+        gate = np.where(x == 0, first, f / x)
+    double = 2 * theory.preconditioner(x) * expit(x)
+    scales = {
+        "derivative": np.abs(gate) + np.abs(first - gate),
+        "second_derivative": double + np.abs(second - double),
+    }
+    return dict(zip(QUANTITIES, (f, first, second), strict=True)), {}, scales
 
 
 def _precise_serf(x: Array) -> _Reference:

@@ -11,7 +11,6 @@ import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
-from demos.benchmarks.accuracy.errors import SPAN
 from demos.benchmarks.accuracy.options import PATTERNS
 
 Array = NDArray[Any]
@@ -21,7 +20,7 @@ NEIGHBOURS = 2**14  # On each side of a difficult place.
 # Zero; the minimum; where the tables of the kernel change over or end; where
 # f = x in float32; where e^x becomes subnormal, and where it vanishes.
 DIFFICULT = (0.0, -1.1930599, -1.0, 1.0, 4.25, 17.5, -87.33654, -104.0)
-GRID = 2**19  # Numbers on that span.
+GRID = (-100.0, 20.0, 2**19)  # First and last number, and how many.
 FLOAT64 = 4096  # Numbers of float64, whose reference is slow.
 
 
@@ -33,13 +32,11 @@ class Chunk:
         name: What the progress bar shows.
         size: How many numbers it has.
         draw: Returns them.
-        binned: Whether their errors are kept by bins of x, for the figure.
     """
 
     name: str
     size: int
     draw: Callable[[], Array]
-    binned: bool = False
 
     def blocks(self, size: int) -> Iterator[Array]:
         """Yields the numbers in arrays of at most `size`."""
@@ -81,10 +78,8 @@ def sample(dtype: str, count: int) -> list[Chunk]:
     chunks = [
         Chunk("difficult float32", difficult.size, lambda: difficult),
         Chunk(
-            "float32 grid",
-            GRID,
-            lambda: np.linspace(*SPAN, GRID, dtype="float32"),
-            binned=True,
+            *("float32 grid", GRID[2]),
+            lambda: np.linspace(*GRID, dtype="float32"),
         ),
     ]
     for first in range(0, count, CHUNK):

@@ -16,7 +16,7 @@ PATTERNS = 2**32  # Of 32 bits.
 
 @dataclass(frozen=True)
 class AccuracyOptions:
-    """Accuracy: the largest errors of Serf and other activations, in ulps."""
+    """Accuracy: the largest errors of Serf, in ulps, on every backend."""
 
     backends: tuple[str, ...] = BACKENDS
     """Keras backends to measure. Those that are not installed are skipped."""

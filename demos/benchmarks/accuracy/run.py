@@ -6,21 +6,20 @@ from typing import Any
 
 from demos.benchmarks import backends
 from demos.benchmarks.accuracy.options import AccuracyOptions
-from demos.benchmarks.accuracy.promises import Result
-from demos.benchmarks.accuracy.promises import broken
-from demos.benchmarks.accuracy.promises import result
 from demos.benchmarks.accuracy.report import write
+from demos.benchmarks.accuracy.results import Result
+from demos.benchmarks.accuracy.results import broken
 from demos.common.errors import UnfinishedError
 
 MEASURE = "demos.benchmarks.accuracy.measure"
 
 
-def run(options: AccuracyOptions, names: Sequence[str], folder: Path) -> int:
-    """Measures the backends one after another, prints and writes the report.
+def run(options: AccuracyOptions, chosen: Sequence[str], folder: Path) -> int:
+    """Measures everything, prints and writes the report.
 
     Args:
         options: The options of the command.
-        names: The installed backends.
+        chosen: The installed backends.
         folder: The output folder.
 
     Returns:
@@ -30,12 +29,16 @@ def run(options: AccuracyOptions, names: Sequence[str], folder: Path) -> int:
         UnfinishedError: Nothing could be measured.
     """
     results: list[Result] = []
+    environments: list[dict[str, Any]] = []
 
     def add(kind: str, content: Any) -> None:
-        results.append(result(content))
+        if kind == "environment":
+            environments.append(content)
+        else:
+            results.append(Result.from_json(content))
 
     failures, interrupted = backends.run(
-        *(MEASURE, dict.fromkeys(names, options), folder / "logs"),
+        *(MEASURE, dict.fromkeys(chosen, options), folder / "logs"),
         *("numbers", add),
         threads=1,  # What is measured is the same with more.
     )
@@ -43,6 +46,6 @@ def run(options: AccuracyOptions, names: Sequence[str], folder: Path) -> int:
         raise UnfinishedError(
             "nothing was measured: " + ("; ".join(failures) or "interrupted")
         )
-    print(write(folder, results))
+    print(write(folder, environments, results))
     code = backends.finish(folder, failures, interrupted)
     return code or int(bool(broken(results)))

@@ -9,11 +9,8 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from demos.benchmarks.names import EAGER
-from demos.benchmarks.names import GELU
-from demos.benchmarks.names import MISH
-from demos.benchmarks.names import RELU
-from demos.benchmarks.names import SILU
+import keras_serf
+from demos.benchmarks import names
 
 Array = NDArray[Any]
 Function = Callable[[Any], Any]
@@ -25,40 +22,31 @@ class Framework:
     """A backend that evaluates functions, as NumPy and OpenVINO do.
 
     Attributes:
-        package: The distribution whose functions `activations` returns.
         modes: The ways to run a function.
-        kept_modes: The modes in which `kept` can measure; none here.
+        kept_modes: The modes in which `kept` can measure.
         device: `"cpu"` or another.
     """
 
-    package: str = "keras"
-    modes: tuple[str, ...] = (EAGER,)
+    modes: tuple[str, ...] = (names.EAGER,)
     kept_modes: tuple[str, ...] = ()
     device: str = "cpu"
 
-    def composed(self, x: Any) -> Any:
-        """Computes Serf as a composition of the framework's own functions."""
-        return x * ops.erf(ops.softplus(x))
-
     def activations(self) -> dict[str, Function]:
-        """Returns the framework's own activations, by name."""
+        """Returns Serf, its composition, and the framework's activations."""
         return {
-            RELU: keras.activations.relu,
-            SILU: keras.activations.silu,
-            GELU: keras.activations.gelu,
+            names.SERF: keras_serf.serf,
+            names.COMPOSED: lambda x: x * ops.erf(ops.softplus(x)),
+            names.RELU: keras.activations.relu,
+            names.SILU: keras.activations.silu,
+            names.GELU: keras.activations.gelu,
             "gelu (tanh)": lambda x: keras.activations.gelu(
                 x, approximate=True
             ),
-            MISH: keras.activations.mish,
+            names.MISH: keras.activations.mish,
         }
 
     def derivatives(self, function: Function, mode: str) -> list[Function]:
-        """Returns f, f' and f'' in a mode, as many as there are.
-
-        Args:
-            function: An elementwise function of tensors.
-            mode: One of `modes`.
-        """
+        """Returns f, f' and f'' in a mode, as many as there are."""
         return [function]
 
     def evaluate(
@@ -66,9 +54,7 @@ class Framework:
     ) -> list[Array]:
         """Applies functions of tensors to an array."""
         tensor = ops.convert_to_tensor(x, dtype)
-        return [
-            ops.convert_to_numpy(function(tensor)) for function in functions
-        ]
+        return [ops.convert_to_numpy(f(tensor)) for f in functions]
 
 
 class TrainingFramework(Framework):
@@ -114,6 +100,5 @@ def normal(size: int, seed: int) -> Array:
     than the measurement.
     """
     draw = np.random.default_rng(seed)
-    return np.resize(
-        draw.standard_normal(min(size, 2**20), dtype=np.float32), size
-    )
+    values = draw.standard_normal(min(size, 2**20), dtype=np.float32)
+    return np.resize(values, size)

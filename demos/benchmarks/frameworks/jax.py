@@ -6,44 +6,38 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from demos.benchmarks import names
 from demos.benchmarks.frameworks.base import Array
 from demos.benchmarks.frameworks.base import Call
 from demos.benchmarks.frameworks.base import Function
 from demos.benchmarks.frameworks.base import Kept
 from demos.benchmarks.frameworks.base import TrainingFramework
-from demos.benchmarks.names import COMPILED
-from demos.benchmarks.names import EAGER
-from demos.benchmarks.names import GELU
-from demos.benchmarks.names import MISH
-from demos.benchmarks.names import RELU
-from demos.benchmarks.names import SILU
 
 
 class _Jax(TrainingFramework):
-    package = "jax"
-    modes = (EAGER, COMPILED)
-    kept_modes = (EAGER,)
+    modes = (names.EAGER, names.COMPILED)
+    kept_modes = (names.EAGER,)
 
     def __init__(self) -> None:
         self.device = jax.devices()[0].platform
 
-    def composed(self, x: Any) -> Any:
-        return x * jax.lax.erf(jax.nn.softplus(x))
-
     def activations(self) -> dict[str, Function]:
-        return {
-            RELU: jax.nn.relu,
-            SILU: jax.nn.silu,
-            GELU: lambda x: jax.nn.gelu(x, approximate=False),
+        return super().activations() | {
+            names.COMPOSED: lambda x: x * jax.lax.erf(jax.nn.softplus(x)),
+            names.RELU: jax.nn.relu,
+            names.SILU: jax.nn.silu,
+            names.GELU: lambda x: jax.nn.gelu(x, approximate=False),
             "gelu (tanh)": lambda x: jax.nn.gelu(x, approximate=True),
-            MISH: jax.nn.mish,
+            names.MISH: jax.nn.mish,
         }
 
     def derivatives(self, function: Function, mode: str) -> list[Function]:
         first = _derivative(function)
         functions = [function, first, _derivative(first)]
         return (
-            [jax.jit(f) for f in functions] if mode == COMPILED else functions
+            [jax.jit(f) for f in functions]
+            if mode == names.COMPILED
+            else functions
         )
 
     def evaluate(
@@ -57,7 +51,11 @@ class _Jax(TrainingFramework):
 
     def forward(self, function: Function, mode: str, x: Any) -> Call:
         # The lambda is new each time: jax.jit caches by function.
-        run = jax.jit(lambda x: function(x)) if mode == COMPILED else function
+        run = (
+            jax.jit(lambda x: function(x))
+            if mode == names.COMPILED
+            else function
+        )
         return lambda: jax.block_until_ready(run(x))
 
     def forward_backward(
@@ -68,7 +66,7 @@ class _Jax(TrainingFramework):
             return y, backward(w)
 
         compiled = jax.jit(value_and_gradient)
-        run = compiled if mode == COMPILED else value_and_gradient
+        run = compiled if mode == names.COMPILED else value_and_gradient
         return lambda: jax.block_until_ready(run(x, w))
 
     def kept(self, function: Function, mode: str, x: Any) -> Kept:

@@ -9,42 +9,33 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from demos.benchmarks import names
 from demos.benchmarks.frameworks.base import Array
 from demos.benchmarks.frameworks.base import Call
 from demos.benchmarks.frameworks.base import Function
 from demos.benchmarks.frameworks.base import Kept
 from demos.benchmarks.frameworks.base import TrainingFramework
-from demos.benchmarks.names import COMPILED
-from demos.benchmarks.names import EAGER
-from demos.benchmarks.names import GELU
-from demos.benchmarks.names import GRAPH
-from demos.benchmarks.names import MISH
-from demos.benchmarks.names import RELU
-from demos.benchmarks.names import SILU
 
 Run = Callable[..., Any]
 
 
 class _TensorFlow(TrainingFramework):
-    package = "tensorflow"
-    modes = (EAGER, GRAPH, COMPILED)
-    kept_modes = (EAGER,)
+    modes = (names.EAGER, names.GRAPH, names.COMPILED)
+    kept_modes = (names.EAGER,)
 
     def __init__(self) -> None:
         gpus = tf.config.list_logical_devices("GPU")
         self.device = "gpu" if gpus else "cpu"
 
-    def composed(self, x: Any) -> Any:
-        return x * tf.math.erf(tf.math.softplus(x))
-
     def activations(self) -> dict[str, Function]:
-        return {
-            RELU: tf.nn.relu,
-            SILU: tf.nn.silu,
-            GELU: lambda x: tf.nn.gelu(x, approximate=False),
+        return super().activations() | {
+            names.COMPOSED: lambda x: x * tf.math.erf(tf.math.softplus(x)),
+            names.RELU: tf.nn.relu,
+            names.SILU: tf.nn.silu,
+            names.GELU: lambda x: tf.nn.gelu(x, approximate=False),
             "gelu (tanh)": lambda x: tf.nn.gelu(x, approximate=True),
             # TensorFlow has no Mish; Keras composes it likewise.
-            MISH: lambda x: x * tf.math.tanh(tf.math.softplus(x)),
+            names.MISH: lambda x: x * tf.math.tanh(tf.math.softplus(x)),
         }
 
     def derivatives(self, function: Function, mode: str) -> list[Function]:
@@ -105,7 +96,7 @@ class _TensorFlow(TrainingFramework):
                 loss = tf.reduce_sum(h)
             return tape.gradient(loss, weights)
 
-        self._waiting(_in_mode(gradient, COMPILED), list(weights), h)()
+        self._waiting(_in_mode(gradient, names.COMPILED), list(weights), h)()
 
     def _waiting(self, run: Run, *arrays: Any) -> Call:
         if self.device == "cpu":  # There a call returns when all is done.
@@ -119,9 +110,9 @@ class _TensorFlow(TrainingFramework):
 
 
 def _in_mode(run: Run, mode: str) -> Run:
-    if mode == EAGER:
+    if mode == names.EAGER:
         return run
-    return tf.function(run, jit_compile=mode == COMPILED, autograph=False)
+    return tf.function(run, jit_compile=mode == names.COMPILED, autograph=False)
 
 
 def _derivative(function: Function) -> Function:

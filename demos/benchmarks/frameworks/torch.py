@@ -7,41 +7,33 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from demos.benchmarks import names
 from demos.benchmarks.frameworks.base import Array
 from demos.benchmarks.frameworks.base import Call
 from demos.benchmarks.frameworks.base import Function
 from demos.benchmarks.frameworks.base import Kept
 from demos.benchmarks.frameworks.base import TrainingFramework
-from demos.benchmarks.names import COMPILED
-from demos.benchmarks.names import EAGER
-from demos.benchmarks.names import GELU
-from demos.benchmarks.names import MISH
-from demos.benchmarks.names import RELU
-from demos.benchmarks.names import SILU
 
 
 class _Torch(TrainingFramework):
-    package = "torch"
-    modes = (EAGER, COMPILED)
-    kept_modes = (EAGER, COMPILED)
+    modes = (names.EAGER, names.COMPILED)
+    kept_modes = (names.EAGER, names.COMPILED)
 
     def __init__(self) -> None:
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
 
-    def composed(self, x: Any) -> Any:
-        return x * torch.erf(functional.softplus(x))
-
     def activations(self) -> dict[str, Function]:
-        return {
-            RELU: functional.relu,
-            SILU: functional.silu,
-            GELU: functional.gelu,
+        return super().activations() | {
+            names.COMPOSED: lambda x: x * torch.erf(functional.softplus(x)),
+            names.RELU: functional.relu,
+            names.SILU: functional.silu,
+            names.GELU: functional.gelu,
             "gelu (tanh)": lambda x: functional.gelu(x, approximate="tanh"),
-            MISH: functional.mish,
+            names.MISH: functional.mish,
         }
 
     def derivatives(self, function: Function, mode: str) -> list[Function]:
-        if mode == COMPILED:
+        if mode == names.COMPILED:
             # PyTorch compiles functions, not their derivatives, and no second
             # ones; and it limits recompilations by source line.
             self.forget()
@@ -102,7 +94,7 @@ class _Torch(TrainingFramework):
                 h = function(h @ weight)
             return h.sum()
 
-        run = _in_mode(loss, COMPILED)
+        run = _in_mode(loss, names.COMPILED)
         torch.autograd.grad(run(leaves, h), leaves)
         self._wait()
 
@@ -115,7 +107,7 @@ class _Torch(TrainingFramework):
 
 
 def _in_mode(function: Callable[..., Any], mode: str) -> Callable[..., Any]:
-    if mode == EAGER:
+    if mode == names.EAGER:
         return function
     return torch.compile(function, fullgraph=True, dynamic=False)
 

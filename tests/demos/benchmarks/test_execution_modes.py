@@ -23,9 +23,9 @@ def cube(x):
 def test_value_and_derivatives(mode, dtype):
     if not available(mode, dtype):
         with pytest.raises(UnavailableError, match=r"\w+ \w+"):
-            evaluator(cube, mode, dtype, X.size, 2)
+            evaluator(cube, mode, dtype, X.size)
         return
-    run = evaluator(cube, mode, dtype, X.size, 2)
+    run = evaluator(cube, mode, dtype, X.size)
     for x in (X, X + 1):
         results = run(x.astype(dtype))
         for y, expected in zip(results, (x**3, 3 * x**2, 6 * x), strict=False):
@@ -44,16 +44,11 @@ def differentiates():
     return keras.backend.backend() in TRAINING
 
 
-def test_only_the_wanted_derivatives_are_computed():
-    (value,) = evaluator(cube, "eager", "float32", 5, 0)(X)
-    np.testing.assert_array_equal(value, X**3)
-
-
 @pytest.mark.filterwarnings("ignore")  # Of the exporters; they even fork.
 @pytest.mark.parametrize("mode", RUNTIMES)
 def test_an_exported_model_gives_the_same(mode):
     try:
-        run = evaluator(cube, mode, "float32", X.size, 2)
+        run = evaluator(cube, mode, "float32", X.size)
     except Exception as error:  # Of Keras, of a converter: no such export.
         pytest.skip(" ".join(str(error).split())[:100])
     (value,) = run(X)
@@ -63,7 +58,7 @@ def test_an_exported_model_gives_the_same(mode):
 @pytest.mark.once
 def test_the_half_types_are_not_exported():
     with pytest.raises(UnavailableError, match="float32"):
-        evaluator(cube, "onnx", "float16", 5, 0)
+        evaluator(cube, "onnx", "float16", 5)
 
 
 def test_versions_name_what_runs():

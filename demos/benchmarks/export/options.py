@@ -1,0 +1,55 @@
+"""Export: options of the command. Nothing here imports Keras or NumPy."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from demos.benchmarks.benchmark import Benchmark
+from demos.benchmarks.benchmark import check_names
+from demos.benchmarks.export.formats import BACKENDS
+from demos.benchmarks.export.formats import FORMATS
+from demos.common.errors import UserError
+
+MODELS = ("dense", "cnn", "lstm", "transformer")
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """Export: models with Serf in every format, run in every runtime."""
+
+    backends: tuple[str, ...] = BACKENDS
+    """Keras backends to export from. Those that are not installed are skipped.
+    """
+
+    models: tuple[str, ...] = MODELS
+    """Models to export."""
+
+    formats: tuple[str, ...] = tuple(FORMATS)
+    """Formats to export to."""
+
+    out: Path | None = None
+    """Output folder. Default: runs/export, with a number appended if that holds
+    results already."""
+
+    quick: bool = False
+    """Smoke test: only the first model."""
+
+
+def check(options: ExportOptions) -> None:
+    """Checks what the parser cannot.
+
+    Raises:
+        UserError: An option has a bad value.
+    """
+    check_names("--backends", options.backends, BACKENDS)
+    check_names("--models", options.models, MODELS)
+    check_names("--formats", options.formats, tuple(FORMATS))
+    for name in options.formats:
+        if set(options.backends) & set(FORMATS[name].backends):
+            return
+    raise UserError(
+        "Expected --formats that exist on --backends. Received: "
+        f"{' '.join(options.formats)} on {' '.join(options.backends)}"
+    )
+
+
+DEMO = Benchmark("export", ExportOptions, check)

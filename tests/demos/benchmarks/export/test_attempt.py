@@ -1,0 +1,93 @@
+"""What counts as working. Most runtimes here are Keras itself."""
+
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+from demos.benchmarks.export import formats
+from demos.benchmarks.export.attempt import attempt
+from demos.benchmarks.export.attempt import quantize
+from demos.benchmarks.export.models import BATCH
+from demos.benchmarks.export.models import MODELS
+from demos.benchmarks.export.models import inputs
+from demos.benchmarks.export.types import ANY_BATCH
+from demos.benchmarks.export.types import FIXED_BATCH
+from demos.benchmarks.export.types import Trial
+from demos.benchmarks.export.types import TrialResult
+
+
+def trial(format="onnx"):
+    return Trial(keras.backend.backend(), format, "dense", "serf")
+
+
+def has_any_batch(model):
+    return None if model.inputs[0].shape[0] else "what batch?"
+
+
+def test_the_first_need_that_works_is_found(keras_as_onnx):
+    keras_as_onnx()
+    assert attempt(trial()) == TrialResult(0.0, ANY_BATCH)
+    keras_as_onnx(refuse=has_any_batch)
+    assert attempt(trial()) == TrialResult(0.0, FIXED_BATCH)
+
+
+def test_wrong_outputs_do_not_work(keras_as_onnx):
+    keras_as_onnx(factor=1.001)
+    result = attempt(trial())
+    assert result.error == pytest.approx(1e-3, rel=1e-3)
+    assert result.reason.startswith("differs by 1.0e-03")
+    for factor in (np.nan, np.ones((2, 1, 1))):
+        keras_as_onnx(factor=factor)
+        assert attempt(trial()).reason.startswith("RuntimeError: it gives")
+
+
+def test_what_is_not_installed_is_not_tried(keras_as_onnx, monkeypatch):
+    keras_as_onnx()
+    needed = {keras.backend.backend(): ("absent_part",)}
+    format = replace(formats.FORMATS["onnx"], converters=needed)
+    monkeypatch.setitem(formats.FORMATS, "onnx", format)
+    assert attempt(trial()) == TrialResult(
+        reason="absent_part: not installed", tried=False
+    )
+
+
+def test_what_keras_cannot_import_has_been_tried(keras_as_onnx):
+    def refuse(model):
+        raise ImportError("Keras needs torch_xla")
+
+    keras_as_onnx(refuse)
+    assert attempt(trial()) == TrialResult(
+        reason="ImportError: Keras needs torch_xla"
+    )
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_models_have_serf_in_all_their_places(model):
+    built = MODELS[model]("serf", None, False)
+    config = built.to_json()
+    for other in ('"relu"', '"gelu"', '"tanh"'):
+        assert other not in config
+    assert config.count("serf") >= 2
+    y = keras.ops.convert_to_numpy(built(inputs(model)))
+    assert y.shape == (BATCH, 4)
+    assert np.ptp(y) > 0.01  # Not all alike.
+
+
+@pytest.mark.usefixtures("trains")
+@pytest.mark.parametrize("format", ["keras_int8", "keras_int4", "keras_float8"])
+def test_keras_quantizes_models_with_serf(format):
+    result = attempt(trial(format))
+    assert result.reason == ""
+    assert result.error > 1e-4  # Or nothing was quantized.
+
+
+@pytest.mark.usefixtures("trains")
+def test_what_keras_does_not_quantize_is_no_success():
+    x = np.ones((2, 3), "float32")
+    model = keras.Sequential(
+        [keras.Input((3,)), keras.layers.Activation("serf")]
+    )
+    with pytest.raises(RuntimeError, match="no layer to int8"):
+        quantize(model, "int8", x)
