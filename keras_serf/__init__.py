@@ -1,7 +1,9 @@
 """Serf, the log-Softplus ERror activation Function, for Keras 3.
 
-Importing this package teaches Keras the word: `activation="serf"` then works
-wherever Keras takes the name of an activation, and models saved with Serf load.
+Importing this package registers the name "serf" with Keras: `activation="serf"`
+then works wherever Keras takes the name of an activation, and models that were
+saved with Serf load. A process that loads or unpickles such a model must import
+this package too.
 
 Example:
 

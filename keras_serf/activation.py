@@ -1,4 +1,4 @@
-"""`serf(x)`: the activation as one function, symbolic or eager."""
+"""`serf(x)`: the activation as a function, symbolic or eager."""
 
 from typing import Any
 
@@ -13,27 +13,27 @@ from keras_serf.layer import result_dtype
 def serf(x: Any) -> Any:
     """Serf activation function.
 
-    It is defined as:
+    It is defined as `serf(x) = x * erf(softplus(x))`, where
+    `softplus(x) = log(1 + exp(x))`.
 
-    `serf(x) = x * erf(softplus(x))`, with `softplus(x) = log(1 + exp(x))`.
-
-    It is smooth, not monotone and bounded below: its only minimum is -0.348437
-    at x = -1.193060. At the ends `serf(-inf) = 0` and `serf(inf) = inf`; NaN
-    gives NaN. No finite `x` gives NaN, in the value or in a derivative.
+    It is smooth, nonmonotonic and bounded below: its only minimum is -0.348437
+    at x = -1.193060. Its limits are `serf(-inf) = 0` and `serf(inf) = inf`; NaN
+    gives NaN. For a finite `x`, neither the value nor the first or second
+    derivative is NaN.
 
     Args:
         x: Input of any shape: a tensor of the active backend, a `KerasTensor`,
-            a NumPy array, or a number. Dtypes: `float16`, `bfloat16`,
-            `float32`, `float64`; integers and booleans are first cast to
-            `keras.config.floatx()`.
+            a NumPy array, a number, or a list of numbers. Dtypes: `float16`,
+            `bfloat16`, `float32` and `float64`; integers and booleans are cast
+            to `keras.config.floatx()` first.
 
     Returns:
-        A tensor with the same shape and dtype as `x` (`floatx` where `x` holds
-        integers or booleans). `float16` and `bfloat16` are computed in
-        `float32` and rounded once.
+        A tensor with the shape and dtype of `x` (`floatx` for integers and
+        booleans). `float16` and `bfloat16` are computed in `float32` and
+        rounded once.
 
     Raises:
-        TypeError: If `x` is of another dtype.
+        TypeError: If `x` has another dtype, such as `complex64`.
 
     Example:
 

@@ -1,22 +1,25 @@
-"""`SerfNormal` and `SerfUniform`: weights that keep the size of Serf's signals.
+"""`SerfNormal` and `SerfUniform`: He initialization with the gain of Serf.
 
-Let q be the second moment of a layer's pre-activations. In a wide layer whose
-weights have the variance gain^2 / fan_in, the next layer's is
+Let q be the second moment of a layer's pre-activations. If the layer is wide
+and the weights of the next one have variance gain^2 / fan_in, the second moment
+of the next pre-activations is
 
     gain^2 E[f(z)^2],    z ~ N(0, q).
 
-The gain here, 1.412205, takes q = 1 to 1. He's, sqrt(2) = 1.414214, is made for
-ReLU and takes it to 1.0028, and in 50 layers to 1.195. What the gain is worth
-is that and no more:
+With the gain used here, 1.412205, q = 1 stays 1. With He's, sqrt(2) = 1.414214,
+which is derived for ReLU, it becomes 1.0028 after a layer and 1.195 after 50.
+This effect is small, and it has limits:
 
-- Chance does more to a single network: after 50 layers of 512 units one
-  standard deviation is a factor of 3 in q, and of 4,096 units one of 1.4.
-- Serf is not homogeneous, as ReLU is, so no gain keeps every q. A small
-  deviation from 1 grows by 1% a layer; in the end q comes to rest at 6, or
-  falls towards 0, by 9.7% a layer. So give a deep network inputs of about unit
-  variance, and to its first layer, which sees no Serf, `"lecun_normal"`.
-- Gradients are not kept: on their way back, their second moment grows by
-  gain^2 E[f'(z)^2] = 1.057 a layer (1.060 with He's gain), 16 times in 50.
+- Random variation between networks is larger: after 50 layers of 512 units, one
+  standard deviation is a factor of 3 in q; with 4,096 units, a factor of 1.4.
+- Unlike ReLU, Serf is not homogeneous, so no gain preserves every q. A small
+  deviation from q = 1 grows by 1% a layer. In the limit, q converges to 6, or
+  decays towards 0 by 9.7% a layer. So scale the inputs of a deep network to
+  unit variance, and initialize its first layer, which no Serf precedes, with
+  `"lecun_normal"`.
+- Gradients are not preserved: in the backward pass, their second moment grows
+  by gain^2 E[f'(z)^2] = 1.057 a layer (1.060 with He's gain), which is a factor
+  of 16 in 50 layers.
 
 Example:
 
@@ -32,10 +35,9 @@ from typing import Any
 
 import keras
 
-# theory.gain() ** 2, to the last digit of float64. The function itself would
-# cost an import of SciPy.
+# theory.gain() ** 2 in float64; calling it would import SciPy.
 _SCALE = 1.9943236713673054
-# What the classes here fix of what Keras' class takes, and what they do not.
+# The arguments of VarianceScaling that are fixed here, and the others.
 _FIXED = ("scale", "mode", "distribution")
 _FREE = tuple(
     name
@@ -45,7 +47,7 @@ _FREE = tuple(
 
 
 class _FixedScaling(keras.initializers.VarianceScaling):
-    """A `VarianceScaling` that is saved without what its class fixes."""
+    """`VarianceScaling` with a fixed scale, mode and distribution."""
 
     _DISTRIBUTION: str
 
@@ -78,18 +80,23 @@ class SerfNormal(_FixedScaling):
 
     Draws samples from a truncated normal distribution centered on 0 with
     `stddev = 1.412205 / sqrt(fan_in)`, where `fan_in` is the number of input
-    units in the weight tensor. It is to Serf what `HeNormal` is to ReLU: see
-    `keras_serf.initializers` for what that is worth.
+    units in the weight tensor. It is `HeNormal` with the gain of Serf in place
+    of ReLU's; `keras_serf.initializers` says what that changes.
 
     Args:
         seed: A Python integer or instance of `keras.random.SeedGenerator`, to
             make the initializer deterministic. With an integer or `None`, it
             returns the same values at every call.
-        **kwargs: `input_axes` and `output_axes`, where the release of Keras has
-            them; see `keras.initializers.VarianceScaling`.
+        **kwargs: `input_axes` and `output_axes` of
+            `keras.initializers.VarianceScaling`, in releases of Keras that have
+            them.
+
+    Call arguments:
+        shape: Shape of the tensor to create.
+        dtype: A floating-point dtype; `keras.config.floatx()` by default.
 
     Raises:
-        TypeError: An argument is another one, such as the `mode`, which is
+        TypeError: If an argument is not one of these, such as `mode`, which is
             fixed.
 
     Example:
@@ -102,7 +109,7 @@ class SerfNormal(_FixedScaling):
     Reference:
 
     - [He et al., 2015](https://arxiv.org/abs/1502.01852), section 2.2, with
-      E[f(z)^2] of Serf in the place of ReLU's 1/2
+      E[f(z)^2] of Serf in place of ReLU's 1/2
     """
 
     _DISTRIBUTION = "truncated_normal"
@@ -116,18 +123,23 @@ class SerfUniform(_FixedScaling):
 
     Draws samples from a uniform distribution within `[-limit, limit]`, where
     `limit = 1.412205 * sqrt(3 / fan_in)` and `fan_in` is the number of input
-    units in the weight tensor. It is to Serf what `HeUniform` is to ReLU: see
-    `keras_serf.initializers` for what that is worth.
+    units in the weight tensor. It is `HeUniform` with the gain of Serf in place
+    of ReLU's; `keras_serf.initializers` says what that changes.
 
     Args:
         seed: A Python integer or instance of `keras.random.SeedGenerator`, to
             make the initializer deterministic. With an integer or `None`, it
             returns the same values at every call.
-        **kwargs: `input_axes` and `output_axes`, where the release of Keras has
-            them; see `keras.initializers.VarianceScaling`.
+        **kwargs: `input_axes` and `output_axes` of
+            `keras.initializers.VarianceScaling`, in releases of Keras that have
+            them.
+
+    Call arguments:
+        shape: Shape of the tensor to create.
+        dtype: A floating-point dtype; `keras.config.floatx()` by default.
 
     Raises:
-        TypeError: An argument is another one, such as the `mode`, which is
+        TypeError: If an argument is not one of these, such as `mode`, which is
             fixed.
 
     Example:
@@ -140,7 +152,7 @@ class SerfUniform(_FixedScaling):
     Reference:
 
     - [He et al., 2015](https://arxiv.org/abs/1502.01852), section 2.2, with
-      E[f(z)^2] of Serf in the place of ReLU's 1/2
+      E[f(z)^2] of Serf in place of ReLU's 1/2
     """
 
     _DISTRIBUTION = "uniform"

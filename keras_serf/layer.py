@@ -11,7 +11,7 @@ _FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 @keras.saving.register_keras_serializable(package="keras_serf", name="Serf")
 class Serf(keras.layers.Layer):
-    """Applies the Serf activation function to an output.
+    """Serf activation layer.
 
     Formula:
 
@@ -19,14 +19,20 @@ class Serf(keras.layers.Layer):
     f(x) = x * erf(log(1 + exp(x)))
     ```
 
+    It computes `keras_serf.serf` in the layer's compute dtype, has no weights
+    and passes masks on.
+
     Args:
         **kwargs: Base layer keyword arguments, such as `name` and `dtype`.
 
     Input shape:
-        Any. Masks are passed on unchanged.
+        Arbitrary, of floating-point numbers, integers or booleans.
 
     Output shape:
-        Same shape as the input; the layer's compute dtype.
+        Same shape as the input, in the layer's compute dtype.
+
+    Raises:
+        TypeError: If the input has another dtype, such as `complex64`.
 
     Example:
 

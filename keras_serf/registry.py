@@ -1,9 +1,9 @@
-"""`register()` and `unregister()`: teach Keras Serf's names, or unteach them.
+"""`register()` and `unregister()`: Serf's names in Keras' tables of names.
 
 Keras looks up the name of an activation or an initializer in a private table
 and offers no public way to add to it;
-`keras.saving.register_keras_serializable` covers saved models but not the bare
-string. This file alone touches those tables.
+`keras.saving.register_keras_serializable` covers saved models but not a plain
+string. Only this module touches those tables.
 """
 
 import functools
@@ -30,11 +30,11 @@ class _Table:
     """One of Keras' tables, and what this package adds to it.
 
     Attributes:
-        kind: What the table is of, as a module of Keras is named.
-        known: A name of Keras' own in it, by which to recognise it.
-        ours: Our names and what they mean.
-        argument: Where a layer takes such a name.
-        instead: What it takes instead, about the object's own name.
+        kind: "activation" or "initializer".
+        known: A name in the table that Keras put there, to recognise it by.
+        ours: The names of this package, and the objects that they stand for.
+        argument: The argument of a layer that takes such a name.
+        instead: What to pass as that argument where names do not work.
     """
 
     kind: str
@@ -44,7 +44,7 @@ class _Table:
     instead: str
 
     def find(self) -> MutableMapping[str, Any]:
-        """Returns Keras' table; an empty one if it is not where we know it."""
+        """Returns Keras' table, or an empty one if Keras has moved it."""
         try:
             home = importlib.import_module(f"keras.src.{self.kind}s")
             names = home.ALL_OBJECTS_DICT
@@ -78,7 +78,7 @@ _TABLES = (
 
 
 class _Registration:
-    """What `register()` and `unregister()` return: as a context, undoes it."""
+    """The context manager that undoes `register()` or `unregister()`."""
 
     def __init__(self, names: Set[str]) -> None:
         self._names = names
@@ -96,19 +96,20 @@ class _Registration:
 
 
 def register() -> _Registration:
-    """Makes `activation="serf"` work wherever Keras takes a name.
+    """Registers the name "serf" with Keras, and those of the initializers.
 
-    Likewise `kernel_initializer="serf_normal"` and `"serf_uniform"`, which may
-    also be spelt `"SerfNormal"` and `"SerfUniform"`.
+    `activation="serf"` then works wherever Keras takes the name of an
+    activation, and `kernel_initializer="serf_normal"` or `"serf_uniform"` (or
+    `"SerfNormal"`, `"SerfUniform"`) wherever it takes that of an initializer.
 
-    `import keras_serf` has called it already; calling it again changes nothing.
-    A "serf" that Keras itself (or somebody else) has put there is never
-    replaced: then, and where a release of Keras has no such table any more, it
-    warns in one line and does nothing. `keras_serf.serf`, the layer, the
-    initializers and saved models work all the same.
+    `import keras_serf` calls this function, and a second call changes nothing.
+    If Keras or another package has registered one of the names already, that is
+    left in place; this, or a release of Keras that keeps its names elsewhere,
+    gives a warning of one line. `keras_serf.serf`, the layer, the initializers
+    and saved models work in any case.
 
     Returns:
-        A context manager that on exit restores what was before the call.
+        A context manager that restores on exit what was registered before.
 
     Example:
 
@@ -143,14 +144,14 @@ def register() -> _Registration:
 
 
 def unregister() -> _Registration:
-    """Makes Keras forget the word "serf", as if this were never imported.
+    """Removes the name "serf" from Keras, and those of the initializers.
 
-    The names of the initializers too. Only bare strings are forgotten: models
-    saved with Serf still load, since their names, `keras_serf>serf` and the
-    like, stay known. A "serf" that is not this package's is left in place.
+    Models that were saved with Serf still load: their names, such as
+    `keras_serf>serf`, stay registered. A "serf" of another package is left in
+    place.
 
     Returns:
-        A context manager that on exit restores what was before the call.
+        A context manager that restores on exit what was registered before.
 
     Example:
 
@@ -166,18 +167,18 @@ def unregister() -> _Registration:
 
 
 def copy_of_package(theirs: Any, ours: Any) -> str:
-    """Returns the words for another copy of this package in this process.
+    """Describes the copy of this package that an object belongs to.
 
-    There is one where a process imports the package from two folders, or once
-    more after its modules were deleted from `sys.modules`.
+    A process has two copies if it imports the package from two folders, or
+    again after its modules were deleted from `sys.modules`.
 
     Args:
-        theirs: A function or class that has the name of ours.
-        ours: This package's.
+        theirs: A function or class.
+        ours: The one of that name in this copy.
 
     Returns:
-        "copy of this package" and its folder, if it is another; "" if `theirs`
-        is something else.
+        "copy of this package", with its folder if that is another; "" if
+        `theirs` is of no copy.
     """
     if _home(theirs) != _home(ours):
         return ""
@@ -198,7 +199,7 @@ def _folder(value: Any) -> Path:
 
 
 def _registered() -> Set[str]:
-    """Returns those of our names that Keras knows as ours."""
+    """Returns the names of this package that Keras has as this package's."""
     return {
         name
         for table in _TABLES
@@ -208,7 +209,7 @@ def _registered() -> Set[str]:
 
 
 def _restore(registered: Set[str]) -> None:
-    """Makes Keras know these of our names, and forget the others."""
+    """Registers these names of this package and removes the others."""
     for table in _TABLES:
         names = table.find()
         for name, ours in table.ours.items():

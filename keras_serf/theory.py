@@ -1,4 +1,4 @@
-"""The mathematics of Serf in NumPy float64: the reference of the tests.
+"""The mathematics of Serf in NumPy float64, to which the tests compare.
 
 With s = softplus(x) = ln(1 + e^x), the paper defines
 
@@ -6,10 +6,11 @@ With s = softplus(x) = ln(1 + e^x), the paper defines
     f'(x) = p(x) swish(x) + f(x)/x,
     p(x) = (2 / sqrt(pi)) e^(-s^2).
 
-Arguments are arrays or numbers; results are float64 of the same shape.
+Functions of `x` take an array or a number and return a float64 array of the
+same shape.
 
-Reference: [Nag et al., 2023](https://arxiv.org/abs/2108.09598). Sections are
-named by their titles.
+Reference: [Nag et al., 2023](https://arxiv.org/abs/2108.09598); sections are
+cited by their titles.
 """
 
 import math
@@ -23,12 +24,12 @@ from keras_serf.kernels.math import Math
 
 try:
     from scipy.special import erf
-except ImportError:  # Slower by far, and as exact.
+except ImportError:  # Much slower, but as accurate.
     erf = np.vectorize(math.erf, otypes=["float64"])
 
 Array = NDArray[np.float64]
 
-# The only minimum, to the last digit of float64: where f' = 0, and f there.
+# The only minimum, in float64: x, where f'(x) = 0, and f(x).
 MINIMUM = (-1.193059968928188, -0.3484374587596064)
 
 NUMPY = Math(exp=np.exp, log1p=np.log1p, erf=erf, clip=np.clip, where=np.where)
@@ -41,8 +42,8 @@ def serf(x: ArrayLike) -> Array:
         x: Real numbers of any shape.
 
     Returns:
-        f, with f(-inf) = 0 and f(inf) = inf. Bounded below by its minimum,
-        unbounded above, smooth and not monotone (section "Properties").
+        f, with f(-inf) = 0 and f(inf) = inf. It is smooth, nonmonotonic,
+        bounded below by its minimum and unbounded above (section "Properties").
 
     Example:
 
@@ -60,7 +61,7 @@ def derivative(x: ArrayLike) -> Array:
 
     Returns:
         f', from 0 at -inf to 1 at inf, within [-0.13, 1.09] (section
-        "Properties": the first derivative and its preconditioner).
+        "Properties", on the first derivative).
 
     Example:
 
@@ -73,13 +74,13 @@ def derivative(x: ArrayLike) -> Array:
 def second_derivative(x: ArrayLike) -> Array:
     """Computes f''(x) = p sigmoid (2 + x (1 - sigmoid - 2 s sigmoid)).
 
-    Not in the paper; the derivative of `derivative`.
+    This formula is not in the paper.
 
     Args:
         x: Real numbers of any shape.
 
     Returns:
-        f'', which is 0 at both ends.
+        f'', which is 0 at -inf and inf.
 
     Example:
 
@@ -92,7 +93,7 @@ def second_derivative(x: ArrayLike) -> Array:
 def preconditioner(x: ArrayLike) -> Array:
     """Computes p(x) = (2 / sqrt(pi)) e^(-softplus(x)^2).
 
-    In the paper's reading (section "Properties", on the preconditioner) p
+    According to the paper (section "Properties", on the preconditioner), p
     weights Swish in the derivative of Serf and smooths the gradient:
     f'(x) = p(x) swish(x) + f(x)/x.
 
@@ -100,7 +101,7 @@ def preconditioner(x: ArrayLike) -> Array:
         x: Real numbers of any shape.
 
     Returns:
-        p, falling from 2/sqrt(pi) at -inf to 0 at inf.
+        p, which decreases from 2/sqrt(pi) at -inf to 0 at inf.
 
     Example:
 
@@ -112,7 +113,7 @@ def preconditioner(x: ArrayLike) -> Array:
 
 
 def swish(x: ArrayLike) -> Array:
-    """Computes Swish, x sigmoid(x), which Keras also calls SiLU.
+    """Computes Swish, x sigmoid(x), also called SiLU.
 
     Args:
         x: Real numbers of any shape.
@@ -130,13 +131,14 @@ def swish(x: ArrayLike) -> Array:
 
 
 def second_moment(sigma: float = 1.0) -> float:
-    """Computes E[f(z)^2] for z normal with mean 0 and deviation `sigma`.
+    """Computes E[f(z)^2] for normal z with mean 0.
 
     Args:
-        sigma: Standard deviation of the pre-activations, above 0.
+        sigma: Standard deviation of z, above 0.
 
     Returns:
-        The moment, by Gauss-Hermite quadrature: to 1e-12 for `sigma` up to 2.
+        The moment, by Gauss-Hermite quadrature, with a relative error below
+        1e-12 for `sigma` up to 2.
 
     Raises:
         ValueError: If `sigma` is not above 0 and finite.
@@ -156,11 +158,12 @@ def second_moment(sigma: float = 1.0) -> float:
 
 
 def gain() -> float:
-    """Computes the gain that keeps the size of signals under N(0, 1).
+    """Computes the gain of weights that preserve unit variance.
 
-    Weights of variance gain^2 / fan_in make pre-activations of unit variance
-    from activations of pre-activations of unit variance, as sqrt(2) does for
-    ReLU ([He et al., 2015](https://arxiv.org/abs/1502.01852), section 2.2).
+    If the pre-activations of a wide layer are N(0, 1) and the weights of the
+    next layer have variance gain^2 / fan_in, the next pre-activations have unit
+    second moment. For ReLU, this gain is sqrt(2)
+    ([He et al., 2015](https://arxiv.org/abs/1502.01852), section 2.2).
 
     Returns:
         1 / sqrt(E[f(z)^2]), z ~ N(0, 1).

@@ -1,10 +1,10 @@
-"""`replace_activations()`: other activations in a model that exists.
+"""`replace_activations()`: a copy of a model, with other activations.
 
-The model is copied as Keras saves and loads it (`copies`). Then each activation
-is exchanged where it is held (`places`): by an attribute of a layer, by a layer
-that is only an activation, or by an operation of a functional graph. Last,
-whatever would be rebuilt from its config with the old activations, because its
-class fixes them, gets a config that tells the new ones (`fixed`).
+The model is saved and loaded by Keras (`copies`). Then each activation is
+replaced where it is (`places`): in an attribute of a layer, as a layer that is
+only an activation, or as an operation of a functional graph. Finally, each
+layer whose class fixes its activations gets a subclass, because its own config
+would restore the old ones (`fixed`).
 """
 
 import warnings
@@ -24,13 +24,14 @@ from keras_serf.replace.copies import used_by
 from keras_serf.replace.fixed import has_other_activations
 from keras_serf.replace.fixed import save_fixed
 from keras_serf.replace.gates import is_gate
+from keras_serf.replace.irreplaceable import irreplaceable
 from keras_serf.replace.names import NAMES
+from keras_serf.replace.names import RECTIFIERS
 from keras_serf.replace.names import is_same
 from keras_serf.replace.names import name_of
 from keras_serf.replace.places import Place
 from keras_serf.replace.places import Where
 from keras_serf.replace.places import places
-from keras_serf.replace.unseen import unseen
 
 _REPLACED = "-> "
 _SAME = "kept: it is the same"
@@ -43,61 +44,72 @@ def replace_activations(
     where: Where = None,
     verbose: bool = False,
 ) -> Any:
-    """Copies a model, with other activations in the copy.
+    """Copies a model and replaces activations in the copy.
 
     Args:
-        model: A model of any kind that Keras can save and load: `Sequential`,
-            functional, subclassed, of Keras Applications or of KerasHub.
-        replacements: A dictionary from each activation that is to go to the
-            one that takes its place, such as `{"relu": "serf"}`. Keys are
-            names, also of classes (`"LeakyReLU"`); functions and layers stand
-            for theirs. `"relu"` stands for
+        model: A `keras.Model` that Keras can save and load: `Sequential`,
+            functional, subclassed, from Keras Applications or from KerasHub.
+        replacements: The new activation, or a dictionary from old activations
+            to new ones.
+
+            **An activation** (Serf by default) replaces all rectifiers:
+            `"relu"`, `"relu6"`, `"leaky_relu"`, `"prelu"`, `"elu"`, `"celu"`,
+            `"selu"`, `"gelu"`, `"quick_gelu"`, `"silu"`, `"hard_silu"`,
+            `"mish"` and `"serf"`. It keeps gates: the `recurrent_activation` of
+            recurrent layers, and `relu6(x + 3) / 6`, the hard sigmoid of
+            MobileNetV3. It keeps other activations, such as `"softmax"`,
+            `"sigmoid"`, `"tanh"` and `"softplus"`. If the model has the new
+            activation everywhere already, the result is a plain copy.
+
+            **A dictionary**, such as `{"relu": "serf", "sigmoid":
+            "hard_sigmoid"}`, replaces what its keys name, gates included. A key
+            is a name (`"relu"`), the name of a class (`"LeakyReLU"`), a
+            function, a layer or a class of layers. `"relu"` means each of
             `activation="relu"`, `keras.activations.relu`, the layers `ReLU()`
             and `Activation("relu")`, and `keras.ops.relu` in a functional
-            graph; `ReLU(6)` is `"relu6"`, any slope is `"leaky_relu"`. Values
-            are what `keras.activations.get` takes, or layers without weights
-            (instances or classes). A function of your own must have a name,
-            and be registered (`keras.saving.register_keras_serializable`) if
-            the copy is to load elsewhere.
+            graph. `ReLU(6)` is `"relu6"`, and a `ReLU` with a slope is
+            `"leaky_relu"`. A subclass of such a layer counts as that layer,
+            unless it overrides `call`: then its name is that of its class.
 
-            Anything but a dictionary takes the place of `"relu"`, `"prelu"`,
-            `"leaky_relu"`, `"elu"`, `"celu"`, `"selu"`, `"gelu"`, `"silu"`,
-            `"hard_silu"`, `"mish"` and `"serf"`, except as the gate of a
-            recurrent layer (its `recurrent_activation`); a model that has it
-            in their places already is copied as it is. What has an upper
-            bound (`"softmax"`, `"sigmoid"`, `"tanh"`, `"relu6"`, ...) and
-            outputs such as `"softplus"` are then kept.
-        where: Which of them to replace; all by default. A regular expression
-            that is searched for in the path of each, as `verbose` prints it:
-            `"block_[3-5]"`. Or a function that is called with each layer,
-            nested model and operation of a graph, and returns whether to
-            replace it and all inside it:
-            `lambda layer: isinstance(layer, keras.layers.Conv2D)`.
-        verbose: Whether to print all activations and what becomes of each.
+            New activations are what `keras.activations.get` takes, or layers
+            without weights (instances or classes). To load the copy in another
+            process, register your own functions there with
+            `keras.saving.register_keras_serializable`.
+        where: Which activations to replace; by default all. Either a regular
+            expression that is searched for in the path of each activation, as
+            `verbose=True` prints it (`"block_[3-5]"`). Or a function that takes
+            a layer, nested model or operation and returns whether to replace
+            activations in it (`lambda layer: isinstance(layer,
+            keras.layers.Conv2D)`).
+        verbose: Whether to print a table of all activations, with the path and
+            name of each and whether it is replaced.
 
     Returns:
         A new model of the same type, with the same weights, names, dtype
-        policies and `trainable` flags; `model` is left as it is. It is compiled
-        as `model` is, with an optimizer that starts afresh. It saves and loads,
-        after `import keras_serf`.
+        policies and `trainable` flags. If `model` is compiled, the copy is
+        compiled in the same way, with a new optimizer. The copy can be saved,
+        and loads after `import keras_serf`. `model` itself does not change.
 
-        Where the class of a layer or model fixes the activation, as KerasHub's
-        backbones do, the copy is of a subclass of that class, which saves the
-        new activations next to the old config. KerasHub's `from_preset` loads
-        such a backbone as part of its task only: save one on its own as
-        `.keras`.
-
-        What the code of a `call` method or a `Lambda` applies on its own cannot
-        be seen, and stays. So do functions in lists and dictionaries, which
-        `verbose` prints as not seen, and the name that a layer keeps to look
-        its activation up, where the new one is not a function of Keras or of
-        this package. A subclass of a layer such as `ReLU` is one, unless it has
-        a `call` of its own: then it goes by the name of its class.
+        If the class of a layer or model fixes the activation, as KerasHub's
+        backbones do, its copy has a subclass of that class, which saves the new
+        activations beside the old config. Save a backbone of KerasHub as
+        `.keras`, or as a part of its task: `from_preset` of a backbone does not
+        load such a subclass. Its export to Hugging Face Transformers raises a
+        `ValueError`, because KerasHub writes the activation of the class into
+        Hugging Face's config.
 
     Raises:
-        ValueError: If nothing matches, a key names no activation or the same
-            as another, a value has weights, or Keras can not save and load the
-            model or a value.
+        ValueError: If no activation matches, a key of `replacements` is no
+            activation or the same as another key, a new activation has weights,
+            or Keras cannot save and load the model or a new activation.
+        RuntimeError: If this release of Keras has moved a private name that
+            copies need.
+
+    Warns:
+        UserWarning: If the model also applies one of the old activations where
+            it cannot be replaced: in the code of a `call` method or a `Lambda`,
+            or as a function in a list or dictionary. Only functions of Keras,
+            JAX, TensorFlow and PyTorch are recognized in code.
 
     Example:
 
@@ -127,7 +139,7 @@ def replace_activations(
         keras.saving.custom_object_scope(known),
         warnings.catch_warnings(),
     ):
-        # Of what one need not know here: lambdas, models not built yet.
+        # Keras warns of lambdas and of models that are not built yet.
         warnings.simplefilter("ignore", UserWarning)
         copy = copy_model(model)
         rows = []
@@ -138,14 +150,14 @@ def replace_activations(
                 place.replace(wanted[name])
             if name in wanted or name != "linear":
                 rows.append((place.path, name, outcome))
-        left = list(unseen(copy))
+        left = list(irreplaceable(copy, RECTIFIERS | wanted.keys()))
         rows += [(place.path, name, why) for place, name, why in left]
         _check_matches(rows, model, wanted, f"{replacements=}, {where=}")
         save_fixed(copy)
         compile_like(copy, model)
     if verbose:
         _print_report(copy, rows)
-    _warn_of_unseen(
+    _warn_of_irreplaceable(
         (place, name)
         for place, name, _ in left
         if name in wanted and place.is_in(where)
@@ -156,7 +168,7 @@ def replace_activations(
 def _outcome(
     place: Place, wanted: dict[str, Any], where: Where, by_name: bool
 ) -> str:
-    """Returns what becomes of an activation, as the report has it."""
+    """Returns what happens to an activation, in the words of the table."""
     name = name_of(place.value)
     if not by_name and is_same(place.value, next(iter(wanted.values()))):
         return _SAME if place.is_in(where) else "kept"
@@ -177,7 +189,7 @@ def _check_matches(
     wanted: dict[str, Any],
     received: str,
 ) -> None:
-    """Raises a `ValueError` if nothing matched, or a key is no activation."""
+    """Raises a `ValueError` if nothing matches or a key is no activation."""
     if not any(
         outcome.startswith(_REPLACED) or outcome == _SAME
         for _, _, outcome in rows
@@ -208,19 +220,20 @@ def _print_report(copy: Any, rows: list[tuple[str, str, str]]) -> None:
         print(f"{path:{widths[0]}}  {name:{widths[1]}}  {outcome}")
     if has_other_activations(copy):
         print(
-            "KerasHub cannot export this model to Hugging Face Transformers, "
-            "whose config names the activations that a class fixes."
+            "Note: this copy cannot be exported to Hugging Face Transformers, "
+            "because KerasHub writes the activation of the class there."
         )
 
 
-def _warn_of_unseen(left: Iterable[tuple[Place, str]]) -> None:
+def _warn_of_irreplaceable(left: Iterable[tuple[Place, str]]) -> None:
     counts = Counter(
         f"{name} in {type(place.owners[-1]).__name__}" for place, name in left
     )
     if counts:
         found = ", ".join(f"{text} ({n})" for text, n in counts.items())
         warnings.warn(
-            "Not every activation could be replaced, since code applies it: "
-            f"{found}. verbose=True prints where.",
+            f"Some activations could not be replaced: {found}. They are in the "
+            "code of a class or function, or in a list or dictionary; "
+            "verbose=True prints where.",
             stacklevel=3,
         )

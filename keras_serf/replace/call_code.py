@@ -1,10 +1,11 @@
-"""What the code of a `call` method applies, as its bytecode names it.
+"""Reads the bytecode of `call` methods: the activations that they apply.
 
-A class may apply an activation in its code, such as `keras.ops.gelu(x)`, where
-it cannot be replaced. It can be read there, though: the code names it.
+An activation that a method applies, as in `keras.ops.gelu(x)`, cannot be
+replaced, but the bytecode says which it is.
 """
 
 import dis
+import functools
 from collections.abc import Iterator
 from types import CodeType
 from types import FunctionType
@@ -17,14 +18,15 @@ from keras_serf.replace.names import name_of
 _FRAMEWORKS = ("jax", "keras", "keras_serf", "tensorflow", "torch")
 
 
-def activations_in_call(layer: Any) -> list[str]:
-    """Returns the names of the activations that the `call` of a layer applies.
+@functools.lru_cache(maxsize=64)
+def activations_in_call(cls: type) -> list[str]:
+    """Returns the names of the activations that a `call` method applies.
 
     Args:
-        layer: A layer or model. What its `call` calls is read too: its own
-            methods, and functions outside Keras and its backends.
+        cls: The class of a layer or model. What its `call` calls is read too:
+            its other methods, and functions outside Keras and its backends.
     """
-    return _activations_in(_functions_of_call(type(layer)))
+    return _activations_in(_functions_of_call(cls))
 
 
 def activations_in_function(function: Any) -> list[str]:
@@ -32,11 +34,12 @@ def activations_in_function(function: Any) -> list[str]:
     return _activations_in(_reachable([function], type(None)))
 
 
-def constants_in_call(layer: Any) -> set[float]:
-    """Returns the numbers in the code of the `call` of a layer."""
+@functools.lru_cache(maxsize=64)
+def constants_in_call(cls: type) -> set[float]:
+    """Returns the numbers in the code of a `call` method."""
     return {
         step.argval
-        for function in _functions_of_call(type(layer))
+        for function in _functions_of_call(cls)
         for code in _codes(function.__code__)
         for step in dis.get_instructions(code)
         if step.opname.startswith("LOAD_") and type(step.argval) in (int, float)

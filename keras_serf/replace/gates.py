@@ -1,11 +1,12 @@
-"""Activations that gate: those that are there for their bounds.
+"""Gates: activations that scale other signals and need their bounds.
 
-ReLU6 has two uses. It is the rectifier of MobileNet and MobileNetV2, and in
-MobileNetV3 `relu6(x + 3) / 6` is a hard sigmoid, the gate of
-squeeze-and-excitation.
+ReLU6 is the rectifier of MobileNet and MobileNetV2, but in MobileNetV3
+`relu6(x + 3) / 6` is a hard sigmoid, the gate of squeeze-and-excitation.
 """
 
 from typing import Any
+
+import keras
 
 from keras_serf.replace import private
 from keras_serf.replace.call_code import constants_in_call
@@ -14,13 +15,14 @@ from keras_serf.replace.places import Place
 
 
 def is_gate(place: Place) -> bool:
-    """Returns whether an activation is a gate: of a cell, or a hard sigmoid."""
+    """Returns whether an activation gates a recurrent cell or a signal."""
     if place.attribute == "recurrent_activation":
         return True
     if name_of(place.value) != "relu6":
         return False
-    owner = place.owners[-1]
-    parent = owner if place.attribute else place.owners[-2:][0]
+    *_, parent, owner = (None, *place.owners)
+    if place.attribute and not isinstance(owner, keras.layers.Activation):
+        return _call_has_hard_sigmoid(owner)
     return _input_is_shifted(owner) or _call_has_hard_sigmoid(parent)
 
 
@@ -34,6 +36,7 @@ def _input_is_shifted(operation: Any) -> bool:
 
 
 def _call_has_hard_sigmoid(layer: Any) -> bool:
-    """Returns whether the code of a layer has the numbers of a hard sigmoid."""
-    constants = constants_in_call(layer)
+    """Returns whether the code of a layer contains 3 and 6, or 3 and 1/6."""
+    cls: Any = type(layer)
+    constants = constants_in_call(cls)
     return 3 in constants and bool({6, 1 / 6} & constants)
