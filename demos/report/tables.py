@@ -1,6 +1,7 @@
 """Tables of a study: as data frames, and as Markdown and LaTeX."""
 
 import math
+import textwrap
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -207,6 +208,61 @@ def latex(header_and_rows: Sequence[Sequence[str]], left: int) -> str:
     # The character itself needs a font encoding that has it.
     tabular = tabular.replace("±", r"$\pm$")
     return f"% Needs \\usepackage{{booktabs}}.\n{tabular}"
+
+
+def terminal(
+    table: pd.DataFrame,
+    presentation: Presentation,
+    verdicts: Mapping[str, str],
+    sentences: Sequence[str],
+) -> str:
+    """Formats scores and verdict as plain text of at most 80 columns.
+
+    Args:
+        table: What `summarize` returns.
+        presentation: Names and notes; a first note that warns is shown.
+        verdicts: The word on each other activation.
+        sentences: The verdict.
+    """
+    metric = presentation.metrics[0]
+    rows = [
+        (
+            row["model"],
+            _settings(table, row),
+            _score(row, metric),
+            "baseline"
+            if row["kind"] == "baseline"
+            else verdicts.get(row["model"], "reference"),
+        )
+        for row in table.to_dict("records")
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(
+            cell.ljust(width) for cell, width in zip(row, widths, strict=True)
+        )
+        for row in rows
+    ]
+    smoke_test = [n for n in presentation.notes[:1] if n.startswith("Smoke")]
+    return "\n".join(
+        [
+            f"{presentation.title}: test {metric.label}",
+            "",
+            *(
+                textwrap.shorten(line, 76, placeholder=" ...")
+                if len(line.rstrip()) > 78
+                else f"  {line.rstrip()}"
+                for line in lines
+            ),
+            "",
+            *(textwrap.fill(line, 80) for line in (*smoke_test, *sentences)),
+        ]
+    )
+
+
+def _settings(table: pd.DataFrame, row: Mapping[str, Any]) -> str:
+    names = list(table.columns[1 : list(table.columns).index("kind")])
+    return ", ".join(f"{n}={row[n]}" for n in names if row[n] != "")
 
 
 def _tuned(row: Mapping[str, Any], presentation: Presentation) -> str:

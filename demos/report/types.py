@@ -150,6 +150,8 @@ class Report:
 
     Attributes:
         text: Markdown: title, notes, table, failures, appendix, verdict.
+        short: Plain text for a terminal of 80 columns: scores, verdict and
+            where the page is.
         folder: Folder of the study: `report.html`, `table.csv`, models and
             trials.
         results: Records of all trials, failed ones too.
@@ -166,6 +168,7 @@ class Report:
     baselines: Baselines = field(default_factory=dict, repr=False)
     findings: tuple[str, ...] = field(default=(), repr=False)
     verdicts: Mapping[str, str] = field(default_factory=dict)
+    short: str = field(default="", repr=False)
 
     def _repr_markdown_(self) -> str:
         return self.text

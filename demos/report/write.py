@@ -85,4 +85,6 @@ def write_report(
         baselines,
         tuple(sentences),
         analysis.verdicts,
+        tables.terminal(summary, presentation, analysis.verdicts, sentences)
+        + f"\nreport: {folder / 'report.html'}",
     )

@@ -94,7 +94,8 @@ class Demo:
                 )
             )
         else:
-            print(self.run(self.parse(arguments)).text)
+            print(self.run(self.parse(arguments)).short)
+            print(f"next: {self.command} {self.example}")
         return 0
 
     def parse(self, arguments: Sequence[str]) -> Any:
