@@ -120,17 +120,19 @@ def compare(
 
     ```python
     import keras
-    from sklearn.datasets import load_diabetes
+    from sklearn.datasets import load_digits
 
     from demos import compare
 
     def build_model(activation):
         hidden = keras.layers.Dense(64, activation)
-        model = keras.Sequential([hidden, keras.layers.Dense(1)])
-        model.compile("adam", "mse")
+        model = keras.Sequential([hidden, keras.layers.Dense(10, "softmax")])
+        model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
         return model
 
-    compare(build_model, load_diabetes(return_X_y=True), ["relu", "serf"])
+    x, y = load_digits(return_X_y=True)
+    report = compare(build_model, (x / 16, y), ["relu", "serf"])
+    report.verdicts  # Such as {"relu": "equivalent"}
     ```
     """
     axes, tuned_axes = (
