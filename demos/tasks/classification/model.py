@@ -7,7 +7,6 @@ All read raw pixels, from 0 to 255, and return logits.
 
 import difflib
 import inspect
-from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -19,9 +18,6 @@ from demos.common.errors import UserError
 SMALL = ("cnn", "mlp")
 POOLED = 4  # Pixels of a side from which pictures are pooled.
 LEAST_SIDE = 32  # Of Keras Applications: most refuse less.
-# What Keras Applications have in hidden layers. Some of it has an upper bound,
-# which `replace_activations` leaves alone unless it is named.
-RECTIFIERS = ("relu", "relu6", "gelu", "silu", "hard_silu")
 
 
 def build_model(
@@ -164,9 +160,7 @@ def application(
             f"--network {network} cannot read these pictures ({error}); give a "
             "larger --image-size"
         ) from None
-    model = keras_serf.replace_activations(
-        model, dict.fromkeys(_rectifiers(model, network), activation)
-    )
+    model = keras_serf.replace_activations(model, activation)
     # Its input would be a list of one.
     return keras.Model(model.inputs[0], model.outputs[0], name=network)
 
@@ -262,16 +256,3 @@ def _poolings(sides: tuple[int, int]) -> int:
     while side >= POOLED:
         side, count = side // 2, count + 1
     return count
-
-
-def _rectifiers(model: keras.Model, network: str) -> Iterator[str]:
-    """Yields those activations of hidden layers that a model has."""
-    found = set()
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.ReLU):
-            found.add("relu" if layer.max_value is None else "relu6")
-        activation = getattr(layer, "activation", None)
-        found.add(getattr(activation, "__name__", ""))
-    if network.startswith("mobilenetv3"):  # There ReLU6 is a part of gates.
-        found.discard("relu6")
-    yield from (name for name in RECTIFIERS if name in found)
