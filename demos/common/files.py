@@ -1,4 +1,4 @@
-"""Files that are the old ones or the new ones, whole, whatever happens."""
+"""Files that are written as a whole or not at all."""
 
 import contextlib
 import json
@@ -12,13 +12,10 @@ from demos.common.errors import UserError
 
 
 def check_writable(folder: Path) -> None:
-    """Checks, writing nothing, that a folder is there or can be made.
-
-    Args:
-        folder: The folder.
+    """Checks, writing nothing, that a folder exists or can be made.
 
     Raises:
-        UserError: Something else has its place, or permission is missing.
+        UserError: A file is in its place, or permission is missing.
     """
     nearest = folder.absolute()
     while not (nearest.exists() or nearest.is_symlink()):
@@ -30,43 +27,28 @@ def check_writable(folder: Path) -> None:
         )
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise UserError(
-            f"{nearest} cannot be written; choose another folder with --out"
+            f"{nearest} is not writable; choose another folder with --out"
         )
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Writes JSON so that the file is the old one or the new one, whole.
-
-    Args:
-        path: The file.
-        content: What to write.
-    """
+    """Replaces a file by JSON, atomically."""
     write_text(path, json.dumps(content, indent=2) + "\n")
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes text so that the file is the old one or the new one, whole.
-
-    Args:
-        path: The file.
-        text: What to write.
-    """
+    """Replaces a file by text in UTF-8, atomically."""
     with atomic(path) as scratch:
         scratch.write_text(text, encoding="utf-8")
 
 
 @contextlib.contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Gives a path to write to, which takes the place of `path` at the end.
-
-    Two processes may do so at once: each has a path of its own.
-
-    Args:
-        path: The file to replace.
+    """Replaces a file atomically; several processes may do so at once.
 
     Yields:
-        A path in the same folder, with the same ending. When all went well it
-        is put in its place, otherwise it is deleted.
+        A path in the same folder, with the same suffix, to write to. It takes
+        the place of `path` at the end, or is deleted after an error.
     """
     scratch = path.with_name(
         f".{path.stem}.{uuid.uuid4().hex[:8]}.partial{path.suffix}"

@@ -14,15 +14,12 @@ import numpy as np
 def predict(
     model: keras.Model, inputs: np.ndarray, batch_size: int
 ) -> np.ndarray:
-    """Asks a model, in batches of one shape so that one is compiled.
+    """Returns a model's outputs, in batches of one shape, to compile one.
 
     Args:
         model: One input, one output.
         inputs: Shape `(rows, ...)`.
-        batch_size: Rows a batch, at most.
-
-    Returns:
-        The outputs, shape `(rows, ...)`.
+        batch_size: The largest number of rows of a batch.
     """
     batch_size = min(batch_size, len(inputs))
     missing = -len(inputs) % batch_size

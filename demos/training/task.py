@@ -95,27 +95,17 @@ def start_trial(trial: Trial) -> None:
 
 
 def state_variables(model: keras.Model) -> list[keras.Variable]:
-    """Returns the variables that training changes: weights, seeds, optimizer.
-
-    Args:
-        model: Built and compiled.
-    """
+    """Returns what training changes: weights, seeds and optimizer."""
     model.optimizer.build(model.trainable_variables)
     seeds = [v for v in model.variables if "seed_generator" in v.path]
     return [*model.weights, *seeds, *model.optimizer.variables]
 
 
 def copy_state(source: keras.Model, target: keras.Model) -> None:
-    """Copies all that training changes, without compiling anything again.
-
-    Args:
-        source: Built and compiled.
-        target: Built and compiled in the same way.
-    """
-    variables = zip(
+    """Copies what training changes between models built in the same way."""
+    for new, old in zip(
         state_variables(source), state_variables(target), strict=True
-    )
-    for new, old in variables:
+    ):
         old.assign(new)
 
 
