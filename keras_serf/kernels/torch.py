@@ -32,6 +32,8 @@ _MATH = Math(
     where=torch.where,
 )
 
+_PLAIN_TYPES = (torch.Tensor, torch.nn.Parameter)
+
 # Elements that a CPU takes at a time, so that they stay in its cache.
 _CHUNK = 2**19
 
@@ -60,10 +62,13 @@ def _is_forward_mode() -> bool:
 def serf(x: torch.Tensor) -> torch.Tensor:
     """Returns `x * erf(softplus(x))` in the shape and dtype of `x`."""
     if torch.compiler.is_exporting() or torch.jit.is_tracing():
-        return _value(x)
+        return value(x)
     if _is_transformed():
         return _jet(x)
     if torch.compiler.is_compiling():
+        name = _operator_name()
+        if name and type(x) in _PLAIN_TYPES:
+            return getattr(torch.ops.keras_serf, name)(x)
         return _CompiledSerf.apply(x)
     return _Serf.apply(x)
 
@@ -91,20 +96,49 @@ def use_compiled(enabled: bool = True) -> None:
     if enabled:
         _on_cpu = _Implementation(
             "polynomials, through torch.compile",
-            _flat(torch.compile(_value, dynamic=True)),
-            _flat(torch.compile(_derivative_times, dynamic=True)),
+            _flat(torch.compile(value, dynamic=True)),
+            _flat(torch.compile(derivative_times, dynamic=True)),
         )
     else:
         _on_cpu = _IN_PLACE
 
 
-def _value(x: torch.Tensor) -> torch.Tensor:
-    return _formulas(x.dtype).value(_widen(x), _MATH).to(x.dtype)
+def value(x: torch.Tensor) -> torch.Tensor:
+    """Returns f(x) by plain operators."""
+    return formulas(x.dtype).value(_widen(x), _MATH).to(x.dtype)
 
 
-def _derivative_times(x: torch.Tensor, upstream: torch.Tensor) -> torch.Tensor:
-    derivative = _formulas(x.dtype).derivative(_widen(x), _MATH)
+def derivative_times(x: torch.Tensor, upstream: torch.Tensor) -> torch.Tensor:
+    """Returns f'(x) times `upstream`, in its dtype, by plain operators."""
+    derivative = formulas(x.dtype).derivative(_widen(x), _MATH)
     return (derivative * upstream).to(upstream.dtype)
+
+
+def second_derivative_times(
+    x: torch.Tensor, upstream: torch.Tensor
+) -> torch.Tensor:
+    """Returns f''(x) times `upstream`, in the dtype of `x`, likewise."""
+    second_derivative = composed.second_derivative(_widen(x), _MATH)
+    return (second_derivative * upstream).to(x.dtype)
+
+
+def formulas(dtype: torch.dtype) -> Formulas:
+    """Returns the formulas that are exact enough for a dtype."""
+    if dtype == torch.float64:
+        return composed
+    if dtype == torch.float32:
+        return polynomial.SINGLE
+    return polynomial.HALF
+
+
+@torch.compiler.assume_constant_result
+def _operator_name() -> str:
+    """Returns the name of Serf as one operator, if PyTorch's internals fit."""
+    # Here, for it takes a second and needs this module.
+    try:
+        return importlib.import_module("keras_serf.kernels.inductor").NAME
+    except (ImportError, AttributeError, TypeError):
+        return ""
 
 
 class _CompiledSerf(torch.autograd.Function):
@@ -112,7 +146,7 @@ class _CompiledSerf(torch.autograd.Function):
     # mode, nor one inside the backward pass of another.
     @staticmethod
     def forward(x):
-        return _value(x)
+        return value(x)
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -121,7 +155,7 @@ class _CompiledSerf(torch.autograd.Function):
     @staticmethod
     def backward(ctx, upstream):
         (x,) = ctx.saved_tensors
-        return _derivative_times(x, upstream)
+        return derivative_times(x, upstream)
 
 
 def _jet(x: torch.Tensor) -> torch.Tensor:
@@ -132,11 +166,10 @@ def _jet(x: torch.Tensor) -> torch.Tensor:
     wide = _widen(x)
     at = wide.detach()
     back = torch.where(torch.isinf(at), 0.0, at - wide)
-    formulas = _formulas(x.dtype)
-    derivative = formulas.derivative(at, _MATH)
+    derivative = formulas(x.dtype).derivative(at, _MATH)
     # Its own derivative here is a third of it, which makes the cubic term.
     second_derivative = composed.second_derivative(at - back / 3, _MATH)
-    y = formulas.value(at, _MATH) - back * (
+    y = formulas(x.dtype).value(at, _MATH) - back * (
         derivative - back * (second_derivative / 2)
     )
     return torch.where(at == torch.inf, wide, y).to(x.dtype)
@@ -180,14 +213,12 @@ class _Derivative(_Elementwise):
     # In float32 or wider, to the accuracy of x.
     @staticmethod
     def forward(x):
-        return _formulas(x.dtype).derivative(_widen(x), _MATH)
+        return formulas(x.dtype).derivative(_widen(x), _MATH)
 
     @staticmethod
     def backward(ctx, upstream):
         (x,) = ctx.saved_tensors
-        return (composed.second_derivative(_widen(x), _MATH) * upstream).to(
-            x.dtype
-        )
+        return second_derivative_times(x, upstream)
 
     @staticmethod
     def jvp(ctx, tangent):
@@ -259,7 +290,7 @@ class _Implementation:
 
 
 _PLAIN = _Implementation(
-    "polynomials, operator by operator", _value, _derivative_times
+    "polynomials, operator by operator", value, derivative_times
 )
 _IN_PLACE = _Implementation(
     "softplus and erf in place; polynomials inside torch.compile",
@@ -286,7 +317,7 @@ def _is_plain(x: torch.Tensor) -> bool:
     # autograd.
     return (
         not torch.compiler.is_compiling()  # Compiled autograd traces backward.
-        and type(x) in (torch.Tensor, torch.nn.Parameter)
+        and type(x) in _PLAIN_TYPES
         and _dispatch_modes() == 0
         and not _is_wrapped(x)
         and not _is_batched(x)
@@ -305,14 +336,6 @@ def _fused() -> _Implementation | None:
     return _Implementation(
         "polynomials, in Triton", module.value, module.derivative_times
     )
-
-
-def _formulas(dtype: torch.dtype) -> Formulas:
-    if dtype == torch.float64:
-        return composed
-    if dtype == torch.float32:
-        return polynomial.SINGLE
-    return polynomial.HALF
 
 
 def _widen(x: torch.Tensor) -> torch.Tensor:

@@ -39,7 +39,7 @@ def derivative_times(x: torch.Tensor, upstream: torch.Tensor) -> torch.Tensor:
     """Returns Serf's derivative at `x` times `upstream`, of the same shape."""
     tables = _tables(x.dtype).df
     return _launch(
-        _slope_kernel,
+        _derivative_kernel,
         (x, upstream),
         (*tables.exponent, tables.constant, tables.linear, tables.above),
     )
@@ -95,7 +95,7 @@ def _value_kernel(
 
 
 @triton.jit
-def _slope_kernel(
+def _derivative_kernel(
     x_pointer,
     upstream_pointer,
     y_pointer,

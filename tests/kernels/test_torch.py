@@ -1,5 +1,7 @@
 """Serf under PyTorch's autograd, torch.func, torch.compile and autocast."""
 
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils.checkpoint import checkpoint
 
 from keras_serf import theory
+from keras_serf.kernels import inductor
 from keras_serf.kernels.torch import use_compiled
 
 X = torch.linspace(-6.0, 6.0, 25)
@@ -40,6 +43,51 @@ def test_compiled_agrees_with_eager():
     x = X.clone().requires_grad_()
     compiled(x).sum().backward()
     torch.testing.assert_close(x.grad, derivative(X), rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("available", [True, False])
+def test_compiled_graph(available, monkeypatch):
+    # One operator, or the plain ones where PyTorch's internals have changed.
+    if not available:
+        monkeypatch.setitem(sys.modules, "keras_serf.kernels.inductor", None)
+    torch.compiler.reset()
+    names = []
+
+    def backend(graph, inputs):
+        names.extend(str(node.target) for node in graph.graph.nodes)
+        return graph
+
+    torch.compile(keras_serf.serf, backend=backend, fullgraph=True)(X)
+    torch.compiler.reset()
+    assert any("keras_serf" in name for name in names) == available
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_operator(dtype):
+    ends = torch.tensor([-torch.inf, -3e38, -0.0, 6e4, torch.inf, torch.nan])
+    x = torch.cat([ends, X]).to(getattr(torch, dtype)).requires_grad_()
+    operator = getattr(torch.ops.keras_serf, inductor.NAME)
+    compiled = torch.compile(keras_serf.serf, fullgraph=True)
+    # The kernel of this package for eager mode is held to 40 digits elsewhere.
+    expected = keras_serf.serf(x)
+    (first,) = torch.autograd.grad(expected.sum(), x)
+    tolerance = {"float64": 1e-13, "float32": 1e-6}.get(dtype, 1e-2)
+    close = {"rtol": tolerance, "atol": tolerance / 10, "equal_nan": True}
+    for function in (operator, compiled):
+        y = function(x)
+        (derivative,) = torch.autograd.grad(y.sum(), x)
+        torch.testing.assert_close(y, expected, **close)
+        torch.testing.assert_close(derivative, first, **close)
+
+
+def test_operator_is_differentiable_twice():
+    x = torch.linspace(-5, 5, 11, dtype=torch.float64, requires_grad=True)
+    operator = getattr(torch.ops.keras_serf, inductor.NAME)
+    assert torch.autograd.gradcheck(operator, x)
+    assert torch.autograd.gradgradcheck(operator, x)
+    image = torch.randn(2, 3, 4, 4).to(memory_format=torch.channels_last)
+    for value in (x, image[..., ::2].transpose(0, 1).requires_grad_()):
+        torch.library.opcheck(operator.default, (value,))
 
 
 def test_functional_transforms():

@@ -72,8 +72,8 @@ def test_layouts(run_python):
     for x in views:
         up = torch.ones(()).expand(x.shape)
         for ours, expected in (
-            (triton.value(x), plain._value(x)),
-            (triton.derivative_times(x, up), plain._derivative_times(x, up)),
+            (triton.value(x), plain.value(x)),
+            (triton.derivative_times(x, up), plain.derivative_times(x, up)),
         ):
             torch.testing.assert_close(ours, expected, rtol=1e-6, atol=1e-7)
     print(triton.value(last).is_contiguous(memory_format=torch.channels_last))
