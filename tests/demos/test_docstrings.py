@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import demos
-import keras_serf  # noqa: F401 - teaches Keras the word
+import keras_serf  # noqa: F401 - registers "serf" with Keras
 
 # Those that train, and so need a backend that does.
 TRAIN = {

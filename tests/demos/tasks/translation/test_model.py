@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-import keras_serf  # noqa: F401 - teaches Keras the word
+import keras_serf  # noqa: F401 - registers "serf" with Keras
 from demos.tasks.translation import model as transformer
 from demos.tasks.translation.decoding import GreedySearch
 from demos.tasks.translation.subword_tokenizer import END
@@ -24,7 +24,7 @@ def build(**changes):
         "dropout": 0.1,
         "target_vocabulary": 20,
     }
-    return transformer.build("serf", **{**settings, **changes})
+    return transformer.build_model("serf", **{**settings, **changes})
 
 
 @pytest.fixture(scope="module")

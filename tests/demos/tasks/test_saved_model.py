@@ -1,0 +1,128 @@
+"""Which trained model `predict` finds, and how it fails to read one."""
+
+import json
+import os
+
+import keras
+import pytest
+from PIL import Image
+
+from demos.common.errors import UserError
+from demos.common.files import write_json
+from demos.study.trial import TrialRecord
+from demos.tasks.options import PredictOptions
+from demos.tasks.saved_model import SavedModel
+from demos.tasks.saved_model import find
+from demos.tasks.saved_model import latest_study
+from demos.tasks.saved_model import open_image
+
+pytestmark = pytest.mark.once
+
+OBJECTIVE = "validation_accuracy"
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """The folder of the studies of a task, which has none."""
+    (tmp_path / "runs" / "sentiment").mkdir(parents=True)
+    return tmp_path / "runs" / "sentiment"
+
+
+def write_study(folder, *trials, task="sentiment"):
+    """Writes records with these settings and scores, and empty models."""
+    (folder / "trials").mkdir(parents=True)
+    (folder / "study.json").touch()
+    for seed, (score, settings) in enumerate(trials):
+        record = TrialRecord(
+            settings,
+            seed,
+            "f",
+            metrics={OBJECTIVE: score},
+            config={"task": task},
+        )
+        write_json(folder / "trials" / f"{record.name}.json", vars(record))
+        (folder / f"{record.label}.keras").touch()
+    return folder
+
+
+def found(folder, runs, activation=None):
+    options = PredictOptions(activation=activation, out=folder)
+    return find(options, runs, OBJECTIVE, "python -m demos sentiment")
+
+
+def test_the_best_on_the_validation_set_is_taken(runs, capsys):
+    folder = write_study(
+        runs / "a",
+        (0.7, {"activation": "relu"}),
+        (0.9, {"activation": "serf"}),
+        (0.8, {"activation": "gelu"}),
+        (1.0, {"activation": "serf", "sees": "texts only"}),
+    )
+    saved = found(folder, runs)
+    assert saved.path == folder / "serf.keras"
+    assert saved.record.seed == 1
+    said = capsys.readouterr().err
+    assert said == f"{saved.path}: seed 1, validation accuracy 0.900\n"
+    assert found(folder, runs, "relu").path == folder / "relu.keras"
+    # A model may have been deleted to save space.
+    saved.path.unlink()
+    assert found(folder, runs).path == folder / "gelu.keras"
+    with pytest.raises(UserError, match="holds no trained model with serf;"):
+        found(folder, runs, "serf")
+    assert found(None, runs).path == folder / "gelu.keras"
+
+
+def test_a_study_of_another_task_is_not_asked(runs):
+    folder = write_study(
+        runs / "a", (0.7, {"activation": "relu"}), task="detection"
+    )
+    with pytest.raises(UserError, match="holds a study of another task; train"):
+        found(folder, runs)
+
+
+def test_the_latest_study_with_a_model_is_preferred(runs):
+    for age, name in enumerate(["fresh", "latest", "earlier", "earliest"]):
+        path = write_study(runs / name) / "study.json"
+        os.utime(path, (1e9 - age, 1e9 - age))
+    assert latest_study(runs).name == "fresh"
+    for name in ("latest", "earlier"):
+        (runs / name / "serf.keras").touch()
+    assert latest_study(runs).name == "latest"
+
+
+@pytest.mark.parametrize("content", [None, "{", "\x00"])
+def test_files_that_cannot_be_read_are_named(tmp_path, content):
+    record = TrialRecord({"activation": "serf"}, 0, "f")
+    saved = SavedModel(tmp_path / "serf.keras", record, "python -m demos x")
+    for name, read in (
+        ("serf.keras", saved.load),
+        ("labels.json", lambda: saved.json("labels.json")),
+        ("tokenizer.json", saved.tokenizer),
+    ):
+        if content is not None:
+            (tmp_path / name).write_text(content)
+        with pytest.raises(UserError) as caught:
+            read()
+        message = str(caught.value)
+        assert message.startswith(f"{tmp_path / name} cannot be read: ")
+        assert message.endswith("with: python -m demos x")
+        assert "\n" not in message
+
+
+def test_files_are_read(tmp_path):
+    record = TrialRecord({"activation": "serf"}, 0, "f")
+    saved = SavedModel(tmp_path / "serf.keras", record, "")
+    keras.Sequential([keras.Input((1,)), keras.layers.Dense(2)]).save(
+        saved.path
+    )
+    (tmp_path / "labels.json").write_text(json.dumps(["a", "b"]))
+    assert saved.load().output_shape == (None, 2)
+    assert saved.json("labels.json") == ["a", "b"]
+
+
+def test_images_are_opened_or_named(tmp_path):
+    Image.new("L", (3, 2)).save(tmp_path / "good.png")
+    (tmp_path / "bad.png").write_text("not an image")
+    assert open_image(tmp_path / "good.png").size == (3, 2)
+    with pytest.raises(UserError, match=r"bad\.png cannot be read as an image"):
+        open_image(tmp_path / "bad.png")
