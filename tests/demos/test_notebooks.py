@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from demos.tasks.study import SMOKE_TEST
+
 NOTEBOOKS = sorted(Path(__file__).parents[2].glob("demos/notebooks/*.ipynb"))
 # Of a person's or a machine's own: nothing a visitor should see.
 PRIVATE = re.compile(
@@ -77,8 +79,8 @@ def test_it_was_run_and_shows_what_came_out(notebook):
     assert pictures
 
 
-def test_no_run_was_a_try_out(notebook):
-    assert "QUICK RUN" not in json.dumps(outputs(notebook))
+def test_no_run_was_a_smoke_test(notebook):
+    assert SMOKE_TEST not in json.dumps(outputs(notebook))
 
 
 @pytest.mark.parametrize(

@@ -196,8 +196,8 @@ def cases(tmp_path_factory):
         "entailment": [
             *("--dataset", posts, "--activations", "serf", "--seeds", 0, 1),
             *("--image-size", 16, "--embedding-dim", 16, "--hidden-dim", 32),
-            *("--heads", 2, "--vocabulary-size", 8, "--epochs", 12),
-            *("--batch-size", 32, "--learning-rate", 0.02, "--dropout", 0),
+            *("--heads", 2, "--vocabulary-size", 8, "--epochs", 10),
+            *("--batch-size", 32, "--learning-rate", 0.01, "--dropout", 0),
             *("--modality-dropout", 0),
         ],
         "classification": [

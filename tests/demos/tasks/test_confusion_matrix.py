@@ -1,9 +1,9 @@
-"""Which labels are taken for which, read from what trials have said."""
+"""Confusion matrices, read from the answers that trials leave."""
 
 import pytest
 
 from demos.study.trial import TrialRecord
-from demos.tasks import confusion_matrix as confusion
+from demos.tasks import confusion_matrix
 
 pytestmark = pytest.mark.once
 
@@ -12,26 +12,26 @@ LABELS = (0, 0, 1, 1)
 
 
 @pytest.fixture
-def log(tmp_path):
-    """Returns `log(activation, seed, *labels)`: a trial with these answers."""
+def answered(tmp_path):
+    """Returns `answered(activation, seed, *labels)`: such a trial's record."""
     (tmp_path / "trials").mkdir()
 
     def write(activation, seed, *labels):
-        result = TrialRecord({"activation": activation}, seed, "f")
-        path = tmp_path / "trials" / f"{result.name}.test.txt"
+        record = TrialRecord({"activation": activation}, seed, "f")
+        path = tmp_path / "trials" / f"{record.name}.test.txt"
         path.write_text("".join(f"{label}\n" for label in labels))
-        return result
+        return record
 
     return write
 
 
-def test_shares_of_all_seeds_together(tmp_path, say):
-    results = [
-        log("relu", 0, "cat", "cat", "dog", "dog"),
-        log("relu", 1, "cat", "dog", "dog", "dog"),
-        log("serf", 0, "dog", "dog", "dog", "cat"),
+def test_shares_of_all_seeds_together(tmp_path, answered):
+    records = [
+        answered("relu", 0, "cat", "cat", "dog", "dog"),
+        answered("relu", 1, "cat", "dog", "dog", "dog"),
+        answered("serf", 0, "dog", "dog", "dog", "cat"),
     ]
-    chart = confusion.chart(tmp_path, results, NAMES, LABELS)
+    chart = confusion_matrix.chart(tmp_path, records, NAMES, LABELS)
     shares = {
         axes.get_title(): axes.images[0].get_array().tolist()
         for axes in chart.figure.axes
@@ -43,10 +43,10 @@ def test_shares_of_all_seeds_together(tmp_path, say):
     assert "relu, serf" in chart.description
 
 
-def test_answers_that_are_lost_are_passed_over(tmp_path, say):
-    cut = log("relu", 0, "cat")
+def test_answers_that_are_lost_are_passed_over(tmp_path, answered):
+    cut = answered("relu", 0, "cat")
     lost = TrialRecord({"activation": "serf"}, 0, "f")
-    assert confusion.chart(tmp_path, [cut, lost], NAMES, LABELS) is None
-    whole = log("mish", 0, "cat", "cat", "dog", "dog")
-    chart = confusion.chart(tmp_path, [cut, lost, whole], NAMES, LABELS)
+    assert confusion_matrix.chart(tmp_path, [cut, lost], NAMES, LABELS) is None
+    whole = answered("mish", 0, "cat", "cat", "dog", "dog")
+    chart = confusion_matrix.chart(tmp_path, [cut, lost, whole], NAMES, LABELS)
     assert [axes.get_title() for axes in chart.figure.axes] == ["mish"]

@@ -40,7 +40,9 @@ def test_widths():
     mlp = networks.build_model("mlp", "relu", (8, 8, 3), 5, **SIZES)
     units = [x.units for x in mlp.layers if isinstance(x, keras.layers.Dense)]
     assert units == [4, 4, 4, 5]
-    cnn = networks.build_model("cnn", "relu", (8, 8, 3), 5, **{**SIZES, "layers": 4})
+    cnn = networks.build_model(
+        "cnn", "relu", (8, 8, 3), 5, **{**SIZES, "layers": 4}
+    )
     filters = [
         x.filters for x in cnn.layers if isinstance(x, keras.layers.Conv2D)
     ]
@@ -123,7 +125,9 @@ def test_gates_stay_gates():
     own = keras.applications.MobileNetV3Small(
         weights=None, input_shape=(32, 32, 3), include_preprocessing=False
     )
-    ours = networks.build_model("MobileNetV3Small", "serf", (32, 32, 3), 3, **SIZES)
+    ours = networks.build_model(
+        "MobileNetV3Small", "serf", (32, 32, 3), 3, **SIZES
+    )
     gates = [
         sum(
             isinstance(layer, keras.layers.ReLU) and layer.max_value == 6

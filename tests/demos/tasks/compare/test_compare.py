@@ -6,7 +6,7 @@ import pytest
 
 import demos
 from demos.common.errors import UserError
-from demos.study.study import gather
+from demos.study.trial import gather
 from demos.tasks.compare.compare import compare
 from demos.tasks.compare.data import split
 
