@@ -114,15 +114,6 @@ def nested_and_shared(f):
     )
 
 
-def masked(f):
-    def body(x):
-        x = layers.Dense(4, f)(layers.Masking()(x))
-        x = layers.MultiHeadAttention(1, 2)(x, x, use_causal_mask=True)
-        return LAYERS[f]()(x)
-
-    return functional(body)
-
-
 def fixed(f):
     kind = Fixed if f == "relu" else FixedSerf
     return sequential(layers.Dense(5, f), kind(4))
@@ -170,7 +161,6 @@ def report(capsys, *columns):
         operations,
         recurrent,
         nested_and_shared,
-        masked,
         fixed,
         subclassed,
     ],
@@ -350,21 +340,6 @@ def test_relu6_is_a_gate_where_it_makes_a_hard_sigmoid(gate, capsys):
     assert report(capsys, 2) == [["-> serf"]] * 2
 
 
-@pytest.mark.slow
-def test_mobilenets():
-    options = {"input_shape": (32, 32, 3), "weights": None, "classes": 3}
-    for make, gates in (("MobileNetV2", 0), ("MobileNetV3Small", 9)):
-        model = getattr(keras.applications, make)(alpha=0.35, **options)
-        new = replace_activations(model)
-        rest = [x for x in new.layers if isinstance(x, layers.ReLU)]
-        assert [layer.max_value for layer in rest] == [6] * gates
-        found = {getattr(layer, "activation", None) for layer in new.layers}
-        assert SERF in found
-        assert keras.activations.hard_silu not in found
-        for w, ours in zip(model.get_weights(), new.get_weights(), strict=True):
-            np.testing.assert_array_equal(w, ours)
-
-
 @registered
 class Clipped(layers.ReLU):
     def call(self, x):
@@ -453,53 +428,51 @@ def test_gates_and_outputs_go_when_named():
     assert new.layers[1].activation is keras.activations.linear
 
 
-def test_where_inside_layers_that_fix_their_activations(tmp_path):
-    inner = sequential(Fixed(3, name="block_1"), Fixed(3, name="other"))
-    model = functional(lambda x: Fixed(3, name="block_2")(inner(x)))
-    new = replace_activations(model, where="block_[12]")
-    one, other = new.layers[1].layers
-    for block in (one, new.layers[2]):
-        assert block.act is block.late.activation is SERF
-        assert block.blocks[1].activation is SERF
-    assert other.act is other.late.activation is keras.activations.relu
-    assert_same(reload(new, tmp_path), new)
+def is_a(*kinds):
+    return lambda layer: isinstance(layer, kinds)
 
 
 @pytest.mark.parametrize(
     ("where", "replaced"),
     [
-        (lambda layer: layer.name == "inner", ["inner/a", "inner/b"]),
-        (lambda layer: layer.name == "b", ["inner/b"]),
-        (lambda layer: isinstance(layer, layers.GRUCell), ["rnn/gru_cell"]),
-        (lambda layer: isinstance(layer, layers.RNN), ["rnn/gru_cell"]),
-        (
-            lambda layer: isinstance(layer, layers.TimeDistributed),
-            ["each/layer"],
-        ),
-        (lambda layer: not isinstance(layer, layers.Layer), ["operation"]),
+        ("inner/", "ab"),
+        (lambda layer: layer.name == "inner", "ab"),
+        (lambda layer: layer.name == "b", "b"),
+        (is_a(layers.TimeDistributed), "c"),
+        (is_a(layers.SimpleRNNCell), "d"),
+        (is_a(layers.RNN, keras.Sequential), "abd"),
+        (lambda layer: not isinstance(layer, layers.Layer), "e"),
     ],
 )
 def test_where_is_asked_of_all_that_an_activation_is_in(
     where, replaced, capsys
 ):
     def body(x):
-        inner = [layers.Dense(3, "relu", name=name) for name in ("a", "b")]
+        inner = [layers.Dense(3, "relu", name=name) for name in "ab"]
         x = keras.Sequential([keras.Input((4, 3)), *inner], name="inner")(x)
-        x = layers.TimeDistributed(layers.ReLU(name="layer"), name="each")(x)
-        cell = layers.GRUCell(3, activation="relu", name="gru_cell")
-        x = layers.RNN(cell, return_sequences=True, name="rnn")(x)
-        return keras.ops.relu(x)
+        x = layers.TimeDistributed(layers.ReLU(name="c"))(x)
+        cell = layers.SimpleRNNCell(3, activation="relu", name="d")
+        return keras.ops.relu(layers.RNN(cell)(x))
 
     model = functional(body)
-    model.operations[-1].name = "operation"
-    replace_activations(model, {"relu": "serf"}, where=where, verbose=True)
+    model.operations[-1].name = "e"
+    replace_activations(model, where=where, verbose=True)
     rows = report(capsys, 0, 2)
-    assert len(rows) == 6  # With the gate of the cell.
+    assert len(rows) == 5
     assert [
-        path.removesuffix(".activation")
+        path.removesuffix(".activation")[-1]
         for path, outcome in rows
         if outcome == "-> serf"
-    ] == [f"net/{path}" for path in replaced]
+    ] == [*replaced]
+
+
+def test_where_inside_layers_that_fix_their_activations(tmp_path):
+    model = sequential(Fixed(3, name="block_1"), Fixed(3, name="other"))
+    new = replace_activations(model, where="block_[12]")
+    one, other = new.layers
+    assert one.act is one.late.activation is one.blocks[1].activation is SERF
+    assert other.act is other.late.activation is keras.activations.relu
+    assert_same(reload(new, tmp_path), new)
 
 
 @registered
@@ -587,6 +560,11 @@ def relu(x):
     return 2 * x
 
 
+SHADOWED = [({"tanh": relu}, None, "relu.*another function by its name")]
+if not isinstance(keras.activations.serialize(relu), str):
+    SHADOWED = []  # From 3.16 on, Keras tells such functions from its own.
+
+
 @pytest.mark.parametrize(
     ("replacements", "where", "message"),
     [
@@ -602,7 +580,7 @@ def relu(x):
         ({"swish": "serf", "silu": "gelu"}, None, "Expected one key .* 'silu'"),
         ({"tanh": lambda x: x}, None, "Expected replacements .* <lambda>"),
         ({"tanh": functools.partial(cubic)}, None, "Expected .*partial"),
-        ({"tanh": relu}, None, "relu.*another function by its name"),
+        *SHADOWED,
     ],
 )
 def test_what_matches_nothing_or_is_nothing(replacements, where, message):
