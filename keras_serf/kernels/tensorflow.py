@@ -1,4 +1,15 @@
-"""Serf in TensorFlow: each derivative is a `custom_gradient` in closed form."""
+"""Serf in TensorFlow: a traced function, whose gradient is another.
+
+Operation by operation the formulas would be some forty passes over memory, so
+they ask XLA to compile them wherever they run. Eager code and graphs call the
+same few functions, so that XLA compiles each once for a network of any depth.
+"""
+
+import contextlib
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
@@ -6,6 +17,11 @@ from keras_serf.kernels import composed
 from keras_serf.kernels import polynomial
 from keras_serf.kernels.math import Formulas
 from keras_serf.kernels.math import Math
+
+try:
+    from tensorflow.python.eager import forwardprop_util
+except ImportError:
+    forwardprop_util = None
 
 _MATH = Math(
     exp=tf.exp,
@@ -16,31 +32,116 @@ _MATH = Math(
 )
 
 
-@tf.custom_gradient
-def serf(x: tf.Tensor):
+def serf(x: tf.Tensor) -> tf.Tensor:
     """Returns `x * erf(softplus(x))` in the shape and dtype of `x`."""
-
-    def gradient(upstream):
-        return tf.cast(_derivative(x) * _widen(upstream), x.dtype)
-
-    value = _formulas(x.dtype).value(_unrecorded(x), _MATH)
-    return tf.cast(value, x.dtype), gradient
+    y = _taylor(x) if _has_tangent(x) else _value(x.dtype)(x)
+    y.set_shape(x.shape)
+    return y
 
 
 def implementation(x: tf.Tensor) -> str:
     """Returns how `serf(x)` computes."""
-    return "polynomials, operation by operation unless jit_compile=True"
+    return "polynomials, compiled by XLA where TensorFlow has it"
 
 
-@tf.custom_gradient
-def _derivative(x: tf.Tensor):
-    # In float32 or wider.
-    def gradient(upstream):
-        return tf.cast(
-            composed.second_derivative(_widen(x), _MATH) * upstream, x.dtype
-        )
+@functools.cache
+def _value(dtype: tf.DType) -> Any:
+    """Returns the traced function of `x`, of any shape."""
 
-    return _formulas(x.dtype).derivative(_unrecorded(x), _MATH), gradient
+    @_traced(dtype, 1)
+    @tf.custom_gradient
+    def serf(x):
+        def gradient(upstream):
+            return derivative_times(x, upstream)
+
+        # Saving finds the gradients of functions that are known here, not of
+        # those that it first meets in a gradient.
+        derivative_times = _derivative_times(dtype)
+        derivative_times.get_concrete_function().add_to_graph()
+        with _compiled():
+            y = _formulas(dtype).value(_widen(x), _MATH)
+            return tf.cast(y, dtype), gradient
+
+    return serf
+
+
+# A traced function too: it takes `x` as an argument, so that a tape outside of
+# the function that contains it finds `x`, and not a tensor of another graph.
+@functools.cache
+def _derivative_times(dtype: tf.DType) -> Any:
+    """Returns the traced function of `x` and of what f'(x) is multiplied by."""
+
+    def product(x, t):
+        return _formulas(dtype).derivative(_widen(x), _MATH) * _widen(t)
+
+    @_traced(dtype, 2)
+    @tf.custom_gradient
+    def serf_derivative_times(x, t):
+        def gradient(upstream):
+            with _compiled():
+                by_x = composed.second_derivative(_widen(x), _MATH) * _widen(t)
+                by_x = tf.cast(by_x * _widen(upstream), dtype)
+                # Not by this function itself: a SavedModel has no recursion.
+                return by_x, tf.cast(product(x, upstream), dtype)
+
+        with _compiled():
+            return tf.cast(product(x, t), dtype), gradient
+
+    return serf_derivative_times
+
+
+def _taylor(x: tf.Tensor) -> tf.Tensor:
+    # For ForwardAccumulator: TensorFlow loses the gradient of a tangent that
+    # comes out of a traced function. Here it comes from a Taylor polynomial
+    # about `x` itself, in plain operations; the step is 0, but autodiff does
+    # not know.
+    wide = _widen(x)
+    at = tf.stop_gradient(wide)
+    step = tf.where(tf.math.is_inf(at), tf.zeros_like(at), wide - at)
+    derivative = _derivative_times(at.dtype)(at, tf.ones_like(at))
+    second = composed.second_derivative(at, _MATH)
+    y = _value(at.dtype)(at) + step * (derivative + step * (second / 2))
+    return tf.cast(tf.where(at == math.inf, wide, y), x.dtype)
+
+
+def _has_tangent(x: tf.Tensor) -> bool:
+    # TensorFlow has no public name for it.
+    return forwardprop_util is not None and bool(
+        forwardprop_util.pack_tangents([x]).tangents
+    )
+
+
+def _traced(dtype: tf.DType, count: int) -> Callable[[Any], Any]:
+    """Traces a function of `count` tensors of any shape."""
+    trace = functools.partial(
+        tf.function,
+        input_signature=[tf.TensorSpec(None, dtype)] * count,
+        autograph=False,
+    )
+    # The members of an implementation group are not inlined at run time, hence
+    # not compiled again for each layer. Converters do inline them: LiteRT
+    # refuses calls of functions that are marked as not to be inlined.
+    group = {"api_implements": f"keras_serf_{dtype.name}_{count}"}
+
+    def decorate(function: Any) -> Any:
+        try:
+            return trace(function, experimental_attributes=group)
+        except (TypeError, ValueError):  # TensorFlow takes no such attribute.
+            return trace(function)
+
+    return decorate
+
+
+def _compiled() -> contextlib.AbstractContextManager[None]:
+    """Asks XLA to compile the operations inside; without XLA it does nothing.
+
+    For code in a traced function. `tf.config.run_functions_eagerly` runs that
+    operation by operation, where TensorFlow refuses the request.
+    """
+    jit_scope = getattr(tf.xla.experimental, "jit_scope", None)
+    if jit_scope is None or tf.executing_eagerly():
+        return contextlib.nullcontext()
+    return jit_scope()
 
 
 def _formulas(dtype: tf.DType) -> Formulas:
@@ -51,8 +152,3 @@ def _formulas(dtype: tf.DType) -> Formulas:
 
 def _widen(x: tf.Tensor) -> tf.Tensor:
     return x if x.dtype == tf.float64 else tf.cast(x, tf.float32)
-
-
-def _unrecorded(x: tf.Tensor) -> tf.Tensor:
-    # A tape that is watching would keep every step of the formula, besides `x`.
-    return tf.stop_gradient(_widen(x))
