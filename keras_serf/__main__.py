@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
+from importlib import metadata
 from typing import Any
 
 import keras
@@ -90,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def versions() -> str:
     """Returns what an answer to a report needs to know, in three lines."""
     backend = keras.backend.backend()
-    framework = importlib.import_module(backend).__version__
+    framework = _version_of(backend)
     device = getattr(
         keras.ops.zeros(1, "float32"), "device", "a device of its own"
     )
@@ -102,6 +103,15 @@ def versions() -> str:
         f"python {platform.python_version()}, numpy {np.__version__}, "
         f"{platform.platform()}"
     )
+
+
+def _version_of(backend: str) -> str:
+    # Some packages tell their version to Python's package manager alone.
+    module = importlib.import_module(backend)
+    try:
+        return getattr(module, "__version__", None) or metadata.version(backend)
+    except metadata.PackageNotFoundError:
+        return "of an unknown version"
 
 
 def findings(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:

@@ -1,5 +1,9 @@
 """`python -m keras_serf`: what the report says, and that faults are found."""
 
+import sys
+import types
+
+import hypothesis
 import keras
 import pytest
 
@@ -66,6 +70,16 @@ def test_versions_that_cannot_be_told_are_one_line(capsys, monkeypatch):
     assert lines[0] == "FAIL  versions       ImportError: no such framework"
     assert lines[1] == ""
     assert lines[-1] == "wrong: 1 of the above"
+
+
+@pytest.mark.parametrize(
+    ("package", "version"),
+    [("hypothesis", hypothesis.__version__), ("none", "of an unknown version")],
+)
+def test_a_backend_without_a_version(monkeypatch, package, version):
+    monkeypatch.setitem(sys.modules, package, types.ModuleType(package))
+    monkeypatch.setattr(keras.backend, "backend", lambda: package)
+    assert f", {package} {version} on " in command.versions()
 
 
 @pytest.mark.parametrize("gone", ["serf", "serf_normal"])
@@ -264,6 +278,7 @@ def test_what_float64_needs_is_told(report):
     ]
     ends = {
         "jax": '; remedy: jax.config.update("jax_enable_x64", True)',
+        "mlx": "float32 here; there is no remedy",
         "numpy": "float32 here; there is no remedy",
         "openvino": "float32 here; there is no remedy",
     }

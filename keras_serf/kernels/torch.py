@@ -21,6 +21,7 @@ from torch.nn import functional
 
 from keras_serf.kernels import composed
 from keras_serf.kernels import polynomial
+from keras_serf.kernels import taylor
 from keras_serf.kernels.math import Formulas
 from keras_serf.kernels.math import Math
 
@@ -160,19 +161,10 @@ class _CompiledSerf(torch.autograd.Function):
 
 def _jet(x: torch.Tensor) -> torch.Tensor:
     # For torch.func, which loses derivatives of a Function: the second inside
-    # torch.compile, and forward mode over forward mode anywhere. A Taylor
-    # polynomial about x itself in plain operators, right to the third
-    # derivative; the step is 0, but autograd does not know.
+    # torch.compile, and forward mode over forward mode anywhere.
     wide = _widen(x)
-    at = wide.detach()
-    back = torch.where(torch.isinf(at), 0.0, at - wide)
-    derivative = formulas(x.dtype).derivative(at, _MATH)
-    # Its own derivative here is a third of it, which makes the cubic term.
-    second_derivative = composed.second_derivative(at - back / 3, _MATH)
-    y = formulas(x.dtype).value(at, _MATH) - back * (
-        derivative - back * (second_derivative / 2)
-    )
-    return torch.where(at == torch.inf, wide, y).to(x.dtype)
+    y = taylor.value(wide, wide.detach(), formulas(x.dtype), _MATH)
+    return y.to(x.dtype)
 
 
 @torch.compiler.assume_constant_result
