@@ -99,7 +99,7 @@ def repository():
 @pytest.fixture
 def trains():
     """For tests that train: skipped on backends with no autodiff."""
-    if keras.backend.backend() not in BACKENDS:
+    if keras.backend.backend() not in _GRADIENTS:
         pytest.skip(f"{keras.backend.backend()} has no autodiff")
 
 
@@ -136,6 +136,12 @@ def _jax_gradient(function):
     return jax.grad(lambda x: function(x).sum())
 
 
+def _mlx_gradient(function):
+    import mlx.core as mx
+
+    return mx.grad(lambda x: function(x).sum())
+
+
 def _tensorflow_gradient(function):
     import tensorflow as tf
 
@@ -162,6 +168,7 @@ def _torch_gradient(function):
 
 _GRADIENTS = {
     "jax": _jax_gradient,
+    "mlx": _mlx_gradient,
     "tensorflow": _tensorflow_gradient,
     "torch": _torch_gradient,
 }

@@ -12,6 +12,10 @@ FINITE = [-3e38, -1e38, -200.0, -1e-40, -0.0, 0.0, 1e-40, 6e4, 3e38]
 DTYPES = ("float16", "bfloat16", "float32")
 
 
+def tensor(x, dtype):
+    return keras.ops.cast(keras.ops.convert_to_tensor(x), dtype)
+
+
 def numbers(x):
     return keras.ops.convert_to_numpy(keras.ops.cast(x, "float32"))
 
@@ -41,11 +45,11 @@ def test_derivatives(gradient):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_limits(gradient, dtype):
-    ends = keras.ops.cast(np.array([-np.inf, np.inf, np.nan]), dtype)
+    ends = tensor(np.array([-np.inf, np.inf, np.nan]), dtype)
     np.testing.assert_array_equal(numbers(ops.serf(ends)), [0, np.inf, np.nan])
     derivative = gradient(ops.serf)
     np.testing.assert_array_equal(numbers(derivative(ends)), [0, 1, np.nan])
-    x = keras.ops.cast(np.array(FINITE), dtype)
+    x = tensor(np.array(FINITE), dtype)
     x = keras.ops.where(keras.ops.isfinite(x), x, keras.ops.zeros_like(x))
     for function in (ops.serf, derivative, gradient(derivative)):
         assert np.isfinite(numbers(function(x))).all()
