@@ -11,7 +11,8 @@ import pytest
 import keras_serf
 
 # Modules that only their own framework can import.
-KERNELS = {"jax", "tensorflow", "torch", "triton"} - {keras.backend.backend()}
+KERNELS = {"inductor", "jax", "tensorflow", "torch", "triton"}
+KERNELS -= {keras.backend.backend()}
 MODULES = ["keras_serf"] + [
     module.name
     for module in pkgutil.walk_packages(keras_serf.__path__, "keras_serf.")

@@ -48,6 +48,8 @@ def test_all_is_right_here(run_python):
 
 @pytest.mark.parametrize("floatx", ["float16", "bfloat16", "float64"])
 def test_all_is_right_with_another_floatx(report, floatx):
+    if (keras.backend.backend(), floatx) == ("mlx", "float64"):
+        pytest.skip("MLX draws no random numbers of float64")
     before = keras.config.floatx(), keras.config.dtype_policy()
     keras.config.set_floatx(floatx)
     keras.config.set_dtype_policy(floatx)
