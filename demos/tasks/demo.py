@@ -12,6 +12,7 @@ task's `task.py`, which imports Keras at its top and has two functions:
 """
 
 import importlib
+import sys
 from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -125,7 +126,8 @@ class Demo:
         check_study(options, self.runs)
         if options.resplit and not self.resplits:
             raise UserError(f"--resplit is not available for {self.name}")
-        log("starting Keras and loading the data ...")
+        if sys.stderr.isatty():
+            log("starting Keras and loading the data ...")
         start_training(options)
         keras_config().channels_last()
         if options.quick:

@@ -63,7 +63,11 @@ class _TensorFlow(TrainingFramework):
     def kept(self, function: Function, mode: str, x: Any) -> Kept:
         def alive() -> list[Any]:
             gc.collect()
-            return [o for o in gc.get_objects() if isinstance(o, tf.Tensor)]
+            return [
+                o
+                for o in gc.get_objects()
+                if isinstance(o, tf.Tensor) and not tf.is_symbolic_tensor(o)
+            ]
 
         def address(tensor: Any) -> int:
             return np.asarray(memoryview(tensor)).__array_interface__["data"][0]
