@@ -41,16 +41,15 @@ def test_help_imports_no_keras():
         if not module.startswith("demos.tasks."):
             continue
         for arguments in ([], ["predict"]):
-            if (name, arguments) == ("ablation", ["predict"]):
-                continue
+            if name in ("ablation", "summary") and arguments:
+                continue  # They have no models of their own.
             printed = io.StringIO()
             try:
                 with contextlib.redirect_stdout(printed):
                     main([name, *arguments, "--help"])
             except SystemExit as stop:
                 assert not stop.code
-            for flag in ("--backend", "--out"):
-                assert flag in printed.getvalue()
+            assert "--out" in printed.getvalue()
     heavy = {"keras", "pandas", "scipy", "numpy", "matplotlib", "joblib"}
     assert not heavy & set(sys.modules), heavy & set(sys.modules)
     """

@@ -127,7 +127,8 @@ def compare(
     def build_model(activation):
         hidden = keras.layers.Dense(64, activation)
         model = keras.Sequential([hidden, keras.layers.Dense(10, "softmax")])
-        model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+        loss = "sparse_categorical_crossentropy"
+        model.compile("adam", loss, metrics=["accuracy"])
         return model
 
     x, y = load_digits(return_X_y=True)
