@@ -200,7 +200,14 @@ def test_the_test_answers_are_those_that_were_scored(cases, trained):
 
 
 @pytest.mark.parametrize(
-    "name", ["translation", "entailment", "classification", "detection"]
+    "name",
+    [
+        "classification",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("translation", "entailment", "detection")
+        ),
+    ],
 )
 def test_a_later_trial_is_as_if_it_were_the_first(name, cases, trained):
     """The second one of the study reuses what the first one compiled."""
