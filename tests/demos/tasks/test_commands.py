@@ -123,7 +123,7 @@ def test_finished_trials_are_not_run_again(case, study, capsys):
     assert case.run(study) == 0
     captured = capsys.readouterr()
     assert f"{count} of {count} trials finished before, 0 to" in captured.err
-    assert "**Verdict.**" in captured.out
+    assert "report.html" in captured.out
     assert content(study) == before
 
 
@@ -215,7 +215,8 @@ def test_a_later_trial_is_as_if_it_were_the_first(name, cases, trained):
     alone = (
         cases[name].load().run(Trial({"activation": "serf"}, 1), TrialContext())
     )
-    assert later.metrics == pytest.approx(alone.metrics, rel=1e-5)
+    # Losses close to 0 differ by the rounding of float32.
+    assert later.metrics == pytest.approx(alone.metrics, rel=1e-5, abs=1e-6)
     for curve, values in alone.history.items():
         assert later.history[curve] == pytest.approx(values, rel=1e-4), curve
 

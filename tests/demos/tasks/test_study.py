@@ -174,7 +174,7 @@ def test_killed_with_its_workers_it_completes(tmp_path, cases):
     lines = done.stderr.splitlines()  # Ours alone: of the data, and a trial.
     assert len(lines) == 2 + 4 - len(kept)
     assert all(line.startswith("trial ") for line in lines[2:])
-    assert "**Verdict.**" in done.stdout
+    assert "report.html" in done.stdout
     assert len(gather(out)) == 4
     assert {path: path.read_bytes() for path in kept} == kept
     assert not list(out.glob("checkpoints/*"))
