@@ -87,6 +87,7 @@ def test_predict_draws_a_copy_of_each_image(cases, trained, tmp_path, capsys):
     arguments = [path, str(tmp_path / "other" / "box.png")]
     folder = tmp_path / "found"
     save = ["--save", str(folder), "--score", "0.1"]
+    capsys.readouterr()  # Of the training, if it was for this test.
     assert cases["detection"].predict(study, *arguments, *save) == 0
     lines = capsys.readouterr().out.splitlines()
     assert {line.split()[0] for line in lines} == set(arguments)
