@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-import keras_serf  # noqa: F401 - teaches Keras the word
+import keras_serf  # noqa: F401 - registers "serf" with Keras
 from demos.notebooks import landscape
 
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-import keras_serf  # noqa: F401 - teaches Keras the word
+import keras_serf  # noqa: F401 - registers "serf" with Keras
 from demos.training.dead_units import DeadUnits
 from demos.training.dead_units import share
 
