@@ -17,8 +17,7 @@ True
 from keras_serf import initializers
 from keras_serf.activation import serf
 from keras_serf.layer import Serf
-from keras_serf.registry import register
-from keras_serf.registry import unregister
+from keras_serf.registry import register, unregister
 from keras_serf.replace import replace_activations
 
 __all__ = [

@@ -12,9 +12,7 @@ import json
 import platform
 import sys
 import warnings
-from collections.abc import Callable
-from collections.abc import Iterator
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
 from typing import Any
 
@@ -23,9 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import keras_serf
-from keras_serf import initializers
-from keras_serf import kernels
-from keras_serf import theory
+from keras_serf import initializers, kernels, theory
 
 Array = NDArray[np.float64]
 # The level, what was checked, and what was found, in a line.

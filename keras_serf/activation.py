@@ -5,8 +5,7 @@ from typing import Any
 import keras
 
 from keras_serf import kernels
-from keras_serf.layer import Serf
-from keras_serf.layer import result_dtype
+from keras_serf.layer import Serf, result_dtype
 
 
 @keras.saving.register_keras_serializable(package="keras_serf", name="serf")

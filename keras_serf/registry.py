@@ -9,20 +9,16 @@ string. Only this module touches those tables.
 import functools
 import importlib
 import warnings
-from collections.abc import Mapping
-from collections.abc import MutableMapping
-from collections.abc import Set
+from collections.abc import Mapping, MutableMapping, Set
 from dataclasses import dataclass
 from pathlib import Path
-from types import FunctionType
-from types import TracebackType
+from types import FunctionType, TracebackType
 from typing import Any
 
 import keras
 
 from keras_serf.activation import serf
-from keras_serf.initializers import SerfNormal
-from keras_serf.initializers import SerfUniform
+from keras_serf.initializers import SerfNormal, SerfUniform
 
 
 @dataclass(frozen=True)

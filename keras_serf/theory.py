@@ -16,8 +16,7 @@ cited by their titles.
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from keras_serf.kernels import composed
 from keras_serf.kernels.math import Math

@@ -6,8 +6,7 @@ import pytest
 
 import keras_serf
 from keras_serf import theory
-from keras_serf.initializers import SerfNormal
-from keras_serf.initializers import SerfUniform
+from keras_serf.initializers import SerfNormal, SerfUniform
 
 BOTH = pytest.mark.parametrize("kind", [SerfNormal, SerfUniform])
 NAMES = {

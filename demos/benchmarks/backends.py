@@ -3,16 +3,13 @@
 import functools
 import importlib
 import sys
-from collections.abc import Iterable
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from demos.common.errors import UserError
 from demos.common.progress import progress_bar
-from demos.common.subprocesses import ChildProcess
-from demos.common.subprocesses import Emit
-from demos.common.subprocesses import OnEvent
+from demos.common.subprocesses import ChildProcess, Emit, OnEvent
 
 
 def child(module: str, backend: str, log: Path, **options: Any) -> ChildProcess:

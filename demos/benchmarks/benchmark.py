@@ -9,8 +9,7 @@ import importlib
 import importlib.util
 import itertools
 import sys
-from collections.abc import Callable
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

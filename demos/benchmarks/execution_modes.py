@@ -14,10 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from demos.benchmarks import names
-from demos.benchmarks.export.targets import TARGETS
-from demos.benchmarks.export.targets import deploy
-from demos.benchmarks.frameworks import TRAINING
-from demos.benchmarks.frameworks import active_framework
+from demos.benchmarks.export.targets import TARGETS, deploy
+from demos.benchmarks.frameworks import TRAINING, active_framework
 
 Array = NDArray[Any]
 Function = Callable[[Any], Any]

@@ -7,8 +7,7 @@ import os
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from demos.common.errors import UserError
 

@@ -9,8 +9,7 @@ from typing import Any
 import keras
 
 import keras_serf
-from demos.common.machine import cores
-from demos.common.machine import processor
+from demos.common.machine import cores, processor
 
 
 def environment() -> dict[str, Any]:

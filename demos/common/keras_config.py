@@ -1,7 +1,6 @@
 """How Keras is set up, and whether it knows what the options name."""
 
-from collections.abc import Mapping
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras

@@ -25,25 +25,19 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import wait
 from multiprocessing import resource_tracker
 from pathlib import Path
-from typing import Any
-from typing import Self
+from typing import Any, Self
 
 import cloudpickle
 from joblib.externals.loky import ProcessPoolExecutor
 from joblib.externals.loky.backend import resource_tracker as loky_tracker
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
-from demos.common.backend import choose_backend
-from demos.common.backend import silenced
-from demos.common.backend import start_keras
-from demos.common.errors import UnfinishedError
-from demos.common.errors import UserError
-from demos.common.errors import reason_of
+from demos.common.backend import choose_backend, silenced, start_keras
+from demos.common.errors import UnfinishedError, UserError, reason_of
 
 OnEvent = Callable[[str, Any], None]
 POLL_SECONDS = 0.1  # Between two looks at what a child has emitted.

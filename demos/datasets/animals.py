@@ -12,11 +12,8 @@ box: a detector must tell animals from other things.
 import random
 
 from demos.datasets import scenes
-from demos.datasets.scenes import Drawing
-from demos.datasets.scenes import Scene
-from demos.datasets.types import Box
-from demos.datasets.types import BoxedPictures
-from demos.datasets.types import Detection
+from demos.datasets.scenes import Drawing, Scene
+from demos.datasets.types import Box, BoxedPictures, Detection
 
 SEED = 1904_07850  # The number at arXiv of "Objects as Points".
 TRAIN, OTHER = 3000, 500  # Images in training, and in each other split.

@@ -20,21 +20,15 @@ import json
 import math
 import random
 from collections import Counter
-from collections.abc import Mapping
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from demos.common.errors import UserError
-from demos.datasets.images import ImageFile
-from demos.datasets.images import find_image
-from demos.datasets.images import read_image
-from demos.datasets.types import Box
-from demos.datasets.types import BoxedPictures
-from demos.datasets.types import Detection
-from demos.datasets.types import Examples
+from demos.datasets.images import ImageFile, find_image, read_image
+from demos.datasets.types import Box, BoxedPictures, Detection, Examples
 
 EXPORTED = "_annotations.coco.json"
 HELD_OUT = 0.1  # Of the training images, for each split that is missing.

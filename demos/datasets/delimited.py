@@ -4,10 +4,8 @@ from pathlib import Path
 
 from demos.common.errors import UserError
 from demos.datasets.splits import stratified
-from demos.datasets.table import check_columns
-from demos.datasets.table import read_table
-from demos.datasets.types import Split
-from demos.datasets.types import TextClassification
+from demos.datasets.table import check_columns, read_table
+from demos.datasets.types import Split, TextClassification
 
 FRACTIONS = (0.8, 0.1, 0.1)
 

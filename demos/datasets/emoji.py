@@ -11,11 +11,9 @@ from collections.abc import Sequence
 
 from demos.common.errors import UserError
 from demos.datasets import installed
-from demos.datasets.languages import UNSPACED
-from demos.datasets.languages import check_languages
+from demos.datasets.languages import UNSPACED, check_languages
 from demos.datasets.splits import position
-from demos.datasets.types import Pairs
-from demos.datasets.types import Translation
+from demos.datasets.types import Pairs, Translation
 
 LANGUAGES = (
     *("ar", "de", "en", "es", "fa", "fr", "id"),

@@ -5,9 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from demos.common.errors import UserError
-from demos.datasets.images import ImageFile
-from demos.datasets.images import read_all
-from demos.datasets.images import read_image
+from demos.datasets.images import ImageFile, read_all, read_image
 from demos.datasets.splits import split_images
 from demos.datasets.types import ImageClassification
 

@@ -8,12 +8,9 @@ one that torchtext publishes.
 from pathlib import Path
 
 from demos.common.errors import UserError
-from demos.datasets.download import check_digest
-from demos.datasets.download import fetch
-from demos.datasets.download import unpack
+from demos.datasets.download import check_digest, fetch, unpack
 from demos.datasets.splits import stratified
-from demos.datasets.types import Split
-from demos.datasets.types import TextClassification
+from demos.datasets.types import Split, TextClassification
 
 URL = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
 ARCHIVE = "aclImdb_v1.tar.gz"

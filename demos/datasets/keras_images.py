@@ -12,8 +12,7 @@ import numpy as np
 from demos.common.backend import start_keras
 from demos.common.errors import UserError
 from demos.datasets.splits import stratified
-from demos.datasets.types import ImageClassification
-from demos.datasets.types import ImageSplit
+from demos.datasets.types import ImageClassification, ImageSplit
 
 NAMES = ("mnist", "fashion_mnist", "cifar10", "cifar100")
 VALIDATION = 0.1  # Of what Keras calls the training images.

@@ -7,26 +7,30 @@ cannot be used.
 from pathlib import Path
 
 from demos.common.errors import UserError
-from demos.datasets import animals
-from demos.datasets import coco
-from demos.datasets import delimited
-from demos.datasets import digits
-from demos.datasets import emoji
-from demos.datasets import image_folder
-from demos.datasets import imdb
-from demos.datasets import keras_images
-from demos.datasets import mnist_5k
-from demos.datasets import multi30k
-from demos.datasets import pairs
-from demos.datasets import posts
-from demos.datasets import rotten_tomatoes
-from demos.datasets import scenes
-from demos.datasets import tweets
-from demos.datasets.types import Detection
-from demos.datasets.types import Entailment
-from demos.datasets.types import ImageClassification
-from demos.datasets.types import TextClassification
-from demos.datasets.types import Translation
+from demos.datasets import (
+    animals,
+    coco,
+    delimited,
+    digits,
+    emoji,
+    image_folder,
+    imdb,
+    keras_images,
+    mnist_5k,
+    multi30k,
+    pairs,
+    posts,
+    rotten_tomatoes,
+    scenes,
+    tweets,
+)
+from demos.datasets.types import (
+    Detection,
+    Entailment,
+    ImageClassification,
+    TextClassification,
+    Translation,
+)
 
 
 def load_texts(

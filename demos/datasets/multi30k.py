@@ -13,11 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from demos.common.errors import UserError
-from demos.datasets.download import check_digest
-from demos.datasets.download import fetch
+from demos.datasets.download import check_digest, fetch
 from demos.datasets.languages import check_languages
-from demos.datasets.types import Pairs
-from demos.datasets.types import Translation
+from demos.datasets.types import Pairs, Translation
 
 URL = (
     "https://raw.githubusercontent.com/multi30k/dataset/master/data/task1/raw/"

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from demos.common.errors import UserError
 from demos.datasets.splits import position
-from demos.datasets.types import Pairs
-from demos.datasets.types import Translation
+from demos.datasets.types import Pairs, Translation
 
 FEWEST = 20
 LONGEST = 1_000

@@ -1,22 +1,17 @@
 """The user's own pairs of posts: texts and paths of images in a table."""
 
 from collections import Counter
-from collections.abc import Callable
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from demos.common.errors import UserError
-from demos.datasets.images import find_image
-from demos.datasets.images import read_image
+from demos.datasets.images import find_image, read_image
 from demos.datasets.splits import stratified
-from demos.datasets.table import check_columns
-from demos.datasets.table import read_table
-from demos.datasets.types import Entailment
-from demos.datasets.types import Post
-from demos.datasets.types import PostPairs
+from demos.datasets.table import check_columns, read_table
+from demos.datasets.types import Entailment, Post, PostPairs
 
 COLUMNS = ("text_1", "image_1", "text_2", "image_2", "label")
 # Test, validation, training: 10%, then 5% of what is left, as in Keras'

@@ -13,8 +13,7 @@ import pandas as pd
 from demos.common.errors import UserError
 from demos.datasets import installed
 from demos.datasets.splits import position
-from demos.datasets.types import Split
-from demos.datasets.types import TextClassification
+from demos.datasets.types import Split, TextClassification
 
 LABEL_NAMES = ("rotten", "fresh")
 ROWS = 13_905

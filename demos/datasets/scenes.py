@@ -24,20 +24,15 @@ reverse. So the test has new combinations of animal and side.
 import json
 import random
 from collections.abc import Mapping
-from functools import cache
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
-from PIL import ImageDraw
-from PIL import ImageFont
+from PIL import Image, ImageDraw, ImageFont
 
 from demos.common.errors import UserError
 from demos.datasets import installed
-from demos.datasets.types import Entailment
-from demos.datasets.types import Post
-from demos.datasets.types import PostPairs
+from demos.datasets.types import Entailment, Post, PostPairs
 
 FONT = "openmoji/font/glyf_colr0.ttf"
 EMOJI = "data/emoji.json"

@@ -9,9 +9,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from demos.common.errors import UserError
-from demos.datasets.types import ImageClassification
-from demos.datasets.types import ImageSplit
-from demos.datasets.types import Labelled
+from demos.datasets.types import ImageClassification, ImageSplit, Labelled
 
 Part = TypeVar("Part", bound=Labelled)
 

@@ -12,9 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from demos.common.errors import UserError
-from demos.datasets.download import check_digest
-from demos.datasets.download import fetch
-from demos.datasets.download import unpack
+from demos.datasets.download import check_digest, fetch, unpack
 from demos.datasets.posts import from_table
 from demos.datasets.types import Entailment
 

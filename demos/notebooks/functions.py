@@ -10,12 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from demos.common.backend import choose_backend
-from demos.common.backend import start_keras
+from demos.common.backend import choose_backend, start_keras
 from demos.common.cli import parse
 from demos.common.errors import UserError
-from demos.report.figures.style import new_figure
-from demos.report.figures.style import style_of
+from demos.report.figures.style import new_figure, style_of
 
 COMMAND = "python -m demos functions"
 NAMES = ("relu", "gelu", "silu", "mish", "serf")

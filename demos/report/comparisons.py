@@ -6,28 +6,27 @@ and data: they are averaged, never counted as further replications.
 """
 
 import math
-from collections.abc import Mapping
-from collections.abc import Sequence
-from dataclasses import dataclass
-from dataclasses import field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from demos.report import verdict
 from demos.report.statistics import repeated_measures
-from demos.report.trials import REFERENCE
-from demos.report.trials import activations_of
-from demos.report.trials import complete
-from demos.report.trials import differences
-from demos.report.trials import finished
-from demos.report.trials import levels_of
-from demos.report.trials import numeric
-from demos.report.trials import reference_of
-from demos.report.trials import scores
-from demos.report.trials import varied
-from demos.report.types import Baselines
-from demos.report.types import Metric
+from demos.report.trials import (
+    REFERENCE,
+    activations_of,
+    complete,
+    differences,
+    finished,
+    levels_of,
+    numeric,
+    reference_of,
+    scores,
+    varied,
+)
+from demos.report.types import Baselines, Metric
 from demos.study.trial import TrialRecord
 
 SHARE_MARGIN = 0.01  # One point of a score in percent.

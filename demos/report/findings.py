@@ -1,16 +1,11 @@
 """What a comparison shows, in sentences."""
 
 import math
-from collections.abc import Iterable
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from demos.report import verdict
-from demos.report.comparisons import Analysis
-from demos.report.comparisons import Comparison
-from demos.report.comparisons import Interaction
-from demos.report.trials import activations_of
-from demos.report.trials import level_name
-from demos.report.trials import varied
+from demos.report.comparisons import Analysis, Comparison, Interaction
+from demos.report.trials import activations_of, level_name, varied
 from demos.report.types import Metric
 from demos.study.trial import TrialRecord
 

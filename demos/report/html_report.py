@@ -3,20 +3,16 @@
 import base64
 import json
 import math
-from collections.abc import Mapping
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
-from demos.report.comparisons import Analysis
-from demos.report.comparisons import Comparison
+from demos.report.comparisons import Analysis, Comparison
 from demos.report.trials import varied
-from demos.report.types import Chart
-from demos.report.types import Metric
-from demos.report.types import Presentation
+from demos.report.types import Chart, Metric, Presentation
 from demos.report.verdict import ALPHA
 from demos.study.trial import TrialRecord
 

@@ -8,8 +8,7 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats.anova import AnovaRM
 
-from demos.report.verdict import CONFIDENCE
-from demos.report.verdict import LEAST_SEEDS
+from demos.report.verdict import CONFIDENCE, LEAST_SEEDS
 
 RESAMPLES = 9999
 

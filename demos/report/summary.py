@@ -6,20 +6,15 @@ a study is a task, a seed is a run, and the intervals are stratified bootstrap
 intervals, which resample the runs of each study and activation.
 """
 
-from collections.abc import Callable
-from collections.abc import Mapping
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from scipy import stats
 
 from demos.report.comparisons import Analysis
-from demos.report.trials import activations_of
-from demos.report.trials import complete
-from demos.report.trials import scores
+from demos.report.trials import activations_of, complete, scores
 from demos.study.trial import TrialRecord
 
 RESAMPLES = 2000  # As in rliable's examples.

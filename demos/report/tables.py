@@ -2,20 +2,15 @@
 
 import math
 import textwrap
-from collections.abc import Mapping
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from demos.report import statistics
-from demos.report.trials import by_label
-from demos.report.trials import finished
-from demos.report.trials import further_settings
-from demos.report.types import Baselines
-from demos.report.types import Metric
-from demos.report.types import Presentation
+from demos.report.trials import by_label, finished, further_settings
+from demos.report.types import Baselines, Metric, Presentation
 from demos.study.trial import TrialRecord
 
 

@@ -5,8 +5,7 @@ activation; a study that varied nothing else has one, which is empty.
 """
 
 import math
-from collections.abc import Mapping
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np

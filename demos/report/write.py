@@ -4,18 +4,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from demos.common.files import atomic
-from demos.common.files import write_json
-from demos.common.files import write_text
-from demos.report import html_report
-from demos.report import tables
+from demos.common.files import atomic, write_json, write_text
+from demos.report import html_report, tables
 from demos.report.comparisons import analyze
 from demos.report.figures import charts
 from demos.report.findings import findings
 from demos.report.summary import StudyVerdict
-from demos.report.types import Baselines
-from demos.report.types import Presentation
-from demos.report.types import Report
+from demos.report.types import Baselines, Presentation, Report
 from demos.study.trial import TrialRecord
 
 

@@ -7,10 +7,8 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
-from demos.common.progress import log
-from demos.common.progress import progress_bar
-from demos.study.trial import Trial
-from demos.study.trial import TrialRecord
+from demos.common.progress import log, progress_bar
+from demos.study.trial import Trial, TrialRecord
 
 
 class Progress:

@@ -5,10 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from demos.study.trial import Task
-from demos.study.trial import Trial
-from demos.study.trial import TrialContext
-from demos.study.trial import TrialResult
+from demos.study.trial import Task, Trial, TrialContext, TrialResult
 
 
 @dataclass(frozen=True)

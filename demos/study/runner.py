@@ -8,12 +8,8 @@ import shutil
 import threading
 import time
 import zipfile
-from collections.abc import Iterator
-from collections.abc import Mapping
-from dataclasses import asdict
-from dataclasses import dataclass
-from dataclasses import field
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +18,21 @@ import numpy as np
 
 from demos.common.environment import environment
 from demos.common.errors import reason_of
-from demos.common.files import write_json
-from demos.common.files import write_text
-from demos.study.trial import CHECKPOINT
-from demos.study.trial import DivergedError
-from demos.study.trial import OnEpoch
-from demos.study.trial import Task
-from demos.study.trial import Trial
-from demos.study.trial import TrialContext
-from demos.study.trial import TrialRecord
-from demos.study.trial import fingerprint_of
-from demos.study.trial import locked
-from demos.study.trial import read
-from demos.study.trial import saved_fingerprint
-from demos.study.trial import trial_path
+from demos.common.files import write_json, write_text
+from demos.study.trial import (
+    CHECKPOINT,
+    DivergedError,
+    OnEpoch,
+    Task,
+    Trial,
+    TrialContext,
+    TrialRecord,
+    fingerprint_of,
+    locked,
+    read,
+    saved_fingerprint,
+    trial_path,
+)
 
 # Set by Ctrl-C; see `executors.sequential`.
 interrupted = threading.Event()

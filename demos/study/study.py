@@ -15,31 +15,29 @@ run, and keeps the best model of each setting. Its folder:
 
 import itertools
 import os
-from collections.abc import Iterable
-from collections.abc import Mapping
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from demos.common.environment import environment
 from demos.common.errors import UserError
-from demos.common.files import check_writable
-from demos.common.files import write_json
-from demos.study.executors.executor import Executor
-from demos.study.executors.executor import Observer
+from demos.common.files import check_writable, write_json
+from demos.study.executors.executor import Executor, Observer
 from demos.study.executors.sequential import SequentialExecutor
 from demos.study.runner import Runner
-from demos.study.trial import Task
-from demos.study.trial import Trial
-from demos.study.trial import TrialRecord
-from demos.study.trial import best
-from demos.study.trial import fingerprint_of
-from demos.study.trial import gather
-from demos.study.trial import locked
-from demos.study.trial import read
-from demos.study.trial import saved_fingerprint
-from demos.study.trial import trial_path
+from demos.study.trial import (
+    Task,
+    Trial,
+    TrialRecord,
+    best,
+    fingerprint_of,
+    gather,
+    locked,
+    read,
+    saved_fingerprint,
+    trial_path,
+)
 
 RESUMES = "finished trials are kept; run the same command again to resume"
 

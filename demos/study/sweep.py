@@ -12,14 +12,10 @@ import copy
 import dataclasses
 import io
 import typing
-from collections.abc import Collection
-from collections.abc import Mapping
-from collections.abc import Sequence
-from typing import Any
-from typing import TypeVar
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, TypeVar
 
-from demos.common.cli import check_renamed
-from demos.common.cli import parse
+from demos.common.cli import check_renamed, parse
 from demos.common.errors import UserError
 
 Axes = dict[str, tuple[Any, ...]]

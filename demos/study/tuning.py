@@ -6,19 +6,20 @@ trials that chose it.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from demos.common.errors import UnfinishedError
-from demos.study.trial import Task
-from demos.study.trial import Trial
-from demos.study.trial import TrialContext
-from demos.study.trial import TrialRecord
-from demos.study.trial import TrialResult
+from demos.study.trial import (
+    Task,
+    Trial,
+    TrialContext,
+    TrialRecord,
+    TrialResult,
+)
 
 Settings = Mapping[str, Any]
 

@@ -5,14 +5,12 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from sklearn.metrics import ConfusionMatrixDisplay
-from sklearn.metrics import confusion_matrix
+from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
 
 from demos.report.figures.style import wrapped
 from demos.report.trials import by_label
 from demos.report.types import Chart
-from demos.study.trial import TrialRecord
-from demos.study.trial import trial_path
+from demos.study.trial import TrialRecord, trial_path
 
 FILE = "test.txt"  # The predicted labels of the test split, one a line.
 # Up to how many labels there is room for their names, and for the numbers.

@@ -13,22 +13,17 @@ task's `task.py`, which imports Keras at its top and has two functions:
 
 import importlib
 import sys
-from collections.abc import Callable
-from collections.abc import Sequence
-from dataclasses import dataclass
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from demos.common.backend import choose_backend
-from demos.common.backend import start_keras
+from demos.common.backend import choose_backend, start_keras
 from demos.common.cli import parse
 from demos.common.errors import UserError
 from demos.common.progress import log
-from demos.tasks.options import PredictOptions
-from demos.tasks.options import StudyOptions
-from demos.tasks.options import check_study
+from demos.tasks.options import PredictOptions, StudyOptions, check_study
 
 QUICK_SEEDS = 2  # Of a smoke test, at most.
 

@@ -4,8 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import keras
 from PIL import Image
@@ -14,9 +13,7 @@ from tokenizers import Tokenizer
 from demos.common.errors import UserError
 from demos.common.progress import log
 from demos.datasets import images
-from demos.study.trial import TrialRecord
-from demos.study.trial import best
-from demos.study.trial import gather
+from demos.study.trial import TrialRecord, best, gather
 from demos.tasks.options import PredictOptions
 
 Content = TypeVar("Content")

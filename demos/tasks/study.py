@@ -2,21 +2,16 @@
 
 import shlex
 import sys
-from collections.abc import Callable
-from collections.abc import Collection
-from collections.abc import Mapping
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from demos.common.errors import UnfinishedError
-from demos.common.errors import UserError
+from demos.common.errors import UnfinishedError, UserError
 from demos.common.keras_config import check_initializer
 from demos.common.progress import log
-from demos.report.types import Presentation
-from demos.report.types import Report
+from demos.report.types import Presentation, Report
 from demos.report.write import write_report
 from demos.study import sweep
 from demos.study.executors.executor import Executor
@@ -25,16 +20,11 @@ from demos.study.executors.ray import RayCluster
 from demos.study.executors.sequential import SequentialExecutor
 from demos.study.progress import Progress
 from demos.study.resplit import ResplitTask
-from demos.study.study import Study
-from demos.study.study import grid
+from demos.study.study import Study, grid
 from demos.study.trial import Task as Trainable
-from demos.study.trial import Trial
-from demos.study.trial import TrialRecord
-from demos.study.tuning import TunedTask
-from demos.study.tuning import at_the_edge
-from demos.study.tuning import choose
-from demos.tasks.advice import advice
-from demos.tasks.advice import looks
+from demos.study.trial import Trial, TrialRecord
+from demos.study.tuning import TunedTask, at_the_edge, choose
+from demos.tasks.advice import advice, looks
 from demos.tasks.options import StudyOptions
 from demos.tasks.task import Task
 

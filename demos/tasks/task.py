@@ -1,24 +1,17 @@
 """The base of the tasks: data and settings, and what every trial does first."""
 
-from collections.abc import Callable
-from collections.abc import Collection
-from collections.abc import Mapping
-from collections.abc import Sequence
-from dataclasses import asdict
-from dataclasses import dataclass
-from dataclasses import replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import keras
 
 from demos.common.files import write_json
 from demos.report.types import Presentation
-from demos.study.trial import Trial
-from demos.study.trial import TrialRecord
+from demos.study.trial import Trial, TrialRecord
 from demos.training import optimizers
 from demos.training.task import TrainingTask
 

@@ -3,11 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from tokenizers import Tokenizer
-from tokenizers import models
-from tokenizers import normalizers
-from tokenizers import pre_tokenizers
-from tokenizers import trainers
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 LONGEST = 256  # Tokens: attention costs the square of this.
 SHORTEST = 2  # Tokens: in fewer, attention has nothing to choose from.

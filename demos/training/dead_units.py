@@ -6,9 +6,7 @@ https://arxiv.org/abs/1903.06733). Smooth activations keep a gradient below 0.
 """
 
 import operator
-from collections.abc import Iterator
-from collections.abc import Mapping
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -16,9 +14,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from demos.report.figures.curves import draw_band
-from demos.report.trials import activations_of
-from demos.report.trials import finished
-from demos.report.trials import level_name
+from demos.report.trials import activations_of, finished, level_name
 from demos.report.types import Chart
 from demos.study.trial import TrialRecord
 

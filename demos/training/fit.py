@@ -6,8 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from demos.study.trial import DivergedError
-from demos.study.trial import TrialContext
+from demos.study.trial import DivergedError, TrialContext
 from demos.training.checkpoint import Checkpoint
 
 History = dict[str, list[float]]

@@ -3,10 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from sklearn.metrics import accuracy_score
-from sklearn.metrics import f1_score
-from sklearn.metrics import log_loss
-from sklearn.metrics import recall_score
+from sklearn.metrics import accuracy_score, f1_score, log_loss, recall_score
 
 from demos.study.trial import DivergedError
 

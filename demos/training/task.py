@@ -1,19 +1,14 @@
 """The base of the tasks: how a trial starts, and what it reuses of others."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from dataclasses import field
-from typing import Any
-from typing import TypeVar
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import keras
 
 from demos.common.keras_config import clear_session
 from demos.study.sweep import apply_overrides
-from demos.study.trial import Trial
-from demos.study.trial import TrialContext
-from demos.study.trial import TrialResult
-from demos.study.trial import label_of
+from demos.study.trial import Trial, TrialContext, TrialResult, label_of
 
 Compiled = TypeVar("Compiled")
 

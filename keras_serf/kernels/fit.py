@@ -21,11 +21,9 @@ relative to G, and that of f' one relative to |G| + |x D|.
 import argparse
 import itertools
 import re
-from collections.abc import Callable
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import mpmath as mp
 import numpy as np

@@ -21,8 +21,7 @@ from torch._functorch import partitioners
 from torch._inductor import lowering
 from torch._inductor.virtualized import ops
 
-from keras_serf.kernels import composed
-from keras_serf.kernels import polynomial
+from keras_serf.kernels import composed, polynomial
 from keras_serf.kernels import torch as eager
 from keras_serf.kernels.math import Math
 

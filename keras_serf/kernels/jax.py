@@ -9,10 +9,8 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from keras_serf.kernels import composed
-from keras_serf.kernels import polynomial
-from keras_serf.kernels.math import Formulas
-from keras_serf.kernels.math import Math
+from keras_serf.kernels import composed, polynomial
+from keras_serf.kernels.math import Formulas, Math
 
 _MATH = Math(
     exp=jnp.exp,

@@ -11,8 +11,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_serf.kernels import polynomial
-from keras_serf.kernels import taylor
+from keras_serf.kernels import polynomial, taylor
 from keras_serf.kernels.math import Math
 
 _LOG2_E = 1 / constants.log(2)

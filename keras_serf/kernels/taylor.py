@@ -7,8 +7,7 @@ formulas, and what the framework derives from it is f', f'' and f'''.
 from typing import Any
 
 from keras_serf.kernels import composed
-from keras_serf.kernels.math import Formulas
-from keras_serf.kernels.math import Math
+from keras_serf.kernels.math import Formulas, Math
 
 _INFINITY = float("inf")
 

@@ -13,10 +13,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_serf.kernels import composed
-from keras_serf.kernels import polynomial
-from keras_serf.kernels.math import Formulas
-from keras_serf.kernels.math import Math
+from keras_serf.kernels import composed, polynomial
+from keras_serf.kernels.math import Formulas, Math
 
 try:
     from tensorflow.python.eager import forwardprop_util

@@ -10,8 +10,7 @@ import functools
 import importlib
 import math as constants
 import operator
-from collections.abc import Callable
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +18,8 @@ import torch
 from torch.autograd import forward_ad
 from torch.nn import functional
 
-from keras_serf.kernels import composed
-from keras_serf.kernels import polynomial
-from keras_serf.kernels import taylor
-from keras_serf.kernels.math import Formulas
-from keras_serf.kernels.math import Math
+from keras_serf.kernels import composed, polynomial, taylor
+from keras_serf.kernels.math import Formulas, Math
 
 _MATH = Math(
     exp=torch.exp,

@@ -15,23 +15,14 @@ from typing import Any
 import keras
 
 from keras_serf.activation import serf
-from keras_serf.replace.arguments import check_where
-from keras_serf.replace.arguments import parse_replacements
+from keras_serf.replace.arguments import check_where, parse_replacements
 from keras_serf.replace.configs import custom_objects
-from keras_serf.replace.copies import compile_like
-from keras_serf.replace.copies import copy_model
-from keras_serf.replace.copies import used_by
-from keras_serf.replace.fixed import has_other_activations
-from keras_serf.replace.fixed import save_fixed
+from keras_serf.replace.copies import compile_like, copy_model, used_by
+from keras_serf.replace.fixed import has_other_activations, save_fixed
 from keras_serf.replace.gates import is_gate
 from keras_serf.replace.irreplaceable import irreplaceable
-from keras_serf.replace.names import NAMES
-from keras_serf.replace.names import RECTIFIERS
-from keras_serf.replace.names import is_same
-from keras_serf.replace.names import name_of
-from keras_serf.replace.places import Place
-from keras_serf.replace.places import Where
-from keras_serf.replace.places import places
+from keras_serf.replace.names import NAMES, RECTIFIERS, is_same, name_of
+from keras_serf.replace.places import Place, Where, places
 
 _REPLACED = "-> "
 _SAME = "kept: it is the same"

@@ -11,8 +11,7 @@ from keras_serf.activation import serf
 from keras_serf.registry import copy_of_package
 from keras_serf.replace.configs import custom_objects
 from keras_serf.replace.errors import reason
-from keras_serf.replace.names import RECTIFIERS
-from keras_serf.replace.names import name_of_key
+from keras_serf.replace.names import RECTIFIERS, name_of_key
 from keras_serf.replace.operation import ActivationOperation
 
 

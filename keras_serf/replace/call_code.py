@@ -7,13 +7,10 @@ replaced, but the bytecode says which it is.
 import dis
 import functools
 from collections.abc import Iterator
-from types import CodeType
-from types import FunctionType
-from types import ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from keras_serf.replace.names import NAMES
-from keras_serf.replace.names import name_of
+from keras_serf.replace.names import NAMES, name_of
 
 _FRAMEWORKS = ("jax", "keras", "keras_serf", "tensorflow", "torch")
 

@@ -8,8 +8,7 @@ from typing import Any
 import keras
 
 from keras_serf.replace import private
-from keras_serf.replace.configs import deserialize
-from keras_serf.replace.configs import serialize
+from keras_serf.replace.configs import deserialize, serialize
 from keras_serf.replace.errors import reason
 from keras_serf.replace.places import walk
 

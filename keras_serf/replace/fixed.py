@@ -4,12 +4,9 @@ from typing import Any
 
 import keras
 
-from keras_serf.replace import hugging_face
-from keras_serf.replace import private
-from keras_serf.replace.configs import deserialize
-from keras_serf.replace.configs import serialize
-from keras_serf.replace.places import places
-from keras_serf.replace.places import walk
+from keras_serf.replace import hugging_face, private
+from keras_serf.replace.configs import deserialize, serialize
+from keras_serf.replace.places import places, walk
 
 
 class WithActivations:

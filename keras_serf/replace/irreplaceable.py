@@ -1,18 +1,17 @@
 """Activations that a model applies and that cannot be replaced."""
 
-from collections.abc import Iterator
-from collections.abc import Set
+from collections.abc import Iterator, Set
 from types import FunctionType
 from typing import Any
 
 import keras
 
-from keras_serf.replace.call_code import activations_in_call
-from keras_serf.replace.call_code import activations_in_function
-from keras_serf.replace.names import is_activation
-from keras_serf.replace.names import name_of
-from keras_serf.replace.places import Place
-from keras_serf.replace.places import walk
+from keras_serf.replace.call_code import (
+    activations_in_call,
+    activations_in_function,
+)
+from keras_serf.replace.names import is_activation, name_of
+from keras_serf.replace.places import Place, walk
 
 
 def irreplaceable(

@@ -2,16 +2,13 @@
 
 import dataclasses
 import re
-from collections.abc import Callable
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
 
 from keras_serf.replace import private
-from keras_serf.replace.names import NAMES
-from keras_serf.replace.names import is_activation
-from keras_serf.replace.names import name_of
+from keras_serf.replace.names import NAMES, is_activation, name_of
 from keras_serf.replace.operation import ActivationOperation
 
 Where = str | Callable[[Any], bool] | None

@@ -7,8 +7,7 @@ import textwrap
 
 import pytest
 
-from demos.__main__ import COMMANDS
-from demos.__main__ import main
+from demos.__main__ import COMMANDS, main
 
 pytestmark = pytest.mark.once
 

@@ -8,8 +8,7 @@ import pytest
 import tyro
 
 import demos
-from demos.__main__ import COMMANDS
-from demos.__main__ import main
+from demos.__main__ import COMMANDS, main
 from demos.common.errors import UserError
 
 pytestmark = pytest.mark.once

@@ -6,8 +6,7 @@ from pathlib import Path
 import mpmath as mp
 import pytest
 
-from keras_serf.kernels import fit
-from keras_serf.kernels import polynomial
+from keras_serf.kernels import fit, polynomial
 
 
 @pytest.mark.parametrize(

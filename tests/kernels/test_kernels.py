@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_serf import kernels
-from keras_serf import theory
+from keras_serf import kernels, theory
 
 FLOATS = ("float16", "bfloat16", "float32")
 

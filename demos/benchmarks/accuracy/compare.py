@@ -6,12 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from demos.benchmarks.accuracy.exact import Exact
-from demos.benchmarks.accuracy.exact import smallest_normal
-from demos.benchmarks.accuracy.exact import to_float64
-from demos.benchmarks.accuracy.results import NEAR_ZERO
-from demos.benchmarks.accuracy.results import SYMBOLS
-from demos.benchmarks.accuracy.results import Errors
+from demos.benchmarks.accuracy.exact import Exact, smallest_normal, to_float64
+from demos.benchmarks.accuracy.results import NEAR_ZERO, SYMBOLS, Errors
 
 Array = NDArray[Any]
 

@@ -1,8 +1,7 @@
 """Exact values of Serf and its derivatives, and the units of errors."""
 
 import math
-from dataclasses import dataclass
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import ml_dtypes

@@ -1,14 +1,9 @@
 """Tries Serf on many numbers; runs in a process of one backend."""
 
 import collections
-from collections.abc import Callable
-from collections.abc import Iterable
-from collections.abc import Iterator
-from collections.abc import Sequence
-from concurrent.futures import Future
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import keras
@@ -17,19 +12,16 @@ from numpy.typing import NDArray
 
 from demos.benchmarks import names
 from demos.benchmarks.accuracy.compare import compare
-from demos.benchmarks.accuracy.exact import Exact
-from demos.benchmarks.accuracy.exact import exact
-from demos.benchmarks.accuracy.inputs import Chunk
-from demos.benchmarks.accuracy.inputs import everything
-from demos.benchmarks.accuracy.inputs import sample
+from demos.benchmarks.accuracy.exact import Exact, exact
+from demos.benchmarks.accuracy.inputs import Chunk, everything, sample
 from demos.benchmarks.accuracy.options import AccuracyOptions
-from demos.benchmarks.accuracy.results import QUANTITIES
-from demos.benchmarks.accuracy.results import Errors
-from demos.benchmarks.accuracy.results import Result
-from demos.benchmarks.execution_modes import Evaluate
-from demos.benchmarks.execution_modes import UnavailableError
-from demos.benchmarks.execution_modes import evaluator
-from demos.benchmarks.execution_modes import version
+from demos.benchmarks.accuracy.results import QUANTITIES, Errors, Result
+from demos.benchmarks.execution_modes import (
+    Evaluate,
+    UnavailableError,
+    evaluator,
+    version,
+)
 from demos.benchmarks.frameworks import active_framework
 from demos.common.environment import environment
 from demos.common.errors import reason_of

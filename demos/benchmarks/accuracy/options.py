@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from demos.benchmarks.benchmark import Benchmark
-from demos.benchmarks.benchmark import check_names
-from demos.benchmarks.benchmark import check_positive
+from demos.benchmarks.benchmark import Benchmark, check_names, check_positive
 from demos.common.errors import UserError
 
 BACKENDS = ("tensorflow", "jax", "torch", "numpy", "openvino")

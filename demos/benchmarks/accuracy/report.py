@@ -7,15 +7,16 @@ from typing import Any
 
 from demos.benchmarks import names
 from demos.benchmarks.accuracy.options import DTYPES
-from demos.benchmarks.accuracy.results import NEAR_ZERO
-from demos.benchmarks.accuracy.results import QUANTITIES
-from demos.benchmarks.accuracy.results import SYMBOLS
-from demos.benchmarks.accuracy.results import Result
-from demos.benchmarks.accuracy.results import verdict
+from demos.benchmarks.accuracy.results import (
+    NEAR_ZERO,
+    QUANTITIES,
+    SYMBOLS,
+    Result,
+    verdict,
+)
 from demos.benchmarks.backends import describe
 from demos.benchmarks.benchmark import RESULTS
-from demos.common.files import write_json
-from demos.common.files import write_text
+from demos.common.files import write_json, write_text
 from demos.report.tables import markdown_table
 
 EXPLANATION = (

@@ -7,8 +7,7 @@ from typing import Any
 from demos.benchmarks import backends
 from demos.benchmarks.accuracy.options import AccuracyOptions
 from demos.benchmarks.accuracy.report import write
-from demos.benchmarks.accuracy.results import Result
-from demos.benchmarks.accuracy.results import broken
+from demos.benchmarks.accuracy.results import Result, broken
 from demos.common.errors import UnfinishedError
 
 MEASURE = "demos.benchmarks.accuracy.measure"

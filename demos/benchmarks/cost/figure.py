@@ -5,14 +5,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import LogLocator
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from demos.benchmarks import names
 from demos.benchmarks.cost.types import FEW
-from demos.report.figures.style import COLOURS
-from demos.report.figures.style import new_figure
-from demos.report.figures.style import style_of
+from demos.report.figures.style import COLOURS, new_figure, style_of
 
 
 def draw(path: Path, table: pd.DataFrame) -> None:

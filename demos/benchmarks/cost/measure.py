@@ -2,33 +2,21 @@
 
 import functools
 import time
-from collections.abc import Callable
-from collections.abc import Iterable
-from dataclasses import asdict
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import keras
 
 from demos.benchmarks import names
 from demos.benchmarks.cost.memory import weigh
-from demos.benchmarks.cost.models import cnn
-from demos.benchmarks.cost.models import training_step
-from demos.benchmarks.cost.models import transformer
+from demos.benchmarks.cost.models import cnn, training_step, transformer
 from demos.benchmarks.cost.options import CostOptions
-from demos.benchmarks.cost.plan import QUICK
-from demos.benchmarks.cost.plan import Effort
-from demos.benchmarks.cost.plan import plan
-from demos.benchmarks.cost.timing import ROUNDS
-from demos.benchmarks.cost.timing import interleave
-from demos.benchmarks.cost.timing import repeated
-from demos.benchmarks.cost.types import Cell
-from demos.benchmarks.cost.types import Kept
-from demos.benchmarks.cost.types import Timing
+from demos.benchmarks.cost.plan import QUICK, Effort, plan
+from demos.benchmarks.cost.timing import ROUNDS, interleave, repeated
+from demos.benchmarks.cost.types import Cell, Kept, Timing
 from demos.benchmarks.frameworks import active_framework
-from demos.benchmarks.frameworks.base import Function
-from demos.benchmarks.frameworks.base import TrainingFramework
-from demos.benchmarks.frameworks.base import normal
+from demos.benchmarks.frameworks.base import Function, TrainingFramework, normal
 from demos.common.environment import environment
 from demos.common.errors import reason_of
 from demos.common.subprocesses import Emit

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from demos.benchmarks.frameworks.base import TrainingFramework
-from demos.benchmarks.frameworks.base import normal
+from demos.benchmarks.frameworks.base import TrainingFramework, normal
 
 SIZE = 2**16
 

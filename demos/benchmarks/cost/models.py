@@ -6,8 +6,7 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import layers
-from keras import ops
+from keras import layers, ops
 from keras_hub.layers import TransformerEncoder
 
 from demos.benchmarks import names

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from demos.benchmarks import names
 from demos.benchmarks.cost.options import CostOptions
-from demos.benchmarks.cost.types import FEW
-from demos.benchmarks.cost.types import Cell
+from demos.benchmarks.cost.types import FEW, Cell
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
 
-from demos.benchmarks.cost.types import REFERENCES
-from demos.benchmarks.cost.types import Cell
-from demos.benchmarks.cost.types import Timing
+from demos.benchmarks.cost.types import REFERENCES, Cell, Timing
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,9 @@ from demos.benchmarks.backends import describe
 from demos.benchmarks.benchmark import RESULTS
 from demos.benchmarks.cost.figure import draw
 from demos.benchmarks.cost.options import CostOptions
-from demos.benchmarks.cost.ratios import Ratio
-from demos.benchmarks.cost.ratios import tabulate
-from demos.benchmarks.cost.types import REFERENCES
-from demos.benchmarks.cost.types import Findings
-from demos.benchmarks.cost.types import Kept
-from demos.common.files import atomic
-from demos.common.files import write_json
-from demos.common.files import write_text
+from demos.benchmarks.cost.ratios import Ratio, tabulate
+from demos.benchmarks.cost.types import REFERENCES, Findings, Kept
+from demos.common.files import atomic, write_json, write_text
 from demos.report.tables import markdown_table
 
 SHORT = {names.FORWARD: "fwd", names.BOTH: "fwd+bwd"}

@@ -4,8 +4,7 @@ import gc
 import math
 import random
 import time
-from collections.abc import Callable
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 ROUNDS = 51  # At most.
 

@@ -1,7 +1,6 @@
 """What is measured: cells, times in them, and bytes kept."""
 
-from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from demos.benchmarks import names

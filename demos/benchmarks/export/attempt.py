@@ -14,16 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from demos.benchmarks.export.formats import FORMATS
-from demos.benchmarks.export.models import BATCH
-from demos.benchmarks.export.models import MODELS
-from demos.benchmarks.export.models import inputs
-from demos.benchmarks.export.targets import TARGETS
-from demos.benchmarks.export.targets import deploy
-from demos.benchmarks.export.types import ANY_BATCH
-from demos.benchmarks.export.types import FIXED_BATCH
-from demos.benchmarks.export.types import UNROLLED
-from demos.benchmarks.export.types import Trial
-from demos.benchmarks.export.types import TrialResult
+from demos.benchmarks.export.models import BATCH, MODELS, inputs
+from demos.benchmarks.export.targets import TARGETS, deploy
+from demos.benchmarks.export.types import (
+    ANY_BATCH,
+    FIXED_BATCH,
+    UNROLLED,
+    Trial,
+    TrialResult,
+)
 from demos.common.subprocesses import Emit
 
 

@@ -1,8 +1,7 @@
 """The formats: rows of the table, with bounds of their errors."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import dataclass, field
 
 BACKENDS = ("tensorflow", "jax", "torch")
 

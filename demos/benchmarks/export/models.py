@@ -1,7 +1,6 @@
 """The models: small, but with weights that LiteRT quantizes, 1024 at least."""
 
-from collections.abc import Callable
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras

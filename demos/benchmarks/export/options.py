@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from demos.benchmarks.benchmark import Benchmark
-from demos.benchmarks.benchmark import check_names
-from demos.benchmarks.export.formats import BACKENDS
-from demos.benchmarks.export.formats import FORMATS
+from demos.benchmarks.benchmark import Benchmark, check_names
+from demos.benchmarks.export.formats import BACKENDS, FORMATS
 from demos.common.errors import UserError
 
 MODELS = ("dense", "cnn", "lstm", "transformer")

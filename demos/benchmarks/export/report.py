@@ -1,27 +1,25 @@
 """The report: a table of all formats, and the verdict."""
 
 import contextlib
-from collections.abc import Mapping
-from collections.abc import MutableMapping
-from collections.abc import Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 
 from demos.benchmarks.benchmark import RESULTS
-from demos.benchmarks.export.formats import BACKENDS
-from demos.benchmarks.export.formats import FORMATS
+from demos.benchmarks.export.formats import BACKENDS, FORMATS
 from demos.benchmarks.export.targets import TARGETS
-from demos.benchmarks.export.types import ABSENT
-from demos.benchmarks.export.types import CONTROL
-from demos.benchmarks.export.types import FAILS
-from demos.benchmarks.export.types import NEEDS
-from demos.benchmarks.export.types import NEITHER
-from demos.benchmarks.export.types import WORKS
-from demos.benchmarks.export.types import Cell
-from demos.benchmarks.export.types import Findings
-from demos.common.files import write_json
-from demos.common.files import write_text
+from demos.benchmarks.export.types import (
+    ABSENT,
+    CONTROL,
+    FAILS,
+    NEEDS,
+    NEITHER,
+    WORKS,
+    Cell,
+    Findings,
+)
+from demos.common.files import write_json, write_text
 from demos.report.tables import markdown_table
 
 LABELS = {

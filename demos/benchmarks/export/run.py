@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from demos.benchmarks import backends
-from demos.benchmarks import names
+from demos.benchmarks import backends, names
 from demos.benchmarks.export.formats import FORMATS
 from demos.benchmarks.export.options import ExportOptions
 from demos.benchmarks.export.report import write
-from demos.benchmarks.export.types import CONTROL
-from demos.benchmarks.export.types import FAILS
-from demos.benchmarks.export.types import Findings
-from demos.benchmarks.export.types import Trial
-from demos.benchmarks.export.types import TrialResult
+from demos.benchmarks.export.types import (
+    CONTROL,
+    FAILS,
+    Findings,
+    Trial,
+    TrialResult,
+)
 from demos.common.errors import UserError
 from demos.common.progress import progress_bar
 from demos.common.subprocesses import EndedEarlyError

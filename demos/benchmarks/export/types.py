@@ -1,7 +1,6 @@
 """Trials of an export, what came of them, and what that means for Serf."""
 
-from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from demos.benchmarks import names
 

@@ -1,7 +1,6 @@
 """The interface of a framework, and what Keras alone offers: values."""
 
-from collections.abc import Callable
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras

@@ -7,11 +7,13 @@ import jax
 import jax.numpy as jnp
 
 from demos.benchmarks import names
-from demos.benchmarks.frameworks.base import Array
-from demos.benchmarks.frameworks.base import Call
-from demos.benchmarks.frameworks.base import Function
-from demos.benchmarks.frameworks.base import Kept
-from demos.benchmarks.frameworks.base import TrainingFramework
+from demos.benchmarks.frameworks.base import (
+    Array,
+    Call,
+    Function,
+    Kept,
+    TrainingFramework,
+)
 
 
 class _Jax(TrainingFramework):

@@ -2,19 +2,20 @@
 
 import gc
 import math
-from collections.abc import Callable
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from demos.benchmarks import names
-from demos.benchmarks.frameworks.base import Array
-from demos.benchmarks.frameworks.base import Call
-from demos.benchmarks.frameworks.base import Function
-from demos.benchmarks.frameworks.base import Kept
-from demos.benchmarks.frameworks.base import TrainingFramework
+from demos.benchmarks.frameworks.base import (
+    Array,
+    Call,
+    Function,
+    Kept,
+    TrainingFramework,
+)
 
 Run = Callable[..., Any]
 

@@ -1,18 +1,19 @@
 """PyTorch, eager and compiled by `torch.compile`."""
 
-from collections.abc import Callable
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch.nn import functional
 
 from demos.benchmarks import names
-from demos.benchmarks.frameworks.base import Array
-from demos.benchmarks.frameworks.base import Call
-from demos.benchmarks.frameworks.base import Function
-from demos.benchmarks.frameworks.base import Kept
-from demos.benchmarks.frameworks.base import TrainingFramework
+from demos.benchmarks.frameworks.base import (
+    Array,
+    Call,
+    Function,
+    Kept,
+    TrainingFramework,
+)
 
 
 class _Torch(TrainingFramework):

@@ -6,12 +6,9 @@ from demos.report.comparisons import Analysis
 from demos.report.figures.curves import draw_curves
 from demos.report.figures.forest import draw_forest
 from demos.report.figures.heat_map import draw_heat_map
-from demos.report.figures.scores import draw_levels
-from demos.report.figures.scores import draw_overview
+from demos.report.figures.scores import draw_levels, draw_overview
 from demos.report.trials import varied
-from demos.report.types import Baselines
-from demos.report.types import Chart
-from demos.report.types import Presentation
+from demos.report.types import Baselines, Chart, Presentation
 from demos.study.trial import TrialRecord
 
 NAMES = ("forest.png", "figure.png", "curves.png", "heatmap.png")

@@ -8,15 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from demos.report.figures.style import legend_below
-from demos.report.figures.style import new_figure
-from demos.report.figures.style import style_of
-from demos.report.trials import activations_of
-from demos.report.trials import finished
-from demos.report.trials import level_name
-from demos.report.trials import levels_of
-from demos.report.types import Chart
-from demos.report.types import Presentation
+from demos.report.figures.style import legend_below, new_figure, style_of
+from demos.report.trials import activations_of, finished, level_name, levels_of
+from demos.report.types import Chart, Presentation
 from demos.study.trial import TrialRecord
 
 MOST_PANELS = 12  # More would not be legible on a page.

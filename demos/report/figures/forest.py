@@ -5,10 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from demos.report.comparisons import Analysis
-from demos.report.comparisons import Comparison
-from demos.report.figures.style import new_figure
-from demos.report.figures.style import style_of
+from demos.report.comparisons import Analysis, Comparison
+from demos.report.figures.style import new_figure, style_of
 from demos.report.trials import level_name
 from demos.report.types import Chart
 

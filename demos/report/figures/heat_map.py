@@ -7,17 +7,16 @@ from typing import Any
 import numpy as np
 
 from demos.report.comparisons import Analysis
-from demos.report.figures.style import DIVERGING
-from demos.report.figures.style import new_figure
-from demos.report.figures.style import write_cell
-from demos.report.trials import activations_of
-from demos.report.trials import differences
-from demos.report.trials import finished
-from demos.report.trials import levels_of
-from demos.report.trials import scores
-from demos.report.trials import varied
-from demos.report.types import Chart
-from demos.report.types import Metric
+from demos.report.figures.style import DIVERGING, new_figure, write_cell
+from demos.report.trials import (
+    activations_of,
+    differences,
+    finished,
+    levels_of,
+    scores,
+    varied,
+)
+from demos.report.types import Chart, Metric
 from demos.report.verdict import ALPHA
 from demos.study.trial import TrialRecord
 

@@ -1,31 +1,31 @@
 """Scores with their intervals: of each seed, and over what was varied."""
 
 import math
-from collections.abc import Mapping
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from demos.report.figures.curves import draw_activations
-from demos.report.figures.style import LETTER
-from demos.report.figures.style import LINES
-from demos.report.figures.style import legend_below
-from demos.report.figures.style import new_figure
-from demos.report.figures.style import style_of
+from demos.report.figures.style import (
+    LETTER,
+    LINES,
+    legend_below,
+    new_figure,
+    style_of,
+)
 from demos.report.statistics import bootstrap
-from demos.report.trials import activations_of
-from demos.report.trials import complete
-from demos.report.trials import finished
-from demos.report.trials import levels_of
-from demos.report.trials import numeric
-from demos.report.trials import scores
-from demos.report.trials import varied
-from demos.report.types import Baselines
-from demos.report.types import Chart
-from demos.report.types import Metric
-from demos.report.types import Presentation
+from demos.report.trials import (
+    activations_of,
+    complete,
+    finished,
+    levels_of,
+    numeric,
+    scores,
+    varied,
+)
+from demos.report.types import Baselines, Chart, Metric, Presentation
 from demos.study.trial import TrialRecord
 
 DECADE = 10  # A range this wide is drawn on a logarithmic scale.

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from demos.report.figures.style import new_figure
-from demos.report.figures.style import style_of
+from demos.report.figures.style import new_figure, style_of
 from demos.report.summary import StudyVerdict
 from demos.report.types import Chart
 

@@ -8,25 +8,17 @@ trials of all.
 
 import functools
 import queue
-from collections.abc import Iterator
-from collections.abc import Mapping
-from collections.abc import Sequence
-from concurrent.futures import Future
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
-from typing import Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Protocol
 
 import cloudpickle
 
-from demos.common.errors import UserError
-from demos.common.errors import reason_of
-from demos.common.keras_config import apply_settings
-from demos.common.keras_config import keras_settings
-from demos.common.subprocesses import EndedEarlyError
-from demos.common.subprocesses import OnEvent
+from demos.common.errors import UserError, reason_of
+from demos.common.keras_config import apply_settings, keras_settings
+from demos.common.subprocesses import EndedEarlyError, OnEvent
 from demos.study.runner import Runner
-from demos.study.trial import Trial
-from demos.study.trial import TrialRecord
+from demos.study.trial import Trial, TrialRecord
 
 Trials = Sequence[Trial]
 Results = Iterator[tuple[Trial, TrialRecord | None]]

@@ -6,11 +6,13 @@ import keras
 
 from demos.common.machine import cores
 from demos.common.subprocesses import ChildProcess
-from demos.study.executors.executor import Observer
-from demos.study.executors.executor import Results
-from demos.study.executors.executor import Trials
-from demos.study.executors.executor import pickled_runner
-from demos.study.executors.executor import run_in_slots
+from demos.study.executors.executor import (
+    Observer,
+    Results,
+    Trials,
+    pickled_runner,
+    run_in_slots,
+)
 from demos.study.runner import Runner
 
 

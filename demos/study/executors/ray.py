@@ -6,8 +6,7 @@ import logging
 import math
 import os
 import socket
-from collections.abc import Iterator
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,19 +15,22 @@ import keras
 
 import keras_serf
 from demos.common.errors import UserError
-from demos.common.subprocesses import POLL_SECONDS
-from demos.common.subprocesses import EndedEarlyError
-from demos.common.subprocesses import OnEvent
-from demos.common.subprocesses import environment_variables
-from demos.common.subprocesses import load_function
-from demos.study.executors.executor import Observer
-from demos.study.executors.executor import Results
-from demos.study.executors.executor import Trials
-from demos.study.executors.executor import pickled_runner
-from demos.study.executors.executor import run_in_slots
+from demos.common.subprocesses import (
+    POLL_SECONDS,
+    EndedEarlyError,
+    OnEvent,
+    environment_variables,
+    load_function,
+)
+from demos.study.executors.executor import (
+    Observer,
+    Results,
+    Trials,
+    pickled_runner,
+    run_in_slots,
+)
 from demos.study.runner import Runner
-from demos.study.trial import Trial
-from demos.study.trial import TrialRecord
+from demos.study.trial import Trial, TrialRecord
 
 CONNECT_SECONDS = 10  # To wait for the head of a cluster.
 

@@ -7,11 +7,8 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from demos.study.executors.executor import Observer
-from demos.study.executors.executor import Results
-from demos.study.executors.executor import Trials
-from demos.study.runner import Runner
-from demos.study.runner import interrupted
+from demos.study.executors.executor import Observer, Results, Trials
+from demos.study.runner import Runner, interrupted
 
 
 class SequentialExecutor:

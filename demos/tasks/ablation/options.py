@@ -1,25 +1,23 @@
 """Ablation: options of the command. Nothing here imports Keras."""
 
 import importlib
-from collections.abc import Mapping
-from collections.abc import Sequence
-from dataclasses import dataclass
-from dataclasses import field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
 
 from demos.common.cli import parse
 from demos.common.errors import UserError
-from demos.tasks.classification.options import ClassificationOptions
-from demos.tasks.classification.options import ModelConfig
-from demos.tasks.classification.options import TrainingConfig
-from demos.tasks.classification.options import check
+from demos.tasks.classification.options import (
+    ClassificationOptions,
+    ModelConfig,
+    TrainingConfig,
+    check,
+)
 from demos.tasks.demo import start_training
-from demos.tasks.options import check_study
-from demos.tasks.options import check_unique
+from demos.tasks.options import check_study, check_unique
 
 COMMAND = "python -m demos ablation"
 RUNS = Path("runs", "ablation")

@@ -1,40 +1,33 @@
 """Ablation: a study of each axis on small networks, and a page for all."""
 
 import os
-from collections.abc import Mapping
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
-from demos.common.errors import UnfinishedError
-from demos.common.errors import UserError
-from demos.common.files import atomic
-from demos.common.files import write_text
+from demos.common.errors import UnfinishedError, UserError
+from demos.common.files import atomic, write_text
 from demos.common.keras_config import channels_last
 from demos.common.progress import log
 from demos.report.comparisons import analyze
 from demos.report.figures.scores import draw_studies
-from demos.report.html_report import Table
-from demos.report.html_report import embedded
-from demos.report.html_report import fill
+from demos.report.html_report import Table, embedded, fill
 from demos.report.tables import markdown_table
 from demos.report.trials import reference_of
-from demos.report.types import Metric
-from demos.report.types import Report
+from demos.report.types import Metric, Report
 from demos.tasks import study
-from demos.tasks.ablation.options import RUNS
-from demos.tasks.ablation.options import AblationOptions
-from demos.tasks.ablation.options import axis_texts
-from demos.tasks.ablation.verdict import DEPTH
-from demos.tasks.ablation.verdict import HEADER
-from demos.tasks.ablation.verdict import list_comparisons
-from demos.tasks.ablation.verdict import summary
-from demos.tasks.ablation.verdict import table
+from demos.tasks.ablation.options import RUNS, AblationOptions, axis_texts
+from demos.tasks.ablation.verdict import (
+    DEPTH,
+    HEADER,
+    list_comparisons,
+    summary,
+    table,
+)
 from demos.tasks.classification.options import check
-from demos.tasks.classification.task import ClassificationTask
-from demos.tasks.classification.task import load
+from demos.tasks.classification.task import ClassificationTask, load
 from demos.tasks.demo import smoke_test
 
 PAGE = "ablation.html"

@@ -1,17 +1,12 @@
 """Ablation: what the studies of all axes show together."""
 
 import math
-from collections.abc import Mapping
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from demos.report import verdict
-from demos.report.comparisons import Analysis
-from demos.report.comparisons import Comparison
-from demos.report.comparisons import Interaction
-from demos.report.html_report import interval
-from demos.report.html_report import p_value
-from demos.report.html_report import signed
+from demos.report.comparisons import Analysis, Comparison, Interaction
+from demos.report.html_report import interval, p_value, signed
 from demos.report.types import Metric
 
 CLAIM = "Deeper networks gain more"  # Of the paper, from Serf.

@@ -1,8 +1,6 @@
 """Classification: data, training, scores, baselines and report of the task."""
 
-from collections.abc import Collection
-from collections.abc import Mapping
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,27 +21,18 @@ from demos.datasets.load import load_images
 from demos.datasets.splits import evenly_by_label
 from demos.datasets.types import ImageSplit
 from demos.report.figures.style import wrapped
-from demos.report.types import Chart
-from demos.report.types import Metric
-from demos.report.types import Presentation
-from demos.study.trial import Trial
-from demos.study.trial import TrialContext
-from demos.study.trial import TrialRecord
-from demos.study.trial import TrialResult
+from demos.report.types import Chart, Metric, Presentation
+from demos.study.trial import Trial, TrialContext, TrialRecord, TrialResult
 from demos.tasks import confusion_matrix
 from demos.tasks.classification import model as networks
 from demos.tasks.classification.augmentation import shift_and_flip
-from demos.tasks.classification.options import ClassificationOptions
-from demos.tasks.classification.options import ClassificationPredictOptions
-from demos.tasks.saved_model import SavedModel
-from demos.tasks.saved_model import open_image
-from demos.tasks.task import Task
-from demos.tasks.task import evenly
-from demos.tasks.task import sizes
-from demos.tasks.task import smoke_test_part
-from demos.training import batches
-from demos.training import dead_units
-from demos.training import optimizers
+from demos.tasks.classification.options import (
+    ClassificationOptions,
+    ClassificationPredictOptions,
+)
+from demos.tasks.saved_model import SavedModel, open_image
+from demos.tasks.task import Task, evenly, sizes, smoke_test_part
+from demos.training import batches, dead_units, optimizers
 from demos.training.batches import ArrayBatches
 from demos.training.fit import fit
 from demos.training.scores import classification_scores

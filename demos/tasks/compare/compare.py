@@ -1,13 +1,9 @@
 """`compare`: activations in a Keras model of your own, on your data."""
 
-from collections.abc import Callable
-from collections.abc import Iterable
-from collections.abc import Mapping
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -17,19 +13,13 @@ from demos.report.types import Report
 from demos.study.resplit import ResplitTask
 from demos.study.study import grid
 from demos.study.sweep import OTHER
-from demos.study.trial import Task
-from demos.study.trial import Trial
+from demos.study.trial import Task, Trial
 from demos.study.tuning import TunedTask
 from demos.tasks.compare.data import split
-from demos.tasks.compare.model_task import TRAINING
-from demos.tasks.compare.model_task import ModelTask
+from demos.tasks.compare.model_task import TRAINING, ModelTask
 from demos.tasks.demo import start_training
-from demos.tasks.options import StudyOptions
-from demos.tasks.options import check_study
-from demos.tasks.study import conduct
-from demos.tasks.study import folder_by
-from demos.tasks.study import tune_settings
-from demos.tasks.study import with_notes
+from demos.tasks.options import StudyOptions, check_study
+from demos.tasks.study import conduct, folder_by, tune_settings, with_notes
 
 RUNS = Path("runs", "compare")
 

@@ -5,29 +5,20 @@ import inspect
 import json
 import re
 import tempfile
-from collections.abc import Callable
-from collections.abc import Mapping
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from typing import Self
+from typing import Any, Self
 
 import keras
 import numpy as np
 
 from demos.common.errors import UserError
 from demos.common.keras_config import clear_session
-from demos.report.types import Metric
-from demos.report.types import Presentation
-from demos.study.trial import Trial
-from demos.study.trial import TrialContext
-from demos.study.trial import TrialRecord
-from demos.study.trial import TrialResult
+from demos.report.types import Metric, Presentation
+from demos.study.trial import Trial, TrialContext, TrialRecord, TrialResult
 from demos.tasks.compare.baselines import trivial_baseline
-from demos.tasks.compare.data import Arrays
-from demos.tasks.compare.data import count_rows
-from demos.tasks.compare.data import rows_of
+from demos.tasks.compare.data import Arrays, count_rows, rows_of
 from demos.tasks.task import SPLITS
 from demos.training.batches import ArrayBatches
 from demos.training.fit import fit

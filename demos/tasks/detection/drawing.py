@@ -3,22 +3,17 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from PIL import Image
-from PIL import ImageDraw
-from PIL import ImageFont
+from PIL import Image, ImageDraw, ImageFont
 
-from demos.datasets.types import BoxedPictures
-from demos.datasets.types import Detection
+from demos.datasets.types import BoxedPictures, Detection
 from demos.report.figures.style import COLOURS
 from demos.report.trials import by_label
 from demos.report.types import Chart
-from demos.study.trial import TrialRecord
-from demos.study.trial import trial_path
+from demos.study.trial import TrialRecord, trial_path
 from demos.tasks.detection.scores import Found
 from demos.tasks.task import evenly
 

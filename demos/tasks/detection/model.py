@@ -20,8 +20,7 @@ import numpy as np
 from keras import ops
 
 from demos.datasets.types import Box
-from demos.tasks.detection.scores import MOST
-from demos.tasks.detection.scores import Found
+from demos.tasks.detection.scores import MOST, Found
 from demos.training.batches import ArrayBatches
 
 Boxes = Sequence[Sequence[Box]]

@@ -1,18 +1,19 @@
 """Detection: options of the command. Nothing here imports Keras."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from demos.common.cli import option_value
 from demos.common.errors import UserError
 from demos.tasks.demo import Demo
-from demos.tasks.options import Optimizer
-from demos.tasks.options import PredictImageOptions
-from demos.tasks.options import StudyOptions
-from demos.tasks.options import check_numbers
+from demos.tasks.options import (
+    Optimizer,
+    PredictImageOptions,
+    StudyOptions,
+    check_numbers,
+)
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from dataclasses import field
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,35 +10,35 @@ import keras
 import numpy as np
 
 from demos.common.errors import UserError
-from demos.common.files import atomic
-from demos.common.files import write_json
+from demos.common.files import atomic, write_json
 from demos.common.progress import log
-from demos.datasets.images import read_all
-from demos.datasets.images import resized
+from demos.datasets.images import read_all, resized
 from demos.datasets.load import load_detection
-from demos.datasets.types import Box
-from demos.datasets.types import BoxedPictures
-from demos.report.types import Metric
-from demos.report.types import Presentation
-from demos.study.trial import DivergedError
-from demos.study.trial import Trial
-from demos.study.trial import TrialContext
-from demos.study.trial import TrialRecord
-from demos.study.trial import TrialResult
+from demos.datasets.types import Box, BoxedPictures
+from demos.report.types import Metric, Presentation
+from demos.study.trial import (
+    DivergedError,
+    Trial,
+    TrialContext,
+    TrialRecord,
+    TrialResult,
+)
 from demos.tasks.detection import drawing
 from demos.tasks.detection import model as detector
-from demos.tasks.detection.options import DetectionOptions
-from demos.tasks.detection.options import DetectionPredictOptions
-from demos.tasks.detection.scores import Found
-from demos.tasks.detection.scores import detection_scores
-from demos.tasks.saved_model import SavedModel
-from demos.tasks.saved_model import open_image
-from demos.tasks.task import SPLITS
-from demos.tasks.task import Task
-from demos.tasks.task import evenly
-from demos.tasks.task import sizes
-from demos.tasks.task import smoke_test_part
-from demos.tasks.task import waiting_note
+from demos.tasks.detection.options import (
+    DetectionOptions,
+    DetectionPredictOptions,
+)
+from demos.tasks.detection.scores import Found, detection_scores
+from demos.tasks.saved_model import SavedModel, open_image
+from demos.tasks.task import (
+    SPLITS,
+    Task,
+    evenly,
+    sizes,
+    smoke_test_part,
+    waiting_note,
+)
 from demos.training import batches
 from demos.training.fit import fit
 

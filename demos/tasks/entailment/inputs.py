@@ -1,19 +1,14 @@
 """Multimodal entailment: posts as the arrays that the model reads."""
 
-from collections.abc import Callable
-from collections.abc import Mapping
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from tokenizers import Tokenizer
 
-from demos.datasets.images import Pictures
-from demos.datasets.images import read_all
-from demos.datasets.types import SLOTS
-from demos.datasets.types import Entailment
-from demos.datasets.types import PostPairs
+from demos.datasets.images import Pictures, read_all
+from demos.datasets.types import SLOTS, Entailment, PostPairs
 from demos.tasks import word_tokenizer
 from demos.tasks.entailment.options import ModelConfig
 from demos.tasks.entailment.presets import preset_text_inputs

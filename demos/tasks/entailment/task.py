@@ -1,11 +1,8 @@
 """Multimodal entailment: data, training, scores and report of the task."""
 
 import time
-from collections.abc import Mapping
-from collections.abc import Sequence
-from dataclasses import asdict
-from dataclasses import dataclass
-from dataclasses import field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,39 +11,32 @@ import keras
 import numpy as np
 
 from demos.common.errors import UserError
-from demos.common.files import write_json
-from demos.common.files import write_text
-from demos.datasets.images import ImageFile
-from demos.datasets.images import read_all
-from demos.datasets.images import read_image
+from demos.common.files import write_json, write_text
+from demos.datasets.images import ImageFile, read_all, read_image
 from demos.datasets.load import load_entailment
 from demos.datasets.splits import evenly_by_label
-from demos.datasets.types import SLOTS
-from demos.datasets.types import PostPairs
-from demos.report.types import Metric
-from demos.report.types import Presentation
-from demos.study.trial import Trial
-from demos.study.trial import TrialContext
-from demos.study.trial import TrialRecord
-from demos.study.trial import TrialResult
+from demos.datasets.types import SLOTS, PostPairs
+from demos.report.types import Metric, Presentation
+from demos.study.trial import Trial, TrialContext, TrialRecord, TrialResult
 from demos.tasks import confusion_matrix
 from demos.tasks.entailment import model as models
 from demos.tasks.entailment import presets
 from demos.tasks.entailment.examples import draw_examples
-from demos.tasks.entailment.inputs import Arrays
-from demos.tasks.entailment.inputs import TextReader
-from demos.tasks.entailment.inputs import hide_images
-from demos.tasks.entailment.inputs import hide_modalities
-from demos.tasks.entailment.inputs import hide_texts
-from demos.tasks.entailment.inputs import post_arrays
-from demos.tasks.entailment.inputs import read_posts
-from demos.tasks.entailment.options import EntailmentOptions
-from demos.tasks.entailment.options import EntailmentPredictOptions
+from demos.tasks.entailment.inputs import (
+    Arrays,
+    TextReader,
+    hide_images,
+    hide_modalities,
+    hide_texts,
+    post_arrays,
+    read_posts,
+)
+from demos.tasks.entailment.options import (
+    EntailmentOptions,
+    EntailmentPredictOptions,
+)
 from demos.tasks.saved_model import SavedModel
-from demos.tasks.task import Task
-from demos.tasks.task import sizes
-from demos.tasks.task import smoke_test_part
-from demos.tasks.task import waiting_note
+from demos.tasks.task import Task, sizes, smoke_test_part, waiting_note
 from demos.training.batches import ArrayBatches
 from demos.training.fit import fit
 from demos.training.scores import classification_scores

@@ -3,8 +3,7 @@
 import keras
 import keras_hub
 
-from demos.tasks.sentiment.options import ModelConfig
-from demos.tasks.sentiment.options import TrainingConfig
+from demos.tasks.sentiment.options import ModelConfig, TrainingConfig
 from demos.tasks.word_tokenizer import PADDING
 
 

@@ -1,17 +1,18 @@
 """Sentiment: options of the command. Nothing here imports Keras."""
 
-from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from demos.tasks.demo import Demo
-from demos.tasks.options import Optimizer
-from demos.tasks.options import PredictTextOptions
-from demos.tasks.options import StudyOptions
-from demos.tasks.options import check_heads
-from demos.tasks.options import check_numbers
-from demos.tasks.options import check_vocabulary
+from demos.tasks.options import (
+    Optimizer,
+    PredictTextOptions,
+    StudyOptions,
+    check_heads,
+    check_numbers,
+    check_vocabulary,
+)
 
 
 @dataclass(frozen=True)

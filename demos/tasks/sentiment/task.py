@@ -1,9 +1,7 @@
 """Sentiment: data, training, scores, baselines and report of the task."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -19,23 +17,17 @@ from tokenizers import Tokenizer
 from demos.common.files import write_text
 from demos.datasets.load import load_texts
 from demos.datasets.types import Split
-from demos.report.types import Metric
-from demos.report.types import Presentation
-from demos.study.trial import Trial
-from demos.study.trial import TrialContext
-from demos.study.trial import TrialRecord
-from demos.study.trial import TrialResult
+from demos.report.types import Metric, Presentation
+from demos.study.trial import Trial, TrialContext, TrialRecord, TrialResult
 from demos.tasks import word_tokenizer
 from demos.tasks.saved_model import SavedModel
 from demos.tasks.sentiment.model import build_model
-from demos.tasks.sentiment.options import SentimentOptions
-from demos.tasks.sentiment.options import SentimentPredictOptions
-from demos.tasks.task import Task
-from demos.tasks.task import evenly
-from demos.tasks.task import sizes
-from demos.tasks.task import smoke_test_part
-from demos.training import batches
-from demos.training import optimizers
+from demos.tasks.sentiment.options import (
+    SentimentOptions,
+    SentimentPredictOptions,
+)
+from demos.tasks.task import Task, evenly, sizes, smoke_test_part
+from demos.training import batches, optimizers
 from demos.training.batches import ArrayBatches
 from demos.training.fit import fit
 from demos.training.scores import classification_scores

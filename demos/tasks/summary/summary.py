@@ -7,16 +7,15 @@ from pathlib import Path
 import numpy as np
 
 from demos.common.errors import UserError
-from demos.common.files import atomic
-from demos.common.files import write_text
+from demos.common.files import atomic, write_text
 from demos.report.figures.studies import draw_studies
-from demos.report.html_report import Table
-from demos.report.html_report import embedded
-from demos.report.html_report import fill
-from demos.report.summary import Scores
-from demos.report.summary import StudyVerdict
-from demos.report.summary import mean_ranks
-from demos.report.summary import probability_of_improvement
+from demos.report.html_report import Table, embedded, fill
+from demos.report.summary import (
+    Scores,
+    StudyVerdict,
+    mean_ranks,
+    probability_of_improvement,
+)
 from demos.report.tables import markdown_table
 from demos.tasks.summary.options import VERDICT
 

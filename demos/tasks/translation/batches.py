@@ -10,9 +10,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from demos.tasks.translation.subword_tokenizer import END
-from demos.tasks.translation.subword_tokenizer import PADDING
-from demos.tasks.translation.subword_tokenizer import START
+from demos.tasks.translation.subword_tokenizer import END, PADDING, START
 
 Tokens = Sequence[Sequence[int]]
 

@@ -5,15 +5,12 @@ search is the `call` of a `keras.Model`, so that `predict` compiles it in each
 backend's own way. Whoever searches provides a `Stepper`.
 """
 
-from typing import Any
-from typing import Protocol
+from typing import Any, Protocol
 
 import keras
 from keras import ops
 
-from demos.tasks.translation.subword_tokenizer import END
-from demos.tasks.translation.subword_tokenizer import PADDING
-from demos.tasks.translation.subword_tokenizer import START
+from demos.tasks.translation.subword_tokenizer import END, PADDING, START
 
 IMPOSSIBLE = -1e9
 

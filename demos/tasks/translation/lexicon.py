@@ -7,8 +7,7 @@ from functools import partial
 import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer
 
-from demos.datasets.languages import UNSPACED
-from demos.datasets.languages import base_language
+from demos.datasets.languages import UNSPACED, base_language
 from demos.datasets.types import Pairs
 
 

@@ -14,8 +14,7 @@ import keras
 import keras_hub
 from keras import ops
 
-from demos.tasks.translation.subword_tokenizer import PADDING
-from demos.tasks.translation.subword_tokenizer import START
+from demos.tasks.translation.subword_tokenizer import PADDING, START
 
 
 def build_model(

@@ -1,21 +1,20 @@
 """Translation: options of the command. Nothing here imports Keras."""
 
-from collections.abc import Mapping
-from collections.abc import Sequence
-from dataclasses import dataclass
-from dataclasses import field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-from typing import Literal
+from typing import Any, Literal
 
 from demos.common.cli import option_value
 from demos.common.errors import UserError
 from demos.tasks.demo import Demo
-from demos.tasks.options import Optimizer
-from demos.tasks.options import PredictTextOptions
-from demos.tasks.options import StudyOptions
-from demos.tasks.options import check_heads
-from demos.tasks.options import check_numbers
+from demos.tasks.options import (
+    Optimizer,
+    PredictTextOptions,
+    StudyOptions,
+    check_heads,
+    check_numbers,
+)
 
 SMALLEST_VOCABULARY = 256 + 3  # Bytes, and padding, start and end.
 

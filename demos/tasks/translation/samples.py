@@ -6,9 +6,7 @@ from pathlib import Path
 from demos.datasets.types import Pairs
 from demos.report.tables import markdown_table
 from demos.report.trials import reference_of
-from demos.study.trial import TrialRecord
-from demos.study.trial import best
-from demos.study.trial import trial_path
+from demos.study.trial import TrialRecord, best, trial_path
 
 COUNT = 10
 

@@ -12,15 +12,16 @@ seconds, and gave 3% of the test's captions back to the letter, where BPE gives
 all, for it splits at punctuation and forgets where the spaces were.
 """
 
-from collections.abc import Iterable
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from tokenizers import Tokenizer
-from tokenizers import decoders
-from tokenizers import models
-from tokenizers import normalizers
-from tokenizers import pre_tokenizers
-from tokenizers import trainers
+from tokenizers import (
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    trainers,
+)
 
 PADDING, START, END = 0, 1, 2
 SPECIAL = ("[PAD]", "[START]", "[END]")

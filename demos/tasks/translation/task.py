@@ -1,12 +1,8 @@
 """Translation: data, training, scores, baselines and report of the task."""
 
 import time
-from collections.abc import Callable
-from collections.abc import Sequence
-from dataclasses import asdict
-from dataclasses import dataclass
-from dataclasses import field
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -15,37 +11,34 @@ import keras
 from tokenizers import Tokenizer
 
 from demos.common.errors import UserError
-from demos.common.files import write_json
-from demos.common.files import write_text
+from demos.common.files import write_json, write_text
 from demos.common.progress import log
 from demos.datasets.load import load_translation
 from demos.datasets.types import Pairs
-from demos.report.types import Metric
-from demos.report.types import Presentation
-from demos.study.trial import Trial
-from demos.study.trial import TrialContext
-from demos.study.trial import TrialRecord
-from demos.study.trial import TrialResult
+from demos.report.types import Metric, Presentation
+from demos.study.trial import Trial, TrialContext, TrialRecord, TrialResult
 from demos.tasks.saved_model import SavedModel
-from demos.tasks.task import Task
-from demos.tasks.task import evenly
-from demos.tasks.task import sizes
-from demos.tasks.task import smoke_test_part
+from demos.tasks.task import Task, evenly, sizes, smoke_test_part
 from demos.tasks.translation import subword_tokenizer
-from demos.tasks.translation.batches import PairBatches
-from demos.tasks.translation.batches import bucket_widths
-from demos.tasks.translation.batches import pair_lengths
+from demos.tasks.translation.batches import (
+    PairBatches,
+    bucket_widths,
+    pair_lengths,
+)
 from demos.tasks.translation.lexicon import Lexicon
-from demos.tasks.translation.model import SmoothedCrossEntropy
-from demos.tasks.translation.model import build_model
-from demos.tasks.translation.model import build_scorer
-from demos.tasks.translation.options import DecodingConfig
-from demos.tasks.translation.options import TranslationOptions
-from demos.tasks.translation.options import TranslationPredictOptions
-from demos.tasks.translation.options import check_decoding
+from demos.tasks.translation.model import (
+    SmoothedCrossEntropy,
+    build_model,
+    build_scorer,
+)
+from demos.tasks.translation.options import (
+    DecodingConfig,
+    TranslationOptions,
+    TranslationPredictOptions,
+    check_decoding,
+)
 from demos.tasks.translation.samples import samples
-from demos.tasks.translation.scores import signatures
-from demos.tasks.translation.scores import translation_scores
+from demos.tasks.translation.scores import signatures, translation_scores
 from demos.tasks.translation.translator import Translator
 from demos.training.fit import fit
 

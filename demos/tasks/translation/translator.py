@@ -6,11 +6,12 @@ import keras
 from tokenizers import Tokenizer
 
 from demos.tasks.translation import subword_tokenizer
-from demos.tasks.translation.batches import bucket_widths
-from demos.tasks.translation.batches import into_buckets
-from demos.tasks.translation.batches import source_array
-from demos.tasks.translation.decoding import BeamSearch
-from demos.tasks.translation.decoding import GreedySearch
+from demos.tasks.translation.batches import (
+    bucket_widths,
+    into_buckets,
+    source_array,
+)
+from demos.tasks.translation.decoding import BeamSearch, GreedySearch
 from demos.tasks.translation.model import Steps
 from demos.tasks.translation.options import DecodingConfig
 from demos.training import batches

@@ -4,12 +4,13 @@ import keras
 import numpy as np
 import pytest
 
-from demos.benchmarks.execution_modes import UnavailableError
-from demos.benchmarks.execution_modes import evaluator
-from demos.benchmarks.execution_modes import version
+from demos.benchmarks.execution_modes import (
+    UnavailableError,
+    evaluator,
+    version,
+)
 from demos.benchmarks.frameworks import TRAINING
-from demos.benchmarks.names import FRAMEWORK_MODES
-from demos.benchmarks.names import RUNTIMES
+from demos.benchmarks.names import FRAMEWORK_MODES, RUNTIMES
 
 X = np.array([-2.0, -0.5, 0.0, 1.0, 3.0], "float32")
 

@@ -5,8 +5,7 @@ from typing import Literal
 
 import pytest
 
-from demos.common.cli import option_value
-from demos.common.cli import parse
+from demos.common.cli import option_value, parse
 from demos.common.errors import UserError
 
 pytestmark = pytest.mark.once

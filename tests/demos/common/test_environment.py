@@ -7,8 +7,7 @@ import pytest
 
 from demos.common.environment import environment
 from demos.common.machine import cores
-from demos.study.trial import MACHINE
-from demos.study.trial import fingerprint_of
+from demos.study.trial import MACHINE, fingerprint_of
 
 CONFIG = {"epochs": 7, "model": {"heads": 4}}
 

@@ -11,10 +11,7 @@ import time
 import pytest
 
 from demos.common.errors import UserError
-from demos.common.files import atomic
-from demos.common.files import check_writable
-from demos.common.files import write_json
-from demos.common.files import write_text
+from demos.common.files import atomic, check_writable, write_json, write_text
 
 ROWS = 200_000  # As JSON more than a megabyte, so that writing takes a while.
 

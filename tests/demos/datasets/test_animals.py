@@ -5,8 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from demos.datasets import animals
-from demos.datasets import scenes
+from demos.datasets import animals, scenes
 
 pytestmark = pytest.mark.once
 

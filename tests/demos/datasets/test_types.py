@@ -5,15 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from demos.datasets.types import Box
-from demos.datasets.types import BoxedPictures
-from demos.datasets.types import Detection
-from demos.datasets.types import ImageClassification
-from demos.datasets.types import ImageSplit
-from demos.datasets.types import Pairs
-from demos.datasets.types import Split
-from demos.datasets.types import TextClassification
-from demos.datasets.types import Translation
+from demos.datasets.types import (
+    Box,
+    BoxedPictures,
+    Detection,
+    ImageClassification,
+    ImageSplit,
+    Pairs,
+    Split,
+    TextClassification,
+    Translation,
+)
 
 pytestmark = pytest.mark.once
 

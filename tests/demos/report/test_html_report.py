@@ -13,8 +13,7 @@ import pytest
 from demos.report import html_report
 from demos.report.comparisons import analyze
 from demos.report.findings import findings
-from demos.report.types import Metric
-from demos.report.types import Presentation
+from demos.report.types import Metric, Presentation
 from demos.report.write import write_report
 from demos.study.trial import TrialRecord
 

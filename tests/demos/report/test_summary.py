@@ -5,8 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from demos.report.summary import mean_ranks
-from demos.report.summary import probability_of_improvement
+from demos.report.summary import mean_ranks, probability_of_improvement
 
 pytestmark = pytest.mark.once
 

@@ -7,10 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demos.report import statistics
-from demos.report import tables
-from demos.report.types import Metric
-from demos.report.types import Presentation
+from demos.report import statistics, tables
+from demos.report.types import Metric, Presentation
 
 pytestmark = pytest.mark.once
 

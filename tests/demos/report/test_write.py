@@ -7,9 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from demos.report.figures import charts
-from demos.report.types import Chart
-from demos.report.types import Metric
-from demos.report.types import Presentation
+from demos.report.types import Chart, Metric, Presentation
 from demos.report.write import write_report
 
 pytestmark = pytest.mark.once

@@ -18,8 +18,7 @@ import keras
 import keras_serf  # noqa: F401 - registers "serf"
 from demos.study.executors.processes import Processes
 from demos.study.executors.sequential import SequentialExecutor
-from demos.study.study import Study
-from demos.study.study import grid
+from demos.study.study import Study, grid
 from demos.study.trial import TrialResult
 
 TRIALS = grid({"activation": ["relu", "serf", "gelu", "silu"]}, [0, 1])

@@ -7,8 +7,7 @@ import pytest
 
 from demos.common.progress import log
 from demos.study.progress import Progress
-from demos.study.trial import Trial
-from demos.study.trial import TrialRecord
+from demos.study.trial import Trial, TrialRecord
 
 TRIAL = Trial({"activation": "serf"}, 7)
 FINISHED = TrialRecord(

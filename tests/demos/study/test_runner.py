@@ -11,19 +11,14 @@ import sys
 import textwrap
 import threading
 import time
-from dataclasses import dataclass
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
 import pytest
 
-from demos.study.study import Study
-from demos.study.study import grid
-from demos.study.trial import DivergedError
-from demos.study.trial import Trial
-from demos.study.trial import TrialResult
-from demos.study.trial import read
+from demos.study.study import Study, grid
+from demos.study.trial import DivergedError, Trial, TrialResult, read
 
 TRIAL = Trial({"activation": "serf"}, 3)
 

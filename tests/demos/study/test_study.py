@@ -1,20 +1,14 @@
 """The engine, with a task that takes no time."""
 
 import signal
-from dataclasses import dataclass
-from dataclasses import field
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
 from demos.common.errors import UserError
-from demos.study.study import Study
-from demos.study.study import grid
-from demos.study.trial import Trial
-from demos.study.trial import TrialResult
-from demos.study.trial import gather
-from demos.study.trial import locked
+from demos.study.study import Study, grid
+from demos.study.trial import Trial, TrialResult, gather, locked
 
 TRIALS = grid({"activation": ["relu", "serf"]}, [0, 1])
 

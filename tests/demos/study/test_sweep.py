@@ -1,7 +1,6 @@
 """`--vary`: names and values from the command line into configs."""
 
-from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 

@@ -3,12 +3,8 @@
 import pytest
 
 from demos.common.errors import UnfinishedError
-from demos.study.trial import Trial
-from demos.study.trial import TrialContext
-from demos.study.trial import TrialRecord
-from demos.study.tuning import TunedTask
-from demos.study.tuning import at_the_edge
-from demos.study.tuning import choose
+from demos.study.trial import Trial, TrialContext, TrialRecord
+from demos.study.tuning import TunedTask, at_the_edge, choose
 
 pytestmark = pytest.mark.once
 

@@ -14,9 +14,7 @@ from PIL import Image
 
 from demos.__main__ import main
 from demos.datasets.load import load_images
-from demos.study.trial import Trial
-from demos.study.trial import TrialContext
-from demos.study.trial import TrialResult
+from demos.study.trial import Trial, TrialContext, TrialResult
 
 TASKS = (
     "sentiment",

@@ -2,11 +2,9 @@
 
 import pytest
 
-from demos.report.types import Metric
-from demos.report.types import Presentation
+from demos.report.types import Metric, Presentation
 from demos.study.trial import TrialRecord
-from demos.tasks.advice import advice
-from demos.tasks.advice import looks
+from demos.tasks.advice import advice, looks
 
 pytestmark = pytest.mark.once
 SHOWN = Presentation("A study", (Metric("accuracy", "accuracy"),), "val", "val")

@@ -9,9 +9,7 @@ import pandas as pd
 import pytest
 
 import keras_serf  # noqa: F401 - registers "serf" with Keras
-from demos.study.trial import Trial
-from demos.study.trial import TrialContext
-from demos.study.trial import gather
+from demos.study.trial import Trial, TrialContext, gather
 from demos.tasks import word_tokenizer
 from demos.tasks.detection import drawing
 from demos.tasks.detection.scores import detection_scores

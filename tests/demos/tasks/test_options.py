@@ -7,11 +7,13 @@ import pytest
 
 from demos.__main__ import main
 from demos.common.errors import UserError
-from demos.tasks.options import StudyOptions
-from demos.tasks.options import check_heads
-from demos.tasks.options import check_numbers
-from demos.tasks.options import check_study
-from demos.tasks.options import check_vocabulary
+from demos.tasks.options import (
+    StudyOptions,
+    check_heads,
+    check_numbers,
+    check_study,
+    check_vocabulary,
+)
 
 pytestmark = pytest.mark.once
 

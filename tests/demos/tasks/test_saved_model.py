@@ -11,10 +11,7 @@ from demos.common.errors import UserError
 from demos.common.files import write_json
 from demos.study.trial import TrialRecord
 from demos.tasks.options import PredictOptions
-from demos.tasks.saved_model import SavedModel
-from demos.tasks.saved_model import find
-from demos.tasks.saved_model import latest_study
-from demos.tasks.saved_model import open_image
+from demos.tasks.saved_model import SavedModel, find, latest_study, open_image
 
 pytestmark = pytest.mark.once
 

@@ -15,8 +15,7 @@ from demos.__main__ import main
 from demos.study.executors.processes import Processes
 from demos.study.executors.ray import RayCluster
 from demos.study.executors.sequential import SequentialExecutor
-from demos.study.trial import DivergedError
-from demos.study.trial import gather
+from demos.study.trial import DivergedError, gather
 from demos.tasks import study
 from demos.tasks.classification.task import ClassificationTask
 from demos.tasks.options import StudyOptions

@@ -4,11 +4,8 @@ import numpy as np
 import pytest
 
 import keras_serf  # noqa: F401 - registers "serf" with Keras
-from demos.datasets.types import Pairs
-from demos.datasets.types import Translation
-from demos.tasks.task import evenly
-from demos.tasks.task import sizes
-from demos.tasks.task import smoke_test_part
+from demos.datasets.types import Pairs, Translation
+from demos.tasks.task import evenly, sizes, smoke_test_part
 
 
 def flat(batch):

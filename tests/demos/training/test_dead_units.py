@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 import keras_serf  # noqa: F401 - registers "serf" with Keras
-from demos.training.dead_units import DeadUnits
-from demos.training.dead_units import share
+from demos.training.dead_units import DeadUnits, share
 
 
 def mlp(activation, bias):

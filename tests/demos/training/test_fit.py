@@ -8,9 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from demos.study.trial import CHECKPOINT
-from demos.study.trial import DivergedError
-from demos.study.trial import TrialContext
+from demos.study.trial import CHECKPOINT, DivergedError, TrialContext
 from demos.training import fit as training
 from demos.training import optimizers
 from demos.training.batches import ArrayBatches

@@ -1,16 +1,13 @@
 """The base of the tasks: seeds, overrides, and what is compiled once."""
 
-from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import keras
 import numpy as np
 import pytest
 
-from demos.study.trial import Trial
-from demos.study.trial import TrialContext
-from demos.study.trial import TrialResult
+from demos.study.trial import Trial, TrialContext, TrialResult
 from demos.training.batches import ArrayBatches
 from demos.training.fit import fit
 from demos.training.optimizers import make

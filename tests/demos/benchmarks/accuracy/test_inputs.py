@@ -3,9 +3,7 @@
 import numpy as np
 import pytest
 
-from demos.benchmarks.accuracy.inputs import DIFFICULT
-from demos.benchmarks.accuracy.inputs import everything
-from demos.benchmarks.accuracy.inputs import sample
+from demos.benchmarks.accuracy.inputs import DIFFICULT, everything, sample
 
 pytestmark = pytest.mark.once
 

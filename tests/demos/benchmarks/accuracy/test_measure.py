@@ -5,12 +5,9 @@ import pytest
 
 from demos.benchmarks.accuracy.exact import exact
 from demos.benchmarks.accuracy.inputs import Chunk
-from demos.benchmarks.accuracy.measure import Sweep
-from demos.benchmarks.accuracy.measure import plan
-from demos.benchmarks.accuracy.measure import run
+from demos.benchmarks.accuracy.measure import Sweep, plan, run
 from demos.benchmarks.accuracy.options import AccuracyOptions
-from demos.benchmarks.accuracy.results import QUANTITIES
-from demos.benchmarks.accuracy.results import Result
+from demos.benchmarks.accuracy.results import QUANTITIES, Result
 
 pytestmark = pytest.mark.once
 

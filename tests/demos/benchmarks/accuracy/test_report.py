@@ -7,10 +7,7 @@ import pytest
 
 from demos.__main__ import main
 from demos.benchmarks.accuracy.report import markdown
-from demos.benchmarks.accuracy.results import Errors
-from demos.benchmarks.accuracy.results import Result
-from demos.benchmarks.accuracy.results import broken
-from demos.benchmarks.accuracy.results import verdict
+from demos.benchmarks.accuracy.results import Errors, Result, broken, verdict
 
 
 def result(activation="serf", dtype="float32", reason="", **errors):

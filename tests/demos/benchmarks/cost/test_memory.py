@@ -4,9 +4,7 @@ import keras
 
 from demos.benchmarks.cost.memory import weigh
 from demos.benchmarks.frameworks import active_framework
-from demos.benchmarks.names import COMPOSED
-from demos.benchmarks.names import EAGER
-from demos.benchmarks.names import SERF
+from demos.benchmarks.names import COMPOSED, EAGER, SERF
 
 
 def test_serf_keeps_its_input_alone_and_its_composition_more(trains):

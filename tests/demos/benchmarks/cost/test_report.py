@@ -11,22 +11,22 @@ from demos.__main__ import main
 from demos.benchmarks import backends
 from demos.benchmarks.cost.options import CostOptions
 from demos.benchmarks.cost.plan import plan
-from demos.benchmarks.cost.ratios import ratio
-from demos.benchmarks.cost.ratios import tabulate
-from demos.benchmarks.cost.types import Cell
-from demos.benchmarks.cost.types import Timing
-from demos.benchmarks.names import BOTH
-from demos.benchmarks.names import CNN
-from demos.benchmarks.names import COMPILE
-from demos.benchmarks.names import COMPILED
-from demos.benchmarks.names import COPY
-from demos.benchmarks.names import EAGER
-from demos.benchmarks.names import FORWARD
-from demos.benchmarks.names import GELU
-from demos.benchmarks.names import MISH
-from demos.benchmarks.names import RELU
-from demos.benchmarks.names import SERF
-from demos.benchmarks.names import TRANSFORMER
+from demos.benchmarks.cost.ratios import ratio, tabulate
+from demos.benchmarks.cost.types import Cell, Timing
+from demos.benchmarks.names import (
+    BOTH,
+    CNN,
+    COMPILE,
+    COMPILED,
+    COPY,
+    EAGER,
+    FORWARD,
+    GELU,
+    MISH,
+    RELU,
+    SERF,
+    TRANSFORMER,
+)
 
 CELL = Cell("jax", FORWARD, COMPILED, "float32", 1000)
 

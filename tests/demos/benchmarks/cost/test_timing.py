@@ -2,8 +2,7 @@
 
 import pytest
 
-from demos.benchmarks.cost.timing import interleave
-from demos.benchmarks.cost.timing import repeated
+from demos.benchmarks.cost.timing import interleave, repeated
 
 pytestmark = pytest.mark.once
 

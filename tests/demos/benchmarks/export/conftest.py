@@ -5,8 +5,7 @@ from dataclasses import replace
 import keras
 import pytest
 
-from demos.benchmarks.export import formats
-from demos.benchmarks.export import targets
+from demos.benchmarks.export import formats, targets
 from demos.common.backend import start_keras
 
 

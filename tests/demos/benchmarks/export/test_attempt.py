@@ -7,15 +7,14 @@ import numpy as np
 import pytest
 
 from demos.benchmarks.export import formats
-from demos.benchmarks.export.attempt import attempt
-from demos.benchmarks.export.attempt import quantize
-from demos.benchmarks.export.models import BATCH
-from demos.benchmarks.export.models import MODELS
-from demos.benchmarks.export.models import inputs
-from demos.benchmarks.export.types import ANY_BATCH
-from demos.benchmarks.export.types import FIXED_BATCH
-from demos.benchmarks.export.types import Trial
-from demos.benchmarks.export.types import TrialResult
+from demos.benchmarks.export.attempt import attempt, quantize
+from demos.benchmarks.export.models import BATCH, MODELS, inputs
+from demos.benchmarks.export.types import (
+    ANY_BATCH,
+    FIXED_BATCH,
+    Trial,
+    TrialResult,
+)
 
 
 def trial(format="onnx"):

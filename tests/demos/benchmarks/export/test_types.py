@@ -2,13 +2,15 @@
 
 import pytest
 
-from demos.benchmarks.export.types import ABSENT
-from demos.benchmarks.export.types import FAILS
-from demos.benchmarks.export.types import FIXED_BATCH
-from demos.benchmarks.export.types import NEITHER
-from demos.benchmarks.export.types import WORKS
-from demos.benchmarks.export.types import Cell
-from demos.benchmarks.export.types import TrialResult
+from demos.benchmarks.export.types import (
+    ABSENT,
+    FAILS,
+    FIXED_BATCH,
+    NEITHER,
+    WORKS,
+    Cell,
+    TrialResult,
+)
 
 pytestmark = pytest.mark.once
 

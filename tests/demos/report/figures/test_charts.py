@@ -8,13 +8,10 @@ import pytest
 from matplotlib import image
 from matplotlib.colors import to_hex
 
-from demos.report import statistics
-from demos.report import trials
+from demos.report import statistics, trials
 from demos.report.comparisons import analyze
-from demos.report.figures import charts
-from demos.report.figures import curves
-from demos.report.types import Metric
-from demos.report.types import Presentation
+from demos.report.figures import charts, curves
+from demos.report.types import Metric, Presentation
 from demos.study.trial import TrialRecord
 
 pytestmark = pytest.mark.once

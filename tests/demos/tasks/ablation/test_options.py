@@ -3,9 +3,7 @@
 import pytest
 
 from demos.common.errors import UserError
-from demos.tasks.ablation.options import AXES
-from demos.tasks.ablation.options import AblationOptions
-from demos.tasks.ablation.options import axis_texts
+from demos.tasks.ablation.options import AXES, AblationOptions, axis_texts
 
 pytestmark = pytest.mark.once
 

@@ -9,14 +9,10 @@ from PIL import Image
 
 import keras_serf  # noqa: F401 - registers "serf" with Keras
 from demos.common.errors import UserError
-from demos.datasets.types import ImageClassification
-from demos.datasets.types import ImageSplit
-from demos.study.trial import Trial
-from demos.study.trial import TrialContext
-from demos.tasks.classification.options import ModelConfig
-from demos.tasks.classification.options import TrainingConfig
-from demos.tasks.classification.task import ClassificationTask
-from demos.tasks.classification.task import read_image
+from demos.datasets.types import ImageClassification, ImageSplit
+from demos.study.trial import Trial, TrialContext
+from demos.tasks.classification.options import ModelConfig, TrainingConfig
+from demos.tasks.classification.task import ClassificationTask, read_image
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,7 @@ import pytest
 
 import keras_serf  # noqa: F401 - registers "serf" with Keras
 from demos.common.errors import UserError
-from demos.study.trial import Trial
-from demos.study.trial import TrialContext
+from demos.study.trial import Trial, TrialContext
 from demos.tasks.compare.data import split
 from demos.tasks.compare.model_task import ModelTask
 

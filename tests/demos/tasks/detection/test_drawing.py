@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from demos.datasets.types import Box
-from demos.datasets.types import BoxedPictures
-from demos.datasets.types import Detection
+from demos.datasets.types import Box, BoxedPictures, Detection
 from demos.study.trial import TrialRecord
 from demos.tasks.detection import drawing as drawn_boxes
 from demos.tasks.detection.scores import Found

@@ -3,8 +3,7 @@
 import pytest
 
 from demos.datasets.types import Box
-from demos.tasks.detection.scores import Found
-from demos.tasks.detection.scores import detection_scores
+from demos.tasks.detection.scores import Found, detection_scores
 
 TRUTH = [
     [Box(0, 0.1, 0.1, 0.4, 0.4), Box(1, 0.5, 0.5, 0.3, 0.2)],

@@ -13,10 +13,8 @@ from demos.datasets.load import load_detection
 from demos.datasets.types import Box
 from demos.study.trial import DivergedError
 from demos.tasks.detection import model as detector
-from demos.tasks.detection.options import ModelConfig
-from demos.tasks.detection.options import TrainingConfig
-from demos.tasks.detection.task import DetectionTask
-from demos.tasks.detection.task import mean_boxes
+from demos.tasks.detection.options import ModelConfig, TrainingConfig
+from demos.tasks.detection.task import DetectionTask, mean_boxes
 
 
 @pytest.fixture(scope="module")

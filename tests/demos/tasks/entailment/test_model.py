@@ -11,10 +11,11 @@ import pytest
 
 import keras_serf  # noqa: F401 - registers "serf" with Keras
 from demos.common.errors import UserError
-from demos.study.trial import Trial
-from demos.study.trial import TrialContext
-from demos.tasks.entailment.presets import preset_text_encoder
-from demos.tasks.entailment.presets import preset_text_inputs
+from demos.study.trial import Trial, TrialContext
+from demos.tasks.entailment.presets import (
+    preset_text_encoder,
+    preset_text_inputs,
+)
 from demos.tasks.word_tokenizer import UNKNOWN
 
 COLOURS = ("red", "green", "blue")

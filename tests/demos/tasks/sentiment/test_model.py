@@ -5,8 +5,7 @@ import numpy as np
 import keras_serf  # noqa: F401 - registers "serf" with Keras
 from demos.tasks import word_tokenizer
 from demos.tasks.sentiment.model import build_model
-from demos.tasks.sentiment.options import ModelConfig
-from demos.tasks.sentiment.options import TrainingConfig
+from demos.tasks.sentiment.options import ModelConfig, TrainingConfig
 from demos.training.batches import predict
 
 

@@ -5,11 +5,9 @@ import pytest
 
 import keras_serf  # noqa: F401 - registers "serf" with Keras
 from demos.datasets.load import load_texts
-from demos.datasets.types import Split
-from demos.datasets.types import TextClassification
+from demos.datasets.types import Split, TextClassification
 from demos.tasks import word_tokenizer
-from demos.tasks.sentiment.options import ModelConfig
-from demos.tasks.sentiment.options import TrainingConfig
+from demos.tasks.sentiment.options import ModelConfig, TrainingConfig
 from demos.tasks.sentiment.task import SentimentTask
 
 

@@ -6,8 +6,7 @@ from dataclasses import asdict
 import pytest
 
 from demos.__main__ import main
-from demos.report.summary import StudyComparison
-from demos.report.summary import StudyVerdict
+from demos.report.summary import StudyComparison, StudyVerdict
 
 pytestmark = pytest.mark.once
 

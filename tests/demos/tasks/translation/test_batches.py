@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 
 from demos.tasks.translation import batches
-from demos.tasks.translation.subword_tokenizer import END
-from demos.tasks.translation.subword_tokenizer import PADDING
-from demos.tasks.translation.subword_tokenizer import START
+from demos.tasks.translation.subword_tokenizer import END, PADDING, START
 
 
 @pytest.fixture

@@ -8,10 +8,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from demos.tasks.translation.decoding import BeamSearch
-from demos.tasks.translation.decoding import GreedySearch
-from demos.tasks.translation.subword_tokenizer import END
-from demos.tasks.translation.subword_tokenizer import START
+from demos.tasks.translation.decoding import BeamSearch, GreedySearch
+from demos.tasks.translation.subword_tokenizer import END, START
 
 A, B, C = 3, 4, 5
 VOCABULARY = 6

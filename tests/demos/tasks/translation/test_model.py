@@ -9,9 +9,7 @@ import pytest
 import keras_serf  # noqa: F401 - registers "serf" with Keras
 from demos.tasks.translation import model as transformer
 from demos.tasks.translation.decoding import GreedySearch
-from demos.tasks.translation.subword_tokenizer import END
-from demos.tasks.translation.subword_tokenizer import PADDING
-from demos.tasks.translation.subword_tokenizer import START
+from demos.tasks.translation.subword_tokenizer import END, PADDING, START
 
 
 def build(**changes):

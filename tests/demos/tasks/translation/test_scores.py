@@ -2,9 +2,11 @@
 
 import pytest
 
-from demos.tasks.translation.scores import TOKENIZERS
-from demos.tasks.translation.scores import signatures
-from demos.tasks.translation.scores import translation_scores
+from demos.tasks.translation.scores import (
+    TOKENIZERS,
+    signatures,
+    translation_scores,
+)
 
 pytestmark = pytest.mark.once
 

@@ -7,11 +7,8 @@ import pytest
 
 import keras_serf  # noqa: F401 - registers "serf" with Keras
 from demos.datasets.load import load_translation
-from demos.datasets.types import Pairs
-from demos.datasets.types import Translation
-from demos.tasks.translation.options import SIZES
-from demos.tasks.translation.options import ModelConfig
-from demos.tasks.translation.options import TrainingConfig
+from demos.datasets.types import Pairs, Translation
+from demos.tasks.translation.options import SIZES, ModelConfig, TrainingConfig
 from demos.tasks.translation.scores import translation_scores
 from demos.tasks.translation.task import TranslationTask
 
