@@ -17,7 +17,7 @@ def draw_studies(studies: Sequence[StudyVerdict], title: str) -> Chart:
         title: Title of the figure.
     """
     rows = [(study, c) for study in studies for c in study.comparisons]
-    figure = new_figure(9, 2 + 0.36 * len(rows))
+    figure = new_figure(9, 1.6 + 0.26 * len(rows))
     axes = figure.subplots()
     axes.axvspan(-1, 1, color="#b0b0b0", alpha=0.35, linewidth=0)
     axes.axvline(0, color="black", linewidth=1)
@@ -32,7 +32,7 @@ def draw_studies(studies: Sequence[StudyVerdict], title: str) -> Chart:
             fmt=style["marker"],
             color=style["color"],
             linewidth=2,
-            capsize=4,
+            capsize=3,
         )
         axes.annotate(
             comparison.word,
@@ -42,13 +42,21 @@ def draw_studies(studies: Sequence[StudyVerdict], title: str) -> Chart:
             fontsize="small",
         )
         first = place == 0 or rows[place - 1][0] is not study
+        if first and place:
+            axes.axhline(place - 0.5, color="#b0b0b0", linewidth=0.6)
         labels.append(
             f"{study.title}: {comparison.other}" if first else comparison.other
         )
     axes.set_yticks(range(len(rows)), labels)
     axes.set_ylim(len(rows) - 0.4, -0.6)
-    limit = max(2.0, float(np.max(np.abs(axes.get_xlim()))))
+    # Linear within two margins, so that one large difference hides no other.
+    axes.set_xscale("symlog", linthresh=2, linscale=1.5)
+    limit = max(4.0, float(np.max(np.abs(axes.get_xlim()))))
     axes.set_xlim(-limit, limit)
+    ticks = [n for n in (1, 2, 5, 10, 20, 50, 100) if n <= limit]
+    ticks = [*(-n for n in reversed(ticks)), 0, *ticks]
+    axes.set_xticks(ticks, [f"{n:+d}" if n else "0" for n in ticks])
+    axes.minorticks_off()
     axes.grid(axis="x", alpha=0.3)
     reference = studies[0].reference
     axes.set_xlabel(

@@ -16,7 +16,7 @@ from demos.report.figures.scores import draw_studies
 from demos.report.html_report import Table, embedded, fill
 from demos.report.tables import markdown_table
 from demos.report.trials import reference_of
-from demos.report.types import Metric, Report
+from demos.report.types import Report
 from demos.tasks import study
 from demos.tasks.ablation.options import RUNS, AblationOptions, axis_texts
 from demos.tasks.ablation.verdict import (
@@ -29,6 +29,7 @@ from demos.tasks.ablation.verdict import (
 from demos.tasks.classification.options import check
 from demos.tasks.classification.task import ClassificationTask, load
 from demos.tasks.demo import smoke_test
+from demos.tasks.metrics import COMPARED
 
 PAGE = "ablation.html"
 
@@ -105,7 +106,7 @@ def write(
     Raises:
         UserError: The folder is not writable.
     """
-    metric = Metric("accuracy", "accuracy")
+    metric = COMPARED["ablation"]
     records = {axis: one.results for axis, one in reports.items()}
     analyses = {
         axis: analyze(one.results, metric, one.baselines, studies=len(reports))

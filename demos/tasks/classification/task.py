@@ -30,6 +30,7 @@ from demos.tasks.classification.options import (
     ClassificationOptions,
     ClassificationPredictOptions,
 )
+from demos.tasks.metrics import COMPARED
 from demos.tasks.saved_model import SavedModel, open_image
 from demos.tasks.task import Task, evenly, sizes, smoke_test_part
 from demos.training import batches, dead_units, optimizers
@@ -236,7 +237,7 @@ class ClassificationTask(Task):
         return Presentation(
             title=f"Classification: {self.dataset.name}, {self.model.network}",
             metrics=(
-                Metric("accuracy", "accuracy"),
+                COMPARED[self.name],
                 Metric("macro_f1", "macro-F1"),
                 Metric("loss", "loss", higher_is_better=False),
                 Metric("dead_units", "dead units", higher_is_better=False),

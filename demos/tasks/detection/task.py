@@ -30,6 +30,7 @@ from demos.tasks.detection.options import (
     DetectionPredictOptions,
 )
 from demos.tasks.detection.scores import Found, detection_scores
+from demos.tasks.metrics import COMPARED
 from demos.tasks.saved_model import SavedModel, open_image
 from demos.tasks.task import (
     SPLITS,
@@ -218,7 +219,7 @@ class DetectionTask(Task):
         return Presentation(
             title=f"Detection: {self.dataset.name}",
             metrics=(
-                Metric("map", "mAP@[.5:.95]"),
+                COMPARED[self.name],
                 Metric("map_50", "mAP@.5"),
                 Metric("loss", "loss", higher_is_better=False),
             ),

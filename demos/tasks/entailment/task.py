@@ -35,6 +35,7 @@ from demos.tasks.entailment.options import (
     EntailmentOptions,
     EntailmentPredictOptions,
 )
+from demos.tasks.metrics import COMPARED
 from demos.tasks.saved_model import SavedModel
 from demos.tasks.task import Task, sizes, smoke_test_part, waiting_note
 from demos.training.batches import ArrayBatches
@@ -296,7 +297,7 @@ class EntailmentTask(Task):
         return Presentation(
             title=f"Entailment: {self.dataset.name}",
             metrics=(
-                Metric("macro_f1", "macro-F1"),
+                COMPARED[self.name],
                 Metric("balanced_accuracy", "balanced accuracy"),
                 Metric("accuracy", "accuracy"),
                 Metric("loss", "loss", higher_is_better=False),

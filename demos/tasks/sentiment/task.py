@@ -20,6 +20,7 @@ from demos.datasets.types import Split
 from demos.report.types import Metric, Presentation
 from demos.study.trial import Trial, TrialContext, TrialRecord, TrialResult
 from demos.tasks import word_tokenizer
+from demos.tasks.metrics import COMPARED
 from demos.tasks.saved_model import SavedModel
 from demos.tasks.sentiment.model import build_model
 from demos.tasks.sentiment.options import (
@@ -153,7 +154,7 @@ class SentimentTask(Task):
         return Presentation(
             title=f"Sentiment: {self.dataset.name}",
             metrics=(
-                Metric("accuracy", "accuracy"),
+                COMPARED[self.name],
                 Metric("macro_f1", "macro-F1"),
                 Metric("loss", "loss", higher_is_better=False),
             ),

@@ -29,7 +29,8 @@ class SummaryOptions:
         tyro.conf.Positional,
         tyro.conf.arg(metavar="FOLDER ...", help_behavior_hint=""),
     ] = ()
-    """Folders of studies; by default all in runs/."""
+    """Folders of studies, or tables of trials that this command wrote
+    (trials.csv.gz); by default all studies in runs/."""
     out: Path = Path("runs", "summary")
     """Output folder."""
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from demos.common.errors import UserError
 from demos.common.files import atomic, write_text
+from demos.report.figures.forest import draw_forest
 from demos.report.figures.studies import draw_studies
 from demos.report.html_report import Table, embedded, fill
 from demos.report.summary import (
@@ -17,27 +18,42 @@ from demos.report.summary import (
     probability_of_improvement,
 )
 from demos.report.tables import markdown_table
+from demos.report.trials import varied
+from demos.tasks.summary import record
 from demos.tasks.summary.options import VERDICT
 
 TITLE = "All studies"
 
 
-def summarize(folders: Sequence[Path], out: Path) -> str:
+def summarize(paths: Sequence[Path], out: Path) -> str:
     """Reads studies, and writes what they show together.
 
     Args:
-        folders: Folders of studies.
-        out: Gets summary.html, summary.md and summary.png.
+        paths: Folders of studies, and tables of trials as this writes them.
+            Studies of a table that vary more than the activation are told one
+            by one and do not count in the sums.
+        out: Gets summary.html, summary.md, summary.png, trials.csv.gz, and a
+            forest plot of each study of a table.
 
     Returns:
         The text of summary.md.
 
     Raises:
-        UserError: A folder holds no verdict, or `out` is not writable.
+        UserError: A folder holds no verdict, a file is no table of trials, or
+            `out` is not writable.
     """
-    studies = [_read(folder / VERDICT) for folder in folders]
+    recorded = [
+        s for path in paths if path.is_file() for s in record.read(path)
+    ]
+    folders = [path for path in paths if not path.is_file()]
+    studies = [
+        *(s.verdict() for s in recorded if not varied(s.results)),
+        *(_read(folder / VERDICT) for folder in folders),
+    ]
     tables = [_verdicts(studies), *_aggregates(studies)]
-    chart = draw_studies(studies, TITLE)
+    charts = {"summary.png": draw_studies(studies, TITLE)}
+    for study in recorded:
+        charts[f"{study.name}.png"] = draw_forest(study.analyze(), study.name)
     sentence = _sentence(studies)
     lines = [f"# {TITLE}", "", sentence, ""]
     for table in tables:
@@ -47,18 +63,24 @@ def summarize(folders: Sequence[Path], out: Path) -> str:
             *markdown_table([table.header, *table.rows], left=table.left),
             "",
         ]
-    lines.append(f"report: {out / 'summary.html'}")
-    text = "\n".join(lines)
+    lines += [f"- **{s.name}.** {s.findings()}" for s in recorded]
+    text = "\n".join([*lines, f"report: {out / 'summary.html'}"])
+    every = [*recorded, *map(record.of_folder, folders)]
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with atomic(out / chart.name) as scratch:
-            chart.save(scratch)
+        for name, chart in charts.items():
+            with atomic(out / name) as scratch:
+                chart.save(scratch)
+        with atomic(out / "trials.csv.gz") as scratch:
+            record.write(scratch, every)
         write_text(out / "summary.md", text)
         page = fill(
             "summary.html",
             title=TITLE,
             findings=[sentence],
-            pictures=embedded({chart: out / chart.name}),
+            pictures=embedded(
+                {chart: out / name for name, chart in charts.items()}
+            ),
             tables=tables,
         )
         write_text(out / "summary.html", page)

@@ -17,6 +17,7 @@ from demos.datasets.load import load_translation
 from demos.datasets.types import Pairs
 from demos.report.types import Metric, Presentation
 from demos.study.trial import Trial, TrialContext, TrialRecord, TrialResult
+from demos.tasks.metrics import COMPARED
 from demos.tasks.saved_model import SavedModel
 from demos.tasks.task import Task, evenly, sizes, smoke_test_part
 from demos.tasks.translation import subword_tokenizer
@@ -277,7 +278,7 @@ class TranslationTask(Task):
             title=f"Translation: {dataset.name}, {dataset.source} to "
             f"{dataset.target}",
             metrics=(
-                Metric("bleu", "BLEU", decimals=2, margin=1.0),
+                COMPARED[self.name],
                 Metric("chrf", "chrF", decimals=2, margin=1.0),
                 Metric("bleu_lowercased", "BLEU lc", decimals=2),
                 Metric("exact_match", "exact match"),

@@ -7,6 +7,7 @@ import pytest
 
 from demos.__main__ import main
 from demos.report.summary import StudyComparison, StudyVerdict
+from demos.study.trial import TrialRecord
 
 pytestmark = pytest.mark.once
 
@@ -35,8 +36,12 @@ def studies(tmp_path):
             {"relu": [0.5, 0.6, 0.7], "serf": [0.55 * sign] * 3},
         )
         folder = tmp_path / title
-        folder.mkdir()
+        (folder / "trials").mkdir(parents=True)
         (folder / "verdict.json").write_text(json.dumps(asdict(verdict)))
+        trial = TrialRecord({"activation": "serf"}, 0, "", metrics={"bleu": 3})
+        path = folder / f"trials/{trial.name}.json"
+        path.write_text(json.dumps(asdict(trial)))
+        (folder / "table.csv").write_text("model,kind,bleu\ncopy,baseline,1\n")
         folders.append(folder)
     return folders
 
@@ -56,6 +61,7 @@ def test_all_studies_are_on_one_page(studies, tmp_path, capsys):
     ][:1]
     assert row == "0.17"
     assert {path.name for path in out.iterdir()} == {
+        "trials.csv.gz",
         "summary.html",
         "summary.md",
         "summary.png",

@@ -1,0 +1,136 @@
+"""The record: every trial of several studies, in one tidy table."""
+
+import gzip
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from demos.common.errors import UserError
+from demos.report.comparisons import Analysis, analyze
+from demos.report.findings import findings
+from demos.report.summary import StudyVerdict
+from demos.report.types import Baselines
+from demos.study.trial import TrialRecord, gather
+from demos.tasks.metrics import COMPARED
+
+COLUMNS = ("study", "activation", "seed", "settings", "metric", "value")
+BASELINE = "baseline:"  # Before the name of a model that needs no seeds.
+
+
+@dataclass(frozen=True)
+class RecordedStudy:
+    """A study of the record.
+
+    Attributes:
+        name: Its name, which begins with that of its task.
+        results: Settings, seeds and scores of its trials.
+        baselines: Scores of models that need no seeds; the first is trivial.
+    """
+
+    name: str
+    results: tuple[TrialRecord, ...]
+    baselines: Baselines
+
+    def analyze(self) -> Analysis:
+        """Compares Serf with each other activation."""
+        metric = COMPARED[self.name.partition("-")[0]]
+        return analyze(self.results, metric, self.baselines)
+
+    def findings(self) -> str:
+        """Says what the study shows."""
+        return " ".join(findings(self.analyze(), self.results))
+
+    def rows(self) -> Iterator[tuple[Any, ...]]:
+        """Lists the trials as rows of the table."""
+        for record in self.results:
+            settings = dict(record.settings)
+            activation = settings.pop("activation")
+            text = json.dumps(settings)
+            for metric, value in record.metrics.items():
+                yield self.name, activation, record.seed, text, metric, value
+        for name, scores in self.baselines.items():
+            for metric, value in scores.items():
+                yield self.name, BASELINE + name, "", "{}", metric, value
+
+    def verdict(self) -> StudyVerdict:
+        """Returns what a summary needs."""
+        return StudyVerdict.of(self.name, self.analyze(), self.results)
+
+
+def read(path: Path) -> list[RecordedStudy]:
+    """Reads a table of trials, in the order of its studies.
+
+    Args:
+        path: A CSV file, compressed or not, with the columns `COLUMNS`: a row
+            for each metric of each trial. `settings` is a JSON object. The
+            activation of a baseline is `baseline:NAME`, without a seed.
+
+    Raises:
+        UserError: The file is not such a table.
+    """
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        rows = table.astype({"value": float})[list(COLUMNS)]
+        return [
+            _study(str(name), group)
+            for name, group in rows.groupby("study", sort=False)
+        ]
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise UserError(
+            f"{path} is not a table with the columns {', '.join(COLUMNS)} "
+            f"({error})"
+        ) from None
+
+
+def of_folder(folder: Path) -> RecordedStudy:
+    """Reads the trials of a study's folder.
+
+    Raises:
+        UserError: The folder holds no finished study.
+    """
+    results = gather(folder)
+    try:
+        task = results[0].config.get("task", "compare")
+        table = pd.read_csv(folder / "table.csv")
+    except (OSError, ValueError, IndexError) as error:
+        raise UserError(
+            f"{folder} holds no finished study ({error}); run it again"
+        ) from None
+    scores = [name for name in results[0].metrics if name in table]
+    baselines = {
+        row["model"]: {
+            name: row[name] for name in scores if row[name] == row[name]
+        }
+        for row in table[table["kind"] == "baseline"].to_dict("records")
+    }
+    name = f"{task}-{folder.resolve().name}"
+    return RecordedStudy(name, tuple(results), baselines)
+
+
+def write(path: Path, studies: Sequence[RecordedStudy]) -> None:
+    """Writes studies to a table: the same bytes for the same trials."""
+    rows = [row for study in studies for row in study.rows()]
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    text = table.to_csv(index=False)
+    path.write_bytes(gzip.compress(text.encode(), mtime=0))
+
+
+def _study(name: str, rows: pd.DataFrame) -> RecordedStudy:
+    if name.partition("-")[0] not in COMPARED:
+        raise ValueError(f"{name!r} does not begin with a task's name")
+    results, baselines = [], {}
+    trials = rows.groupby(["activation", "settings", "seed"], sort=False)
+    for (activation, settings, seed), group in trials:
+        metrics = dict(zip(group["metric"], group["value"], strict=True))
+        if activation.startswith(BASELINE):
+            baselines[activation.removeprefix(BASELINE)] = metrics
+        else:
+            settings = {"activation": activation, **json.loads(settings)}
+            results.append(
+                TrialRecord(settings, int(seed), "", metrics=metrics)
+            )
+    return RecordedStudy(name, tuple(results), baselines)

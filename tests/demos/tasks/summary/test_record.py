@@ -1,0 +1,109 @@
+"""The record: its pages say what its trials say."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from demos.__main__ import main
+from demos.report.statistics import interval
+from demos.tasks.metrics import COMPARED
+from demos.tasks.summary import record
+
+pytestmark = pytest.mark.once
+FILE = "demos/record/trials.csv.gz"
+
+
+@pytest.fixture(scope="module")
+def studies(repository):
+    return record.read(repository / FILE)
+
+
+@pytest.fixture(scope="module")
+def page(repository):
+    path = repository / "demos/record/README.md"
+    return plain(path.read_text(encoding="utf-8"))
+
+
+def plain(text):
+    """The text without line breaks, quotation marks and padding of cells."""
+    return re.sub(r"[\s>]+", " ", text)
+
+
+def test_the_page_has_the_verdict_of_every_study(studies, page):
+    for study in studies:
+        assert plain(study.findings()) in page, study.name
+        assert f"({study.name}.png)" in page
+
+
+def test_the_page_has_the_tables_of_the_summary(
+    repository, tmp_path, page, capsys
+):
+    table = repository / FILE
+    assert main(["summary", str(table), "--out", str(tmp_path)]) == 0
+    rows = [s for s in capsys.readouterr().out.splitlines() if s[:2] == "| "]
+    assert len(rows) > 30
+    for row in rows:
+        assert plain(row) in page
+    # The same trials, the same bytes.
+    assert (tmp_path / "trials.csv.gz").read_bytes() == table.read_bytes()
+
+
+def test_the_page_has_the_mean_scores(studies, page):
+    for study in studies:
+        if "-by-" in study.name:
+            continue
+        metric = COMPARED[study.name.partition("-")[0]]
+        groups = {}
+        for result in study.results:
+            groups.setdefault(result.settings["activation"], []).append(
+                result.metrics[metric.key]
+            )
+        for activation, scores in groups.items():
+            mean, half = interval(scores)
+            d = metric.decimals
+            assert f"| {activation} | {mean:.{d}f} ± {half:.{d}f} |" in page
+
+
+def test_the_counts_in_the_first_sentence(studies, page, repository):
+    words = [
+        comparison.word
+        for study in studies
+        if "-by-" not in study.name
+        for comparison in study.analyze().comparisons
+    ]
+    sentence = page.partition("**In short:**")[2].partition("![")[0]
+    told = [int(number) for number in re.findall(r"\d+", sentence)]
+    counts = [
+        words.count(word)
+        for word in ("equivalent", "better", "worse", "inconclusive")
+    ]
+    assert told == [len(words), *counts]
+
+
+def test_another_table_is_refused(tmp_path, capsys):
+    path = tmp_path / "trials.csv"
+    path.write_text("study,activation\nsentiment-a,serf\n")
+    assert main(["summary", str(path)]) == 2
+    assert "settings" in capsys.readouterr().err
+    row = dict.fromkeys(record.COLUMNS, "x") | {"value": 1.0}
+    pd.DataFrame([row]).to_csv(path, index=False)
+    assert main(["summary", str(path)]) == 2
+    assert "does not begin with a task" in capsys.readouterr().err
+
+
+def test_a_folder_becomes_rows_of_the_table(cases, fake_training, tmp_path):
+    out = tmp_path / "digits"
+    assert cases["classification"].run(out) == 0
+    study = record.of_folder(out)
+    assert study.name == "classification-digits"
+    record.write(tmp_path / "trials.csv.gz", [study])
+    (again,) = record.read(tmp_path / "trials.csv.gz")
+    assert [r.metrics for r in again.results] == [
+        r.metrics for r in study.results
+    ]
+    assert list(again.baselines) == list(study.baselines)
+    assert np.isclose(
+        again.baselines["majority class"]["accuracy"], 0.1, atol=0.02
+    )
