@@ -83,13 +83,13 @@ def ship(model, x, tmp_path, run_python, request):
                 pytest.fail(reason)
             pytest.skip(reason)
         family = name.partition("_")[0]
-        converter = CONVERTERS.get((backend, family), target.module)
+        converter = CONVERTERS.get((backend, family), "keras")
         if importlib.util.find_spec(converter) is None:
             pytest.skip(f"{converter} is not installed")
         path = tmp_path / f"model{target.suffix or '_folder'}"
         np.save(tmp_path / "x.npy", x)
         model(x)
-        target.export(model, path)
+        target.export(model, path, x)
         run_python(RUN, name, path)
         return np.load(tmp_path / "y.npy"), path
 
@@ -97,7 +97,7 @@ def ship(model, x, tmp_path, run_python, request):
 
 
 def litert():
-    return pytest.importorskip("demos.benchmarks.export.runtimes.litert")
+    return pytest.importorskip("demos.benchmarks.export.runtimes")
 
 
 def expected(model, x):
@@ -139,7 +139,7 @@ def test_serf_keeps_its_promise_in_other_runtimes(ship, model, x, target):
 )
 def test_litert_with_smaller_weights(ship, model, x, weights, allowed):
     y, path = ship(f"litert_{weights}")
-    assert weights in litert().dtypes(path)
+    assert weights in litert().litert_dtypes(path)
     assert litert().custom_operations(path) == []
     off = np.abs(y - expected(model, x))[:, UNITS:]
     assert 0 < off.max() <= allowed * np.abs(y[:, UNITS:]).max()

@@ -15,12 +15,7 @@ from demos.common.subprocesses import ChildProcess, Emit, OnEvent
 def child(module: str, backend: str, log: Path, **options: Any) -> ChildProcess:
     """Returns a process whose calls are `module.measure(task, emit)`.
 
-    Args:
-        module: The name of the module. It may import Keras at the top: only
-            the child imports it.
-        backend: The Keras backend of the child.
-        log: A file for what the child prints.
-        **options: Further arguments of `ChildProcess`.
+    Only the child imports the module, which may import Keras at the top.
     """
     return ChildProcess(
         functools.partial(_measure, module), backend, log=log, **options
@@ -60,9 +55,11 @@ def run(
     failures: list[str] = []
     for backend, task in tasks.items():
         log = logs / f"{backend}.txt"
+        bar = progress_bar(None, unit, desc=backend, unit_scale=True)
+        on_event = functools.partial(_on_event, bar, backend, on_result)
         try:
-            with child(module, backend, log, **options) as process:
-                _call(process, task, backend, unit, on_result)
+            with bar, child(module, backend, log, **options) as process:
+                process.call(task, on_event=on_event)
         except KeyboardInterrupt:
             return failures, True
         except UserError as error:
@@ -70,34 +67,21 @@ def run(
     return failures, False
 
 
-def _call(
-    process: ChildProcess,
-    task: Any,
-    backend: str,
-    unit: str,
-    on_result: OnEvent,
+def _on_event(
+    bar: Any, backend: str, on_result: OnEvent, kind: str, content: Any
 ) -> None:
-    with progress_bar(None, unit, desc=backend, unit_scale=True) as bar:
-
-        def on_event(kind: str, content: Any) -> None:
-            if kind == "total":
-                bar.reset(total=content)
-            elif kind == "begin":
-                bar.set_description_str(f"{backend}: {content}")
-            elif kind == "advance":
-                bar.update(content)
-            else:
-                on_result(kind, content)
-
-        process.call(task, on_event=on_event)
+    if kind == "total":
+        bar.reset(total=content)
+    elif kind == "begin":
+        bar.set_description_str(f"{backend}: {content}")
+    elif kind == "advance":
+        bar.update(content)
+    else:
+        on_result(kind, content)
 
 
 def make_folder(folder: Path) -> None:
-    """Makes a folder and its parents.
-
-    Raises:
-        UserError: It cannot be made.
-    """
+    """Makes a folder and its parents, or raises UserError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -107,9 +91,7 @@ def make_folder(folder: Path) -> None:
 def finish(folder: Path, failures: list[str], interrupted: bool) -> int:
     """Says on stderr what failed and where the results are.
 
-    Returns:
-        The exit code: 130 if the user interrupted the benchmark, 1 if anything
-        failed, otherwise 0.
+    Returns the exit code: 130 if interrupted, 1 if anything failed, else 0.
     """
     for failure in failures:
         print(f"error: {failure}", file=sys.stderr)
@@ -119,11 +101,7 @@ def finish(folder: Path, failures: list[str], interrupted: bool) -> int:
 
 
 def describe(environments: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Returns a line of Markdown for the environment of each backend.
-
-    Args:
-        environments: What `common.environment.environment` returned there.
-    """
+    """Returns a line of Markdown for what `environment()` returned there."""
     return [
         f"- {each['backend']} {each[each['backend']]}, keras {each['keras']}, "
         f"keras_serf {each['keras_serf']}, {each['devices']}: "

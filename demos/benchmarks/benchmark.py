@@ -23,30 +23,14 @@ RESULTS = "results.json"  # Every folder that holds results has this file.
 
 @dataclass(frozen=True)
 class Benchmark:
-    """One benchmark, as the command line starts it.
+    """One benchmark, as the command line starts it."""
 
-    Attributes:
-        name: Name of the command and of the package in `demos.benchmarks`.
-        options: The dataclass of the options, with `backends` and `out`.
-        check: Raises UserError where an option has a bad value.
-    """
-
-    name: str
-    options: type[Any]
-    check: Callable[[Any], None]
+    name: str  # Of the command, and of the package in `demos.benchmarks`.
+    options: type[Any]  # A dataclass with `backends` and `out`.
+    check: Callable[[Any], None]  # Raises UserError for a bad value.
 
     def main(self, arguments: Sequence[str]) -> int:
-        """Runs the command.
-
-        Args:
-            arguments: The command line after the name of the benchmark.
-
-        Returns:
-            The exit code.
-
-        Raises:
-            UserError: An option has a bad value, or no backend is installed.
-        """
+        """Runs the command with its arguments and returns the exit code."""
         options = parse(self.options, arguments, f"python -m demos {self.name}")
         self.check(options)
         folder = free_folder(options.out, Path("runs", self.name))
@@ -56,14 +40,7 @@ class Benchmark:
 
 
 def free_folder(out: Path | None, default: Path) -> Path:
-    """Chooses the output folder, so that no results are overwritten.
-
-    Args:
-        out: The folder that `--out` names, if any.
-        default: The folder otherwise.
-
-    Returns:
-        `out`, or `default`, or `default` with the first free number appended.
+    """Returns `out`, or `default` with a number appended if that is needed.
 
     Raises:
         UserError: `out` holds results, or cannot be written.
@@ -83,11 +60,7 @@ def free_folder(out: Path | None, default: Path) -> Path:
 
 
 def installed(backends: Sequence[str]) -> list[str]:
-    """Returns the installed backends; a line on stderr names the others.
-
-    Raises:
-        UserError: None is installed.
-    """
+    """Returns the installed backends; a line on stderr names the others."""
     available = []
     for backend in dict.fromkeys(backends):
         if importlib.util.find_spec(backend) is not None:
@@ -106,11 +79,7 @@ def installed(backends: Sequence[str]) -> list[str]:
 def check_names(
     option: str, names: Sequence[str], known: Sequence[str]
 ) -> None:
-    """Checks an option that takes one or more names.
-
-    Raises:
-        UserError: There is no name, or one that is not known.
-    """
+    """Raises UserError if there is no name, or one that is not known."""
     if not names or not set(names) <= set(known):
         raise UserError(
             f"Expected {option} to be among {', '.join(known)}. Received: "
@@ -119,11 +88,7 @@ def check_names(
 
 
 def check_positive(option: str, *values: float) -> None:
-    """Checks an option that takes positive finite numbers.
-
-    Raises:
-        UserError: A number is zero, negative or not finite.
-    """
+    """Raises UserError if a number is zero, negative or not finite."""
     for value in values:
         if not 0 < value < float("inf"):
             raise UserError(

@@ -1,7 +1,7 @@
 """Names of what the benchmarks measure, as results have them."""
 
 SERF = "serf"
-# x * erf(softplus(x)) in the framework's own functions, left to its autodiff.
+# x * erf(softplus(x)), left to the framework's autodiff.
 COMPOSED = "serf (composed)"
 RELU, SILU, GELU, MISH = "relu", "silu", "gelu (erf)", "mish"
 # -x reads every element once, writes one, and computes nothing: the limit that
@@ -15,7 +15,9 @@ EAGER, GRAPH, COMPILED, DEFAULT = "eager", "graph", "compiled", "default"
 FRAMEWORK_MODES = (EAGER, GRAPH, COMPILED)
 RUNTIMES = ("onnx", "litert", "openvino")  # Models are exported to them.
 
-# Work that is timed.
+# Work that is timed: of arrays, of models, of models in fresh processes.
 FORWARD, BOTH = "forward", "forward+backward"
-COMPILE = "compile time"
-TRANSFORMER, CNN = "Transformer step", "CNN step"
+TRANSFORMER_STEP, CNN_STEP = "Transformer step", "CNN step"
+CNN_PREDICT = "CNN predict"
+FIRST_STEP = "first step of 24 layers"
+MODEL_WORK = (FIRST_STEP, TRANSFORMER_STEP, CNN_STEP, CNN_PREDICT)

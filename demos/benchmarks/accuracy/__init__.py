@@ -10,6 +10,5 @@ with eps the spacing of the dtype at 1. For Serf, G = erf(s) and
 D = (2 / sqrt(pi)) e^(-s^2) sigmoid(x), where s = softplus(x). Where e^x,
 e^(-s^2), x or f is subnormal, hardware may flush to zero: there the absolute
 error counts, and should stay below what flushing e^x takes from f, or from f''
-(1.2e-36 and 6e-36 in float32). Normal x of less than 64 times the smallest
-normal number, whose products may be subnormal, count separately: `near zero`.
+(1.2e-36 and 6e-36 in float32).
 """

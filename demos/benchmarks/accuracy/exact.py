@@ -1,7 +1,7 @@
 """Exact values of Serf and its derivatives, and the units of errors."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import ml_dtypes
@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from demos.benchmarks.accuracy.results import QUANTITIES
 from keras_serf import theory
 
 Array = NDArray[Any]
 
+QUANTITIES = ("value", "derivative", "second_derivative")
 # Where tails are flushed, in smallest normal numbers.
 MARGIN = {"value": 64, "derivative": 64, "second_derivative": 512}
 DIGITS = 40  # Of the reference for float64.
@@ -22,73 +22,48 @@ DIGITS = 40  # Of the reference for float64.
 
 @dataclass(frozen=True)
 class Exact:
-    """The exact values of one quantity, and the units of their errors.
+    """The exact values of one quantity, and the units of their errors."""
 
-    Attributes:
-        values: The exact values, rounded to float64.
-        remainder: What that rounding lost.
-        unit: The unit of the error; infinite where the absolute error counts.
-        allowance: The largest absolute error allowed there.
-    """
-
-    values: Array
-    remainder: Array
-    unit: Array
-    allowance: float
-
-    def __getitem__(self, where: Any) -> "Exact":
-        """Returns the part at these indices."""
-        return replace(
-            self,
-            values=self.values[where],
-            remainder=self.remainder[where],
-            unit=self.unit[where],
-        )
+    values: Array  # Rounded to float64.
+    remainder: Array  # What that rounding lost.
+    unit: Array  # Of the error; infinite where the absolute error counts.
+    allowance: float  # The largest absolute error allowed there.
 
 
 def exact(x: Array) -> dict[str, Exact]:
-    """Computes the exact values of each quantity.
+    """Computes the exact values of each quantity, with units of x's dtype.
 
-    Args:
-        x: Numbers, in the dtype whose units count. Where they are not finite,
-            the result is arbitrary.
+    Where x is not finite, they are arbitrary.
     """
     limits = ml_dtypes.finfo(x.dtype)
     eps, least = float(limits.eps), float(limits.smallest_subnormal)
-    tiny = smallest_normal(x)
+    # The half types are computed in float32.
+    computed = "float64" if x.dtype == "float64" else "float32"
+    tiny = float(np.finfo(computed).tiny)
     border = math.log(tiny)
     wide = to_float64(x)
     finite = np.isfinite(wide)
     wide[~finite] = 0.0
     reference = _precise_serf if x.dtype == "float64" else _serf
-    values, remainder, scales = reference(wide)
-    size = np.abs(values["value"])
+    values, remainders, scales = reference(wide)
+    size = np.abs(values[0])
     with np.errstate(over="ignore", under="ignore"):
         ulp = np.spacing(size.astype(x.dtype)).astype("float64")
     # The tail of f, not its root.
-    scales["value"] = np.where(wide < -1, size, 1.0)
+    scales = [np.where(wide < -1, size, 1.0), *scales]
     result = {}
-    for name in QUANTITIES:
-        in_units = finite & (wide > border)
-        in_units &= scales[name] >= MARGIN[name] * tiny
-        unit = np.maximum(eps * scales[name], least)
+    for name, value, remainder, scale in zip(
+        QUANTITIES, values, remainders, scales, strict=True
+    ):
+        in_units = finite & (wide > border) & (scale >= MARGIN[name] * tiny)
+        unit = np.maximum(eps * scale, least)
         if name == "value":
             in_units &= (np.abs(wide) >= tiny) & (size >= tiny)
             unit = ulp
-        result[name] = Exact(
-            values[name],
-            remainder.get(name, np.zeros_like(wide)),
-            np.where(in_units, unit, np.inf),
-            max(MARGIN[name], 1.15 * abs(border)) * tiny,
-        )
+        allowance = max(MARGIN[name], 1.15 * abs(border)) * tiny
+        unit = np.where(in_units, unit, np.inf)
+        result[name] = Exact(value, remainder, unit, allowance)
     return result
-
-
-def smallest_normal(x: Array) -> float:
-    """Returns the smallest normal number of the dtype of the computation."""
-    # The half types are computed in float32.
-    dtype = "float64" if x.dtype == "float64" else "float32"
-    return float(np.finfo(dtype).tiny)
 
 
 def to_float64(x: Array) -> Array:
@@ -97,24 +72,23 @@ def to_float64(x: Array) -> Array:
         return x.astype("float64")
 
 
-# The quantities, what rounding them lost, and the scales of those units that
-# are no ulps.
-_Reference = tuple[dict[str, Array], dict[str, Array], dict[str, Array]]
+# Each of the quantities, what rounding it lost, and the scales of the units of
+# the derivatives.
+_Reference = tuple[list[Array], list[Array], list[Array]]
 
 
 def _serf(x: Array) -> _Reference:
     """Computes Serf in float64."""
-    f, first, second = (
-        *(theory.serf(x), theory.derivative(x), theory.second_derivative(x)),
-    )
+    f, first = theory.serf(x), theory.derivative(x)
+    second = theory.second_derivative(x)
     with np.errstate(invalid="ignore", divide="ignore"):
         gate = np.where(x == 0, first, f / x)
     double = 2 * theory.preconditioner(x) * expit(x)
-    scales = {
-        "derivative": np.abs(gate) + np.abs(first - gate),
-        "second_derivative": double + np.abs(second - double),
-    }
-    return dict(zip(QUANTITIES, (f, first, second), strict=True)), {}, scales
+    return (
+        [f, first, second],
+        [np.zeros_like(x)] * 3,
+        [np.abs(gate) + np.abs(first - gate), double + np.abs(second - double)],
+    )
 
 
 def _precise_serf(x: Array) -> _Reference:
@@ -134,16 +108,9 @@ def _precise_serf(x: Array) -> _Reference:
     with mp.workdps(DIGITS):
         # Beyond 40, G is 1 to these digits; below -1e4 nothing is left.
         rows = [at(mp.mpf(min(v, 40.0))) if v > -1e4 else [0] * 5 for v in x]
-        columns = [*zip(*rows, strict=True)]
-        rounded = [np.array([float(v) for v in c]) for c in columns]
-        lost = [
-            np.array([float(v - r) for v, r in zip(c, near, strict=True)])
-            for c, near in zip(columns, rounded, strict=True)
-        ]
+        columns = np.array(rows, dtype=object).T
+        rounded = columns.astype("float64")
+        lost = (columns - rounded).astype("float64")
     rounded[0] = np.where(x > 40, x, rounded[0])
     lost[0] = np.where(x > 40, 0.0, lost[0])
-    return (
-        dict(zip(QUANTITIES, rounded[:3], strict=True)),
-        dict(zip(QUANTITIES, lost[:3], strict=True)),
-        dict(zip(QUANTITIES[1:], rounded[3:], strict=True)),
-    )
+    return [*rounded[:3]], [*lost[:3]], [*rounded[3:]]

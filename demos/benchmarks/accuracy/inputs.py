@@ -1,9 +1,7 @@
 """The numbers on which activations are tried: samples, or all there are."""
 
-import functools
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 import ml_dtypes
@@ -14,7 +12,7 @@ from demos.benchmarks.accuracy.options import PATTERNS
 
 Array = NDArray[Any]
 
-CHUNK = 2**22  # The most numbers that are drawn at once.
+BLOCK = 2**18  # How many numbers a framework is given at once.
 NEIGHBOURS = 2**14  # On each side of a difficult place.
 # Zero; the minimum; where the tables of the kernel change over or end; where
 # f = x in float32; where e^x becomes subnormal, and where it vanishes.
@@ -23,81 +21,42 @@ GRID = (-100.0, 20.0, 2**19)  # First and last number, and how many.
 FLOAT64 = 4096  # Numbers of float64, whose reference is slow.
 
 
-@dataclass(frozen=True)
-class Chunk:
-    """A reproducible set of numbers.
+def blocks(dtype: str, samples: int) -> Iterator[Array]:
+    """Yields the numbers to try, always the same, in arrays.
 
-    Attributes:
-        name: What the progress bar shows.
-        size: How many numbers it has.
-        draw: Returns them.
-    """
-
-    name: str
-    size: int
-    draw: Callable[[], Array]
-
-    def blocks(self, size: int) -> Iterator[Array]:
-        """Yields the numbers in arrays of at most `size`."""
-        x = self.draw()
-        for start in range(0, x.size, size):
-            yield x[start : start + size]
-
-
-def everything() -> list[Chunk]:
-    """Returns all float32 bit patterns."""
-
-    def draw(start: int) -> Array:
-        patterns = np.arange(start, start + CHUNK, dtype="uint32")
-        return patterns.view("float32")
-
-    return [
-        Chunk(
-            f"float32 from {start:#010x}",
-            CHUNK,
-            functools.partial(draw, start),
-        )
-        for start in range(0, PATTERNS, CHUNK)
-    ]
-
-
-def sample(dtype: str, count: int) -> list[Chunk]:
-    """Returns a sample, always the same.
-
-    Args:
-        dtype: All numbers of float16 and bfloat16 are in their sample.
-        count: How many float32 bit patterns to draw, spread evenly.
+    All numbers of float16 and bfloat16; of float32 one from each of `samples`
+    equal parts of the bit patterns (all of them if there are 2^32), a grid, and
+    what is difficult. No array is longer than the first.
     """
     if dtype == "float64":
-        return [Chunk("float64 sample", FLOAT64, _sampled_float64)]
+        yield _float64()
+    elif dtype != "float32":
+        yield _all_of_16_bits(dtype)
+    else:
+        for numbers in (_difficult(), np.linspace(*GRID, dtype="float32")):
+            for start in range(0, len(numbers), BLOCK):
+                yield numbers[start : start + BLOCK]
+        for first in range(0, samples, BLOCK):
+            edges = np.arange(first, min(first + BLOCK, samples) + 1)
+            edges = edges * PATTERNS // samples
+            patterns = edges[:-1]
+            if samples < PATTERNS:
+                draw = np.random.default_rng(first)
+                patterns = draw.integers(patterns, edges[1:])
+            yield patterns.astype("uint32").view("float32")
+
+
+def count(dtype: str, samples: int) -> int:
+    """Returns how many arrays `blocks` yields."""
     if dtype != "float32":
-        draw = functools.partial(_all_of_16_bits, dtype)
-        return [Chunk(f"all {dtype}", 2**16, draw)]
-    difficult = _difficult()
-    chunks = [
-        Chunk("difficult float32", difficult.size, lambda: difficult),
-        Chunk(
-            *("float32 grid", GRID[2]),
-            lambda: np.linspace(*GRID, dtype="float32"),
-        ),
-    ]
-    for first in range(0, count, CHUNK):
-        last = min(first + CHUNK, count)
-        draw = functools.partial(_strata, first, last, count)
-        chunks.append(Chunk(f"float32 from {first:,}", last - first, draw))
-    return chunks
+        return 1
+    parts = (len(_difficult()), GRID[2], samples)
+    return sum(math.ceil(part / BLOCK) for part in parts)
 
 
 def numpy_dtype(dtype: str) -> Any:
     """Returns NumPy's dtype of a name; NumPy itself has no bfloat16."""
     return np.dtype(ml_dtypes.bfloat16 if dtype == "bfloat16" else dtype)
-
-
-def _strata(first: int, last: int, count: int) -> Array:
-    """Draws a bit pattern from each of `count` equal parts of all of them."""
-    edges = np.arange(first, last + 1, dtype="int64") * PATTERNS // count
-    draw = np.random.default_rng(first)
-    return draw.integers(edges[:-1], edges[1:]).astype("uint32").view("float32")
 
 
 def _all_of_16_bits(dtype: str) -> Array:
@@ -114,23 +73,20 @@ def _difficult() -> Array:
         at = (size if place >= 0 else -size) + steps
         bits = np.where(at < 0, 2**31 - at, at).astype("uint32")
         parts.append(bits.view("float32"))
-    parts += [
-        _all_of_16_bits(dtype).astype("float32")
-        for dtype in ("float16", "bfloat16")
-    ]
-    return np.concatenate(parts)
+    halves = map(_all_of_16_bits, ("float16", "bfloat16"))
+    return np.concatenate(
+        [*parts, *(half.astype("float32") for half in halves)]
+    )
 
 
-def _sampled_float64() -> Array:
+def _float64() -> Array:
     draw = np.random.default_rng(0)
-    limits = _limits("float64")
     quarter = FLOAT64 // 4
-    tiny = draw.uniform(-300, 0, quarter)
     signs = draw.choice([-1.0, 1.0], quarter)
     near = np.repeat(DIFFICULT, quarter // len(DIFFICULT))
     parts = [
-        limits,
-        signs * 10.0**tiny,
+        _limits("float64"),
+        signs * 10.0 ** draw.uniform(-300, 0, quarter),
         near + draw.normal(0, 1e-3, near.size),
         draw.uniform(-760, 40, quarter),
     ]

@@ -35,25 +35,17 @@ class AccuracyOptions:
     """Size of the sample of float32, spread evenly over the 2^32 bit patterns.
     About 900,000 numbers in difficult regions and on a grid are added."""
 
-    jobs: int = 2
-    """Number of threads."""
-
     out: Path | None = None
     """Output folder. Default: runs/accuracy, with a number appended if that
     holds results already."""
 
 
 def check(options: AccuracyOptions) -> None:
-    """Checks what the parser cannot.
-
-    Raises:
-        UserError: An option has a bad value.
-    """
+    """Raises UserError if an option has a bad value."""
     check_names("--backends", options.backends, BACKENDS)
     check_names("--dtypes", options.dtypes, DTYPES)
     check_names("--modes", options.modes, MODES)
     check_positive("--samples", options.samples)
-    check_positive("--jobs", options.jobs)
     if options.samples > PATTERNS:
         raise UserError(
             f"Expected --samples to be at most 2^32, which is --exhaustive. "

@@ -6,14 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from demos.benchmarks import names
+from demos.benchmarks.accuracy.errors import SYMBOLS, Result, verdict
 from demos.benchmarks.accuracy.options import DTYPES
-from demos.benchmarks.accuracy.results import (
-    NEAR_ZERO,
-    QUANTITIES,
-    SYMBOLS,
-    Result,
-    verdict,
-)
 from demos.benchmarks.backends import describe
 from demos.benchmarks.benchmark import RESULTS
 from demos.common.files import write_json, write_text
@@ -24,8 +18,7 @@ EXPLANATION = (
     "exact result. Units: eps (|G| + |x D|) for f′ = G + x D, and eps (|2 D| + "
     "|x D′|) for f″ = 2 D + x D′, with G = f/x, D = G′ and eps the spacing of "
     "the dtype at 1. In a half type, half an ulp is the best that there is. "
-    "Near 0: the smallest normal numbers, whose products some hardware flushes "
-    "to zero. NaN or inf: how many finite x give one, and the smallest of them."
+    "NaN or inf: how many finite x give one, and the smallest of them."
 )
 
 
@@ -34,17 +27,12 @@ def write(
     environments: Sequence[dict[str, Any]],
     results: Sequence[Result],
 ) -> str:
-    """Writes table.md and results.json.
-
-    Returns:
-        The text of table.md, which ends with the verdict.
-    """
-    backends = list(dict.fromkeys(each.backend for each in results))
+    """Writes table.md and results.json; returns the text of table.md."""
     results = sorted(
         results,
         key=lambda each: (
             DTYPES.index(each.dtype),
-            backends.index(each.backend),
+            [e["backend"] for e in environments].index(each.backend),
             # Exhaustive sweeps come after the samples.
             each.activation != names.SERF,
         ),
@@ -65,11 +53,14 @@ def markdown(
     """Returns what was measured, a table, what was not, and the verdict."""
     header = [
         *("run by", "activation", "mode", "dtype", "inputs"),
-        *("f: ulp", "f′: units", "f″: units", "f near 0: ulp"),
-        *("NaN or inf", "limits"),
+        *("f: ulp", "f′: units", "f″: units", "NaN or inf", "limits"),
     ]
     rows = [_cells(each) for each in results if each.errors]
-    notes = [f"- {note}" for note in _notes(results)]
+    notes = dict.fromkeys(
+        f"- {each.version}, {each.activation}, {each.mode}: {each.reason}"
+        for each in results
+        if each.reason
+    )
     return "\n".join(
         [
             *("# Errors of Serf", ""),
@@ -92,32 +83,7 @@ def _cells(result: Result) -> list[str]:
     return [
         *(result.version, result.activation, result.mode, result.dtype),
         f"{result.errors['value'].inputs:,}",
-        *(str(result.errors.get(n, "")) for n in (*QUANTITIES, NEAR_ZERO)),
+        *(str(result.errors.get(name, "")) for name in SYMBOLS),
         ", ".join(nonfinite) or "none",
         ", ".join(limits) or "right",
-    ]
-
-
-def _notes(results: Sequence[Result]) -> list[str]:
-    """Says what could not be measured, and why."""
-    places: dict[tuple[str, str], dict[str, list[str]]] = {}
-    for each in results:
-        reason = each.reason
-        if each.errors and each.mode in (names.EAGER, names.COMPILED):
-            if "derivative" not in each.errors:
-                reason = "Keras has no derivatives there"
-            elif "second_derivative" not in each.errors:
-                reason = f"{each.backend} compiles no second derivative"
-        if reason:
-            there = places.setdefault((each.mode, reason), {})
-            there.setdefault(each.backend, []).append(each.activation)
-    return [
-        f"{mode}, on "
-        # What Serf lacks, its composition lacks too.
-        + ", ".join(
-            backend if names.SERF in lacking else f"{backend} ({lacking[0]})"
-            for backend, lacking in there.items()
-        )
-        + f": {reason}"
-        for (mode, reason), there in places.items()
     ]

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from demos.benchmarks import backends
+from demos.benchmarks.accuracy.errors import Result, broken
 from demos.benchmarks.accuracy.options import AccuracyOptions
 from demos.benchmarks.accuracy.report import write
-from demos.benchmarks.accuracy.results import Result, broken
 from demos.common.errors import UnfinishedError
 
 MEASURE = "demos.benchmarks.accuracy.measure"
@@ -16,13 +16,7 @@ MEASURE = "demos.benchmarks.accuracy.measure"
 def run(options: AccuracyOptions, chosen: Sequence[str], folder: Path) -> int:
     """Measures everything, prints and writes the report.
 
-    Args:
-        options: The options of the command.
-        chosen: The installed backends.
-        folder: The output folder.
-
-    Returns:
-        The exit code: 0 if Serf keeps its promises, otherwise 1.
+    Returns the exit code: 0 if Serf keeps its promises, otherwise 1.
 
     Raises:
         UnfinishedError: Nothing could be measured.
@@ -38,7 +32,7 @@ def run(options: AccuracyOptions, chosen: Sequence[str], folder: Path) -> int:
 
     failures, interrupted = backends.run(
         *(MEASURE, dict.fromkeys(chosen, options), folder / "logs"),
-        *("numbers", add),
+        *("blocks of numbers", add),
         threads=1,  # What is measured is the same with more.
     )
     if not any(each.errors for each in results):

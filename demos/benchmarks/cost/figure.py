@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from demos.benchmarks import names
-from demos.benchmarks.cost.types import FEW
+from demos.benchmarks.cost.plan import FEW
 from demos.report.figures.style import COLOURS, new_figure, style_of
 
 
@@ -17,7 +17,7 @@ def draw(path: Path, table: pd.DataFrame) -> None:
 
     Args:
         path: The file.
-        table: What `ratios.tabulate` returns, not empty.
+        table: What `report.tabulate` returns, not empty.
     """
     backends = list(dict.fromkeys(table["backend"]))
     figure = new_figure(15, 4.4 * len(backends))

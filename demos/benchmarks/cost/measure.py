@@ -1,7 +1,6 @@
 """Measures times and bytes; runs in a process of one backend."""
 
 import functools
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -9,24 +8,17 @@ from typing import Any
 import keras
 
 from demos.benchmarks import names
-from demos.benchmarks.cost.memory import weigh
-from demos.benchmarks.cost.models import cnn, training_step, transformer
+from demos.benchmarks.cost.models import batch, cnn, compiled, transformer
 from demos.benchmarks.cost.options import CostOptions
-from demos.benchmarks.cost.plan import QUICK, Effort, plan
-from demos.benchmarks.cost.timing import ROUNDS, interleave, repeated
-from demos.benchmarks.cost.types import Cell, Kept, Timing
+from demos.benchmarks.cost.plan import Cell, Effort, effort_of, plan
+from demos.benchmarks.cost.timing import interleave, repeated
 from demos.benchmarks.frameworks import active_framework
 from demos.benchmarks.frameworks.base import Function, TrainingFramework, normal
 from demos.common.environment import environment
 from demos.common.errors import reason_of
 from demos.common.subprocesses import Emit
 
-# Of the number of the round; returns seconds.
-Sampler = Callable[[int], float]
-
-MODELS = {names.TRANSFORMER: transformer, names.CNN: cnn}
-COMPILATIONS = 3  # At most; they take seconds.
-STACK_WIDTH, STACK_ROWS = 64, 32  # Of the network that is compiled.
+KEPT_SIZE = 2**16  # Of the array whose activations' bytes are counted.
 
 
 @dataclass(frozen=True)
@@ -42,31 +34,29 @@ class _Bench:
     def fail(self, what: str, error: Exception) -> None:
         """Notes a failure; the other measurements go on."""
         reason = f"{keras.backend.backend()}: {what}: {reason_of(error)}"
-        self.emit("failure", reason)
+        self.emit("failures", reason)
 
 
 def measure(options: CostOptions, emit: Emit) -> None:
-    """Measures all that is asked for, on the active backend.
+    """Measures on the active backend what one process can measure.
 
-    Args:
-        options: The options of the command.
-        emit: Is sent the findings; see `types.Findings`.
+    Emits what `report.Findings.add` takes.
     """
     framework: Any = active_framework()
-    effort = QUICK if options.quick else Effort()
+    effort = effort_of(options)
     functions = {names.COPY: lambda x: -x, **framework.activations()}
     chosen = {n: functions[n] for n in effort.elementwise or functions}
     bench = _Bench(options, effort, framework, chosen, emit)
     cells = plan(options, keras.backend.backend(), framework.modes)
-    emit("environment", environment())
+    emit("environments", environment())
     emit("total", len(cells) + ("memory" in options.parts))
     if "memory" in options.parts:
-        _weigh(bench)
+        _weigh_all(bench)
     for cell, activations in cells:
         _time(bench, cell, activations or chosen)
 
 
-def _weigh(bench: _Bench) -> None:
+def _weigh_all(bench: _Bench) -> None:
     bench.emit("begin", "bytes kept")
     for mode in bench.framework.kept_modes:
         for name, function in bench.functions.items():
@@ -77,87 +67,80 @@ def _weigh(bench: _Bench) -> None:
             except Exception as error:
                 bench.fail(f"bytes kept {mode}: {name}", error)
                 continue
-            kept = Kept(keras.backend.backend(), mode, name, total, besides)
-            bench.emit("kept", asdict(kept))
+            kept = {"backend": keras.backend.backend(), "mode": mode}
+            kept |= {"activation": name, "total": total, "besides": besides}
+            bench.emit("kept", kept)
     bench.emit("advance", 1)
+
+
+def weigh(
+    framework: TrainingFramework, function: Function, mode: str
+) -> tuple[float, float]:
+    """Measures what is kept from the forward pass to the backward pass.
+
+    Returns:
+        Bytes per element of a float32 array: of all buffers, each counted once,
+        and without those of input and output, which the layers on either side
+        often keep anyway. A scalar constant counts as nothing.
+    """
+    framework.forget()
+    x = framework.array(normal(KEPT_SIZE, 0), "float32")
+    buffers, ends = framework.kept(framework.in_mode(function, mode), x)
+    large = {a: n for a, n in buffers.items() if n >= KEPT_SIZE // 8}
+    besides = sum(n for address, n in large.items() if address not in ends)
+    return sum(large.values()) / KEPT_SIZE, besides / KEPT_SIZE
 
 
 def _time(bench: _Bench, cell: Cell, activations: Iterable[str]) -> None:
     """Times activations in turns."""
     bench.emit("begin", str(cell))
-    most, prepare = ROUNDS, _elementwise
-    if cell.work == names.COMPILE:
-        most, prepare = COMPILATIONS, _compilation
-    elif cell.work in MODELS:
-        prepare = _step
-    rounds = min(bench.effort.rounds, most)
-    seconds, seed = bench.options.seconds, bench.options.seed
     try:
-        make = prepare(bench, cell)
+        make = (_elementwise if cell.size else _model)(bench, cell)
         samplers = {}
         for name in activations:
             if name not in bench.functions:
                 continue
             try:
-                samplers[name] = make(name)
+                samplers[name] = repeated(make(name), bench.effort.sample)
             except Exception as error:
                 bench.fail(f"{cell}: {name}", error)
-        times = interleave(samplers, seconds, rounds, seed, most=most)
+        times = interleave(samplers, bench.options.seconds, bench.effort.rounds)
     except Exception as error:
         bench.fail(str(cell), error)
     else:
         for name, taken in times.items():
-            bench.emit("timing", asdict(Timing(cell, name, taken)))
+            timing = {"activation": name, "seconds": taken}
+            bench.emit("timings", asdict(cell) | timing)
     bench.emit("advance", 1)
 
 
-def _elementwise(bench: _Bench, cell: Cell) -> Callable[[str], Sampler]:
-    framework, seed = bench.framework, bench.options.seed
-    x = framework.array(normal(cell.size, seed), cell.dtype)
-    w = framework.array(normal(cell.size, seed + 1), cell.dtype)
+Make = Callable[[str], Callable[[], object]]
+
+
+def _elementwise(bench: _Bench, cell: Cell) -> Make:
+    framework = bench.framework
+    x = framework.array(normal(cell.size, 0), cell.dtype)
+    w = framework.array(normal(cell.size, 1), cell.dtype)
     framework.forget()
 
-    def make(name: str) -> Sampler:
+    def make(name: str) -> Callable[[], object]:
         function = bench.functions[name]
         if cell.work == names.FORWARD:
-            call = framework.forward(function, cell.mode, x)
-        else:
-            call = framework.forward_backward(function, cell.mode, x, w)
-        return repeated(call, bench.effort.sample)
+            return framework.forward(function, cell.mode, x)
+        return framework.forward_backward(function, cell.mode, x, w)
 
     return make
 
 
-def _compilation(bench: _Bench, cell: Cell) -> Callable[[str], Sampler]:
-    framework, seed = bench.framework, bench.options.seed
-    shape, scale = (STACK_WIDTH, STACK_WIDTH), STACK_WIDTH**-0.5
-    weights = [
-        framework.array(
-            normal(STACK_WIDTH**2, seed + n).reshape(shape) * scale, cell.dtype
-        )
-        for n in range(bench.effort.layers)
-    ]
+def _model(bench: _Bench, cell: Cell) -> Make:
+    build = transformer if cell.work == names.TRANSFORMER_STEP else cnn
 
-    def sample(name: str, number: int) -> float:
-        # Another batch size each time: no cache has seen it.
-        rows = STACK_ROWS + number
-        values = normal(rows * STACK_WIDTH, 0).reshape(rows, STACK_WIDTH)
-        h = framework.array(values, cell.dtype)
-        framework.forget()
-        began = time.perf_counter()
-        framework.compile_stack(bench.functions[name], weights, h)
-        return time.perf_counter() - began
-
-    sample(names.GELU, -1)  # The first compilation of a process loads a lot.
-    return lambda name: functools.partial(sample, name)
-
-
-def _step(bench: _Bench, cell: Cell) -> Callable[[str], Sampler]:
-    def make(name: str) -> Sampler:
-        call = training_step(
-            *(MODELS[cell.work](name), bench.effort.batch, bench.options.seed),
-            jit_compile=True if cell.mode == names.COMPILED else "auto",
-        )
-        return repeated(call, bench.effort.sample)
+    def make(name: str) -> Callable[[], object]:
+        model = compiled(build(name), cell.mode)
+        x, y = batch(model, bench.effort.batch)
+        # Both return NumPy's numbers, so they wait.
+        if cell.work == names.CNN_PREDICT:
+            return functools.partial(model.predict_on_batch, x)
+        return functools.partial(model.train_on_batch, x, y)
 
     return make

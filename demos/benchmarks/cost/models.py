@@ -1,7 +1,6 @@
-"""Small Keras models whose training steps are timed."""
+"""Small Keras models whose steps and predictions are timed."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -15,8 +14,7 @@ from demos.benchmarks.frameworks.base import normal
 
 def transformer(activation: str) -> keras.Model:
     """Builds two Transformer encoders and a classifier."""
-    inputs = keras.Input((64, 64))
-    h = inputs
+    h = inputs = keras.Input((64, 64))
     for _ in range(2):
         h = TransformerEncoder(
             256, num_heads=4, activation=_in_keras(activation)
@@ -27,8 +25,7 @@ def transformer(activation: str) -> keras.Model:
 
 def cnn(activation: str) -> keras.Model:
     """Builds three convolutions and a classifier."""
-    inputs = keras.Input((32, 32, 3))
-    h = inputs
+    h = inputs = keras.Input((32, 32, 3))
     for filters in (32, 64, 128):
         h = layers.Conv2D(
             filters, 3, padding="same", activation=_in_keras(activation)
@@ -38,28 +35,33 @@ def cnn(activation: str) -> keras.Model:
     return keras.Model(inputs, layers.Dense(2)(h))
 
 
-def training_step(
-    model: keras.Model, batch: int, seed: int, jit_compile: bool | str
-) -> Callable[[], Any]:
-    """Returns a call that trains on one batch and waits for it."""
-    shape = (batch, *model.input_shape[1:])
-    x = normal(math.prod(shape), seed).reshape(shape)
-    y = np.arange(batch) % 2
+def perceptron(activation: str, depth: int) -> keras.Model:
+    """Builds dense layers and a classifier."""
+    h = inputs = keras.Input((64,))
+    for _ in range(depth):
+        h = layers.Dense(64, activation=_in_keras(activation))(h)
+    return keras.Model(inputs, layers.Dense(2)(h))
+
+
+def compiled(model: keras.Model, mode: str) -> keras.Model:
+    """Compiles a classifier, as Keras does by default or with its compiler."""
     model.compile(
         keras.optimizers.Adam(1e-4),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        jit_compile=jit_compile,
+        jit_compile=True if mode == names.COMPILED else "auto",
     )
-    # It returns the loss as a number, so it waits.
-    return lambda: model.train_on_batch(x, y)
+    return model
+
+
+def batch(model: keras.Model, size: int) -> tuple[Any, Any]:
+    """Draws inputs and labels of a classifier."""
+    shape = (size, *model.input_shape[1:])
+    return normal(math.prod(shape), 0).reshape(shape), np.arange(size) % 2
 
 
 def _in_keras(activation: str) -> Any:
     """Returns the activation of a layer, by the name that we measure it by."""
-    return {names.GELU: "gelu", names.COMPOSED: _composed}.get(
-        activation, activation
-    )
-
-
-def _composed(x: Any) -> Any:
-    return x * ops.erf(ops.softplus(x))
+    return {
+        names.GELU: "gelu",
+        names.COMPOSED: lambda x: x * ops.erf(ops.softplus(x)),
+    }.get(activation, activation)

@@ -1,15 +1,12 @@
 """Cost: options of the command. Nothing here imports Keras or NumPy."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from demos.benchmarks.benchmark import Benchmark, check_names, check_positive
-from demos.common.errors import UserError
-from demos.common.machine import cores
 
 BACKENDS = ("tensorflow", "jax", "torch")
-PARTS = ("elementwise", "growth", "memory", "compile", "steps")
+PARTS = ("elementwise", "growth", "memory", "compile", "steps", "lengths")
 DTYPES = ("float32", "bfloat16", "float16")
 
 
@@ -22,8 +19,9 @@ class CostOptions:
 
     parts: tuple[str, ...] = PARTS
     """Measurements to run: all activations at one size, a few at many sizes,
-    the bytes kept for the backward pass, the time to compile a deep network,
-    the training step of a Transformer and of a CNN."""
+    the bytes kept for the backward pass, the first training step of a network
+    of 24 layers (traced and compiled), training steps of a Transformer and of a
+    CNN and its prediction, and batch sizes that keep changing (TensorFlow)."""
 
     size: int = 2**22
     """Size of the array on which all activations are compared."""
@@ -39,12 +37,6 @@ class CostOptions:
     """Time for each cell: all activations on one backend, in one mode, dtype
     and size. At least 5 rounds are run, at most 51."""
 
-    threads: int | None = None
-    """Number of processor cores to use (Linux only). Default: all."""
-
-    seed: int = 0
-    """Seed of the inputs and of the order in each round."""
-
     out: Path | None = None
     """Output folder. Default: runs/cost, with a number appended if that holds
     results already."""
@@ -55,26 +47,13 @@ class CostOptions:
 
 
 def check(options: CostOptions) -> None:
-    """Checks what the parser cannot.
-
-    Raises:
-        UserError: An option has a bad value.
-    """
+    """Raises UserError if an option has a bad value."""
     check_names("--backends", options.backends, BACKENDS)
     check_names("--parts", options.parts, PARTS)
     check_names("--dtypes", options.dtypes, DTYPES)
     check_positive("--size", options.size)
     check_positive("--sizes", *options.sizes)
     check_positive("--seconds", options.seconds)
-    if options.threads is None:
-        return
-    if not hasattr(os, "sched_setaffinity"):
-        raise UserError("--threads needs Linux; leave it out")
-    if not 0 < options.threads <= len(cores()):
-        raise UserError(
-            f"Expected --threads to be from 1 to {len(cores())}. Received: "
-            f"{options.threads}"
-        )
 
 
 DEMO = Benchmark("cost", CostOptions, check)

@@ -1,21 +1,21 @@
 """Runs the benchmark on one backend after another."""
 
-import contextlib
-import os
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from demos.benchmarks import backends
+from demos.benchmarks import backends, names
 from demos.benchmarks.cost.options import CostOptions
-from demos.benchmarks.cost.report import write
-from demos.benchmarks.cost.types import Findings
-from demos.common.machine import cores
+from demos.benchmarks.cost.plan import Cell, effort_of, fresh_plan
+from demos.benchmarks.cost.report import Findings, write
+from demos.common.errors import UserError
+from demos.common.progress import progress_bar
 
 MEASURE = "demos.benchmarks.cost.measure"
+FRESH = "demos.benchmarks.cost.fresh"
 QUICK_SIZE = 1000
 # glibc keeps what is freed, up to its limit of 32 MB an array; otherwise page
 # faults would add to all times, and blur the ratios.
@@ -25,16 +25,10 @@ MALLOC: dict[str, Any] = {
 }
 
 
-def run(options: CostOptions, names: Sequence[str], folder: Path) -> int:
+def run(options: CostOptions, chosen: Sequence[str], folder: Path) -> int:
     """Measures the backends one after another, prints and writes the report.
 
-    Args:
-        options: The options of the command.
-        names: The installed backends.
-        folder: The output folder.
-
-    Returns:
-        The exit code: 1 if a backend could not be measured, otherwise 0.
+    Returns the exit code: 1 if a backend could not be measured, otherwise 0.
     """
     if options.quick:
         size = min(options.size, QUICK_SIZE)
@@ -46,31 +40,59 @@ def run(options: CostOptions, names: Sequence[str], folder: Path) -> int:
             seconds=min(options.seconds, 0.1),
         )
     findings = Findings()
-    with tempfile.TemporaryDirectory() as cache, _on_cores(options.threads):
-        failures, interrupted = backends.run(
-            *(MEASURE, dict.fromkeys(names, options), folder / "logs"),
-            *("cells", findings.add),
-            # torch.compile shall find nothing that an earlier run compiled.
-            TORCHINDUCTOR_CACHE_DIR=cache,
-            **MALLOC,
-        )
+    logs = folder / "logs"
+    failures, interrupted = backends.run(
+        *(MEASURE, dict.fromkeys(chosen, options), logs),
+        *("cells", findings.add),
+        **MALLOC,
+    )
+    try:
+        for backend in () if interrupted else chosen:
+            _measure_fresh(options, backend, logs, findings)
+    except KeyboardInterrupt:
+        interrupted = True
     findings.failures += failures
-    if findings.timings or findings.kept:
+    if findings.timings or findings.kept or findings.lengths:
         print(write(folder, options, findings))
     else:
         print(*findings.failures, sep="\n", file=sys.stderr)
     return backends.finish(folder, failures, interrupted)
 
 
-@contextlib.contextmanager
-def _on_cores(count: int | None) -> Iterator[None]:
-    """Restricts the processes that are started to a number of cores."""
-    if count is None:
-        yield
-        return
-    before = cores()
-    os.sched_setaffinity(0, before[:count])
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
+def _measure_fresh(
+    options: CostOptions, backend: str, logs: Path, findings: Findings
+) -> None:
+    """Measures what needs a new process for each number."""
+    tasks = fresh_plan(options, backend)
+    log = logs / f"{backend}.txt"
+    first_steps: dict[tuple[Cell, str], list[float]] = {}
+    with progress_bar(len(tasks), "processes", desc=backend) as bar:
+        for task in tasks:
+            what = f"{backend}: {task.work} {task.mode}: {task.activation}"
+            bar.set_description_str(what)
+            # torch.compile shall find nothing that was compiled before.
+            with (
+                tempfile.TemporaryDirectory() as cache,
+                backends.child(
+                    *(FRESH, backend, log), TORCHINDUCTOR_CACHE_DIR=cache
+                ) as process,
+            ):
+                try:
+                    result = process.call(task)
+                except UserError as error:
+                    findings.failures.append(f"{what}: {error}")
+                    continue
+                finally:
+                    bar.update()
+            if task.work == names.FIRST_STEP:
+                cell = Cell(backend, task.work, task.mode)
+                place = cell, task.activation
+                first_steps.setdefault(place, []).append(result["seconds"])
+            else:
+                task_of = {"backend": backend, "work": task.work}
+                task_of |= {"activation": task.activation}
+                findings.add("lengths", task_of | result)
+    for (cell, activation), seconds in first_steps.items():
+        if len(seconds) == effort_of(options).fresh_rounds:
+            timing = {"activation": activation, "seconds": seconds}
+            findings.add("timings", asdict(cell) | timing)

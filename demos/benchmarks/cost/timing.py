@@ -7,43 +7,39 @@ import time
 from collections.abc import Callable, Mapping
 
 ROUNDS = 51  # At most.
+Clock = Callable[[], float]
 
 
 def interleave(
-    samplers: Mapping[str, Callable[[int], float]],
+    samplers: Mapping[str, Callable[[], float]],
     seconds: float,
     least: int,
-    seed: int,
-    clock: Callable[[], float] = time.perf_counter,
-    most: int = ROUNDS,
+    clock: Clock = time.perf_counter,
 ) -> dict[str, tuple[float, ...]]:
-    """Runs samplers in turns, in a random order each round.
+    """Runs samplers, which return seconds, in a random order each round.
 
     Args:
-        samplers: By name; each takes the number of the round and returns
-            seconds.
+        samplers: By name.
         seconds: No round begins later.
         least: The number of rounds that are run even so.
-        seed: The seed of the orders.
         clock: Returns the time in seconds.
-        most: The largest number of rounds.
 
     Returns:
         By name, a time for each round; in the order of `samplers`.
     """
     times: dict[str, list[float]] = {name: [] for name in samplers}
-    draw = random.Random(seed)
+    draw = random.Random(0)
     began = clock()
     # What is alive now stays alive: collections need not look at it.
     gc.collect()
     gc.freeze()
     gc.disable()
     try:
-        for number in range(most):
+        for number in range(ROUNDS):
             if number >= least and clock() - began > seconds:
                 break
             for name in draw.sample(list(samplers), len(samplers)):
-                times[name].append(samplers[name](number))
+                times[name].append(samplers[name]())
             gc.collect()
     finally:
         gc.enable()
@@ -54,19 +50,12 @@ def interleave(
 def repeated(
     call: Callable[[], object],
     least_seconds: float,
-    clock: Callable[[], float] = time.perf_counter,
-) -> Callable[[int], float]:
+    clock: Clock = time.perf_counter,
+) -> Callable[[], float]:
     """Makes a sampler of a call, which it repeats until a clock can measure it.
 
-    Args:
-        call: Returns when its result is computed. It is called here first, so
-            that no sample compiles anything.
-        least_seconds: The time that a sample takes, about.
-        clock: Returns the time in seconds.
-
-    Returns:
-        A function of the number of the round, which it ignores: the seconds
-        that one call takes.
+    The call is made here first, so that no sample compiles anything. A sample
+    takes about `least_seconds`, and returns the seconds that one call takes.
     """
 
     def sample(count: int) -> float:
@@ -81,4 +70,4 @@ def repeated(
         # Towards the goal, but never far after one short sample.
         wanted = count * least_seconds / max(taken, 1e-9)
         count = min(10 * count, max(2 * count, math.ceil(wanted)))
-    return lambda _: sample(count) / count
+    return lambda: sample(count) / count

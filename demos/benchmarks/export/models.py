@@ -9,6 +9,8 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
+from demos.benchmarks.export.trials import RANGES
+
 BATCH = 4
 STEPS, FEATURES, PIXELS, WORDS = 3, 32, 12, 50
 
@@ -18,6 +20,11 @@ def inputs(model: str) -> NDArray[Any]:
     draw = np.random.default_rng(0)
     if model == "transformer":
         return draw.integers(0, WORDS, (BATCH, STEPS), dtype="int32")
+    if model in RANGES:
+        span = RANGES[model]
+        return np.linspace(-span, span, 1024, dtype="float32").reshape(
+            BATCH, -1
+        )
     shape = {
         "dense": (BATCH, FEATURES),
         "cnn": (BATCH, PIXELS, PIXELS, 3),
@@ -67,10 +74,16 @@ def _transformer(
     return keras.Model(start, layers.Dense(4)(x))
 
 
+def _alone(activation: str, batch: int | None, unroll: bool) -> keras.Model:
+    x = keras.Input((1024 // BATCH,), batch)
+    return keras.Model(x, layers.Activation(activation)(x))
+
+
 # Of activation, batch size, and whether to unroll loops.
 MODELS: Mapping[str, Callable[[str, int | None, bool], keras.Model]] = {
     "dense": _dense,
     "cnn": _cnn,
     "lstm": _lstm,
     "transformer": _transformer,
+    **dict.fromkeys(RANGES, _alone),
 }

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from demos.benchmarks.benchmark import Benchmark, check_names
-from demos.benchmarks.export.formats import BACKENDS, FORMATS
+from demos.benchmarks.export.targets import BACKENDS, TARGETS
 from demos.common.errors import UserError
 
 MODELS = ("dense", "cnn", "lstm", "transformer")
@@ -19,9 +19,9 @@ class ExportOptions:
     """
 
     models: tuple[str, ...] = MODELS
-    """Models to export."""
+    """Models to export. For integer arithmetic an activation alone is tried."""
 
-    formats: tuple[str, ...] = tuple(FORMATS)
+    formats: tuple[str, ...] = tuple(TARGETS)
     """Formats to export to."""
 
     out: Path | None = None
@@ -33,16 +33,12 @@ class ExportOptions:
 
 
 def check(options: ExportOptions) -> None:
-    """Checks what the parser cannot.
-
-    Raises:
-        UserError: An option has a bad value.
-    """
+    """Raises UserError if an option has a bad value."""
     check_names("--backends", options.backends, BACKENDS)
     check_names("--models", options.models, MODELS)
-    check_names("--formats", options.formats, tuple(FORMATS))
+    check_names("--formats", options.formats, tuple(TARGETS))
     for name in options.formats:
-        if set(options.backends) & set(FORMATS[name].backends):
+        if set(options.backends) & set(TARGETS[name].backends):
             return
     raise UserError(
         "Expected --formats that exist on --backends. Received: "

@@ -1,4 +1,4 @@
-"""The report: a table of all formats, and the verdict."""
+"""The report: tables of all formats, and the verdict."""
 
 import contextlib
 from collections.abc import Mapping, MutableMapping, Sequence
@@ -7,17 +7,22 @@ from importlib import metadata
 from pathlib import Path
 
 from demos.benchmarks.benchmark import RESULTS
-from demos.benchmarks.export.formats import BACKENDS, FORMATS
-from demos.benchmarks.export.targets import TARGETS
-from demos.benchmarks.export.types import (
+from demos.benchmarks.export.targets import BACKENDS, TARGETS
+from demos.benchmarks.export.trials import (
     ABSENT,
     CONTROL,
     FAILS,
+    INTEGER_ACTIVATIONS,
     NEEDS,
     NEITHER,
+    RANGES,
+    SERF,
     WORKS,
     Cell,
-    Findings,
+    Results,
+    Trial,
+    TrialResult,
+    cells,
 )
 from demos.common.files import write_json, write_text
 from demos.report.tables import markdown_table
@@ -36,106 +41,92 @@ PACKAGES = (
 )
 
 
-def write(folder: Path, findings: Findings) -> str:
-    """Writes table.md and results.json.
-
-    Returns:
-        The text of table.md, which ends with the verdict.
-    """
-    packages = versions()
-    text = markdown(findings, packages)
-    cells = [
-        {
-            **asdict(cell),
-            "run by": runner(cell),
-            "bound": FORMATS[cell.format].bound,
-            "verdict": cell.verdict,
-        }
-        for cell in findings.cells
-    ]
+def write(folder: Path, results: Results, failures: Sequence[str]) -> str:
+    """Writes table.md and results.json; returns the text of table.md."""
+    packages = {}
+    for package in PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            packages[package] = metadata.version(package)
+    text = markdown(results, failures, packages)
     content = {
         "versions": packages,
-        "failures": findings.failures,
-        "cells": cells,
+        "failures": failures,
+        "cells": [
+            {
+                **asdict(cell),
+                "run by": TARGETS[cell.format].version,
+                "bound": TARGETS[cell.format].bound,
+                "verdict": cell.verdict,
+            }
+            for cell in cells(results)
+        ],
+        "integers": [
+            asdict(trial) | asdict(result)
+            for trial, result in results.items()
+            if trial.model in RANGES
+        ],
     }
     write_text(folder / "table.md", text + "\n")
     write_json(folder / RESULTS, content)
     return text
 
 
-def versions() -> dict[str, str]:
-    """Returns the versions of those of `PACKAGES` that are installed."""
-    installed = {}
-    for package in PACKAGES:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            installed[package] = metadata.version(package)
-    return installed
-
-
-def runner(cell: Cell) -> str:
-    """Returns the package and version that runs a cell."""
-    target = FORMATS[cell.format].target
-    if target:
-        return TARGETS[target].version
-    return f"keras {metadata.version('keras')}"
-
-
-def markdown(findings: Findings, packages: Mapping[str, str]) -> str:
-    """Returns the table, notes on it, and the verdict.
-
-    Args:
-        findings: All that was found.
-        packages: Versions, by name.
-    """
-    cells = findings.cells
-    models = list(dict.fromkeys(cell.model for cell in cells))
-    places = {(cell.format, cell.backend, cell.model): cell for cell in cells}
-    lines = dict.fromkeys((cell.format, cell.backend) for cell in cells)
-    notes: dict[str, int] = {}
-    rows = [
-        [
-            "format",
-            "from",
-            "run by",
-            "bound",
-            *(LABELS[model] for model in models),
-        ]
-    ]
-    for name, backend in sorted(lines, key=lambda at: _position(*at)):
-        there = [places.get((name, backend, model)) for model in models]
-        label, bound = FORMATS[name].label, FORMATS[name].bound
-        rows.append(
-            [
-                *(label, backend, runner(next(filter(None, there)))),
-                f"{bound:g}",
-                *(_text(cell, notes) if cell else "" for cell in there),
-            ]
-        )
+def markdown(
+    results: Results, failures: Sequence[str], packages: Mapping[str, str]
+) -> str:
+    """Returns the tables, notes on them, and the verdict."""
     about = ", ".join(f"{name} {version}" for name, version in packages.items())
-    return "\n".join(
-        [
-            "# Serf, exported",
+    notes: dict[str, int] = {}
+    whole = cells(results)
+    lines = ["# Serf, exported", "", f"{about}.", ""]
+    if whole:
+        lines += [
+            "Largest difference from Keras over the largest output, for "
+            "models with Serf.",
             "",
-            f"Largest difference from Keras over the largest output, for "
-            f"models with Serf. {about}.",
-            "",
-            *markdown_table(rows, left=3),
+            *markdown_table(_models_table(whole, notes), left=3),
             "",
             "†: with a fixed batch size. ‡: with a fixed batch size and "
             "`unroll=True`. no: with ReLU neither. FAILS: with ReLU it works. "
             "not installed: not tried.",
-            *([""] if notes else []),
-            *(f"{number}. {note}" for note, number in notes.items()),
-            *([""] if findings.failures else []),
-            *(f"- {failure}" for failure in findings.failures),
             "",
-            f"**Verdict.** {verdict(cells)}",
         ]
-    )
+    integers = _integers_table(results, notes)
+    if len(integers) > 1:
+        lines += [
+            "Integer arithmetic: largest error of an activation alone, on "
+            "inputs within 3 and within 8, with the ranges of these inputs.",
+            "",
+            *markdown_table(integers, left=4),
+            "",
+        ]
+    lines += [f"{number}. {note}" for note, number in notes.items()]
+    lines += [""] * bool(notes)
+    lines += [f"- {failure}" for failure in failures] + [""] * bool(failures)
+    return "\n".join([*lines, f"**Verdict.** {verdict(whole)}"])
 
 
-def _position(name: str, backend: str) -> tuple[int, int]:
-    return list(FORMATS).index(name), BACKENDS.index(backend)
+def _models_table(
+    whole: Sequence[Cell], notes: MutableMapping[str, int]
+) -> list[list[str]]:
+    models = list(dict.fromkeys(cell.model for cell in whole))
+    places = {(cell.format, cell.backend, cell.model): cell for cell in whole}
+    header = [
+        "format",
+        "from",
+        "run by",
+        "bound",
+        *(LABELS[model] for model in models),
+    ]
+    rows = [header]
+    for name, target in TARGETS.items():
+        for backend in BACKENDS:
+            there = [places.get((name, backend, model)) for model in models]
+            if any(there):
+                texts = [_text(each, notes) if each else "" for each in there]
+                row = [target.label, backend, target.version]
+                rows.append([*row, f"{target.bound:g}", *texts])
+    return rows
 
 
 def _text(cell: Cell, notes: MutableMapping[str, int]) -> str:
@@ -145,18 +136,39 @@ def _text(cell: Cell, notes: MutableMapping[str, int]) -> str:
         f"needs {cell.ours.need}; {CONTROL} needs "
         f"{cell.control.need or 'nothing'}"
     )
-    number = notes.setdefault(reason, len(notes) + 1)
     word = "FAILS" if cell.verdict == FAILS else cell.verdict
-    return f"{word} ({number})"
+    return f"{word} ({notes.setdefault(reason, len(notes) + 1)})"
 
 
-def verdict(cells: Sequence[Cell]) -> str:
-    """Says in one sentence what the table says."""
+def _integers_table(
+    results: Results, notes: MutableMapping[str, int]
+) -> list[list[str]]:
+    rows = [["format", "from", "run by", "inputs", *INTEGER_ACTIVATIONS]]
+    for trial in results:
+        if trial.model in RANGES and trial.activation == SERF:
+            place = (trial.backend, trial.format, trial.model)
+            target = TARGETS[trial.format]
+            row = [target.label, trial.backend, target.version, trial.model]
+            for activation in INTEGER_ACTIVATIONS:
+                result = results.get(Trial(*place, activation), TrialResult())
+                if result.error is not None:
+                    row.append(f"{result.error:.3f}")
+                elif result.reason:
+                    number = notes.setdefault(result.reason, len(notes) + 1)
+                    row.append(f"{'no' if result.tried else ABSENT} ({number})")
+                else:
+                    row.append("")
+            rows.append(row)
+    return rows
+
+
+def verdict(whole: Sequence[Cell]) -> str:
+    """Says in one sentence what the table of models says."""
     count = {
-        name: sum(cell.verdict == name for cell in cells)
+        name: sum(cell.verdict == name for cell in whole)
         for name in (WORKS, FAILS, NEITHER, ABSENT)
     }
-    tried = len(cells) - count[ABSENT]
+    tried = len(whole) - count[ABSENT]
     text = (
         f"Serf works in {count[WORKS]} of {tried} cells; in "
         f"{count[NEITHER]} neither Serf nor ReLU does"
@@ -164,9 +176,9 @@ def verdict(cells: Sequence[Cell]) -> str:
     if count[ABSENT]:
         text += f"; {count[ABSENT]} more were not tried"
     broken = [
-        f"{FORMATS[cell.format].label} from {cell.backend}, "
+        f"{TARGETS[cell.format].label} from {cell.backend}, "
         f"{LABELS[cell.model]}"
-        for cell in cells
+        for cell in whole
         if cell.verdict == FAILS
     ]
     if broken:

@@ -9,8 +9,7 @@ import importlib
 import keras
 
 from demos.benchmarks.frameworks.base import Framework
-
-TRAINING = ("tensorflow", "jax", "torch")
+from demos.common.backend import TRAINING
 
 
 def active_framework() -> Framework:

@@ -12,36 +12,28 @@ import keras_serf
 from demos.benchmarks import names
 
 Array = NDArray[Any]
-Function = Callable[[Any], Any]
+Function = Callable[..., Any]
 Call = Callable[[], object]
 Kept = tuple[dict[int, int], set[int]]
 
 
 class Framework:
-    """A backend that evaluates functions, as NumPy and OpenVINO do.
-
-    Attributes:
-        modes: The ways to run a function.
-        kept_modes: The modes in which `kept` can measure.
-        device: `"cpu"` or another.
-    """
+    """A backend that evaluates functions, as NumPy and OpenVINO do."""
 
     modes: tuple[str, ...] = (names.EAGER,)
-    kept_modes: tuple[str, ...] = ()
-    device: str = "cpu"
+    kept_modes: tuple[str, ...] = (names.EAGER,)  # In which `kept` can measure.
 
     def activations(self) -> dict[str, Function]:
-        """Returns Serf, its composition, and the framework's activations."""
+        """Returns Serf, its composition, and other activations of Keras."""
+        others = keras.activations
         return {
             names.SERF: keras_serf.serf,
             names.COMPOSED: lambda x: x * ops.erf(ops.softplus(x)),
-            names.RELU: keras.activations.relu,
-            names.SILU: keras.activations.silu,
-            names.GELU: keras.activations.gelu,
-            "gelu (tanh)": lambda x: keras.activations.gelu(
-                x, approximate=True
-            ),
-            names.MISH: keras.activations.mish,
+            names.RELU: others.relu,
+            names.SILU: others.silu,
+            names.GELU: others.gelu,
+            "gelu (tanh)": lambda x: others.gelu(x, approximate=True),
+            names.MISH: others.mish,
         }
 
     def derivatives(self, function: Function, mode: str) -> list[Function]:
@@ -57,36 +49,41 @@ class Framework:
 
 
 class TrainingFramework(Framework):
-    """A backend that differentiates and can be timed."""
+    """A backend that differentiates and can be timed.
 
-    def array(self, values: Array, dtype: str) -> Any:
-        """Returns an array of the framework, on its device."""
-        raise NotImplementedError
+    A subclass has these attributes besides: `array(values, dtype)` makes an
+    array on the device; `in_mode(function, mode)` compiles if need be;
+    `derivative(f)` is f'; `pullback(f)` takes x and w, and returns f(x) and the
+    gradient of sum(w f(x)); `wait(result)` waits until it is computed; and
+    `kept(function, x)` finds the buffers that wait for the backward pass: the
+    size in bytes of each by its address, and the addresses of input and output.
+    """
+
+    array: Callable[[Array, str], Any]
+    in_mode: Callable[[Function, str], Function]
+    derivative: Callable[[Function], Function]
+    pullback: Callable[[Function], Function]
+    wait: Callable[[Any], object]
+    kept: Callable[[Function, Any], Kept]
+
+    def derivatives(self, function: Function, mode: str) -> list[Function]:
+        """Returns f, f' and f'' in a mode, as many as there are."""
+        first = self.derivative(function)
+        functions = [function, first, self.derivative(first)]
+        return [self.in_mode(f, mode) for f in functions]
 
     def forward(self, function: Function, mode: str, x: Any) -> Call:
         """Returns a call that computes f(x) and waits for it."""
-        raise NotImplementedError
+        # The lambda is new each time: compilers cache by function.
+        run = self.in_mode(lambda x: function(x), mode)
+        return lambda: self.wait(run(x))
 
     def forward_backward(
         self, function: Function, mode: str, x: Any, w: Any
     ) -> Call:
         """Returns a call that computes f(x) and the gradient of sum(w f(x))."""
-        raise NotImplementedError
-
-    def kept(self, function: Function, mode: str, x: Any) -> Kept:
-        """Finds the buffers that wait for the backward pass.
-
-        Returns:
-            The size in bytes of each buffer, by its address; and the addresses
-            of the buffers of input and output.
-        """
-        raise NotImplementedError
-
-    def compile_stack(
-        self, function: Function, weights: Sequence[Any], h: Any
-    ) -> None:
-        """Compiles and runs the gradient of a stack of dense layers."""
-        raise NotImplementedError
+        run = self.in_mode(self.pullback(function), mode)
+        return lambda: self.wait(run(x, w))
 
     def forget(self) -> None:
         """Drops what was compiled, so that no cache or limit is met."""

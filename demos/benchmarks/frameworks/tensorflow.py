@@ -2,7 +2,6 @@
 
 import gc
 import math
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,57 +10,51 @@ import tensorflow as tf
 from demos.benchmarks import names
 from demos.benchmarks.frameworks.base import (
     Array,
-    Call,
     Function,
     Kept,
     TrainingFramework,
 )
 
-Run = Callable[..., Any]
-
 
 class _TensorFlow(TrainingFramework):
     modes = (names.EAGER, names.GRAPH, names.COMPILED)
-    kept_modes = (names.EAGER,)
 
     def __init__(self) -> None:
-        gpus = tf.config.list_logical_devices("GPU")
-        self.device = "gpu" if gpus else "cpu"
-
-    def activations(self) -> dict[str, Function]:
-        return super().activations() | {
-            names.COMPOSED: lambda x: x * tf.math.erf(tf.math.softplus(x)),
-            names.RELU: tf.nn.relu,
-            names.SILU: tf.nn.silu,
-            names.GELU: lambda x: tf.nn.gelu(x, approximate=False),
-            "gelu (tanh)": lambda x: tf.nn.gelu(x, approximate=True),
-            # TensorFlow has no Mish; Keras composes it likewise.
-            names.MISH: lambda x: x * tf.math.tanh(tf.math.softplus(x)),
-        }
-
-    def derivatives(self, function: Function, mode: str) -> list[Function]:
-        first = _derivative(function)
-        functions = [function, first, _derivative(first)]
-        return [_in_mode(f, mode) for f in functions]
+        self.has_gpu = bool(tf.config.list_logical_devices("GPU"))
 
     def array(self, values: Array, dtype: str) -> Any:
         return tf.cast(tf.constant(values), dtype)
 
-    def forward(self, function: Function, mode: str, x: Any) -> Call:
-        return self._waiting(_in_mode(lambda x: function(x), mode), x)
+    def in_mode(self, function: Function, mode: str) -> Function:
+        if mode == names.EAGER:
+            return function
+        xla = mode == names.COMPILED
+        return tf.function(function, jit_compile=xla, autograph=False)
 
-    def forward_backward(
-        self, function: Function, mode: str, x: Any, w: Any
-    ) -> Call:
+    def derivative(self, function: Function) -> Function:
+        def derivative(x: Any) -> Any:
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                y = function(x)
+            return tape.gradient(y, x)
+
+        return derivative
+
+    def pullback(self, function: Function) -> Function:
         def value_and_gradient(x: Any, w: Any) -> Any:
             with tf.GradientTape() as tape:
                 tape.watch(x)
                 y = function(x)
             return y, tape.gradient(y, x, output_gradients=w)
 
-        return self._waiting(_in_mode(value_and_gradient, mode), x, w)
+        return value_and_gradient
 
-    def kept(self, function: Function, mode: str, x: Any) -> Kept:
+    def wait(self, result: Any) -> object:
+        if self.has_gpu:  # On a CPU a call returns when all is done.
+            tf.test.experimental.sync_devices()
+        return result
+
+    def kept(self, function: Function, x: Any) -> Kept:
         def alive() -> list[Any]:
             gc.collect()
             return [
@@ -89,45 +82,6 @@ class _TensorFlow(TrainingFramework):
         }
         del tape
         return buffers, ends
-
-    def compile_stack(
-        self, function: Function, weights: Sequence[Any], h: Any
-    ) -> None:
-        def gradient(weights: Sequence[Any], h: Any) -> Any:
-            with tf.GradientTape() as tape:
-                tape.watch(weights)
-                for weight in weights:
-                    h = function(h @ weight)
-                loss = tf.reduce_sum(h)
-            return tape.gradient(loss, weights)
-
-        self._waiting(_in_mode(gradient, names.COMPILED), list(weights), h)()
-
-    def _waiting(self, run: Run, *arrays: Any) -> Call:
-        if self.device == "cpu":  # There a call returns when all is done.
-            return lambda: run(*arrays)
-
-        def call() -> None:
-            run(*arrays)
-            tf.test.experimental.sync_devices()
-
-        return call
-
-
-def _in_mode(run: Run, mode: str) -> Run:
-    if mode == names.EAGER:
-        return run
-    return tf.function(run, jit_compile=mode == names.COMPILED, autograph=False)
-
-
-def _derivative(function: Function) -> Function:
-    def derivative(x: Any) -> Any:
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            y = function(x)
-        return tape.gradient(y, x)
-
-    return derivative
 
 
 FRAMEWORK = _TensorFlow

@@ -3,105 +3,85 @@
 import numpy as np
 import pytest
 
-from demos.benchmarks.accuracy.exact import exact
-from demos.benchmarks.accuracy.inputs import Chunk
-from demos.benchmarks.accuracy.measure import Sweep, plan, run
+from demos.benchmarks.accuracy import measure
+from demos.benchmarks.accuracy.errors import Result
+from demos.benchmarks.accuracy.exact import QUANTITIES, exact
 from demos.benchmarks.accuracy.options import AccuracyOptions
-from demos.benchmarks.accuracy.results import QUANTITIES, Result
 
 pytestmark = pytest.mark.once
 
 X = np.linspace(-20, 10, 301, dtype="float32")
 
 
-def sweep():
-    chunks = [
-        Chunk(f"part {k}", 43, lambda k=k: X[43 * k : 43 * k + 43])
-        for k in range(7)
-    ]
-    results = [
-        Result("jax", "jax 1", "serf", mode, "float32")
-        for mode in ("eager", "compiled")
-    ]
-    return Sweep(chunks, results, 16)
+def rounded(x):
+    """A Serf whose only error is rounding."""
+    reference = exact(x)
+    return [reference[name].values.astype("f4") for name in QUANTITIES]
 
 
-def rounded(activation, mode, dtype, size):
-    """Builds a Serf whose only error is rounding."""
+@pytest.fixture
+def run(monkeypatch):
+    """Returns what is found in blocks of 43 numbers, and what was emitted."""
 
-    def evaluate(x):
-        assert x.size == size
-        reference = exact(x)
-        return [reference[name].values.astype("f4") for name in QUANTITIES]
+    def run(eager):
+        prepared = {"eager": eager, "compiled": lambda: rounded}
+        monkeypatch.setattr(
+            measure, "evaluator", lambda function, mode, x: prepared[mode]()
+        )
+        results = [
+            Result("jax", "jax 1", "serf", mode, "float32") for mode in prepared
+        ]
+        events = []
+        blocks = [X[k : k + 43] for k in range(0, X.size, 43)]
+        measure.run(results, blocks, lambda *event: events.append(event))
+        assert results[1].errors["value"].inputs == X.size
+        return results[0], events
 
-    return evaluate
-
-
-def ignore(kind, content):
-    pass
-
-
-@pytest.mark.parametrize("threads", [1, 3])
-def test_every_number_is_tried_once(threads):
-    events = []
-    tried = sweep()
-    run(tried, rounded, lambda *event: events.append(event), threads)
-    for result in tried.results:
-        assert result.reason == ""
-        assert list(result.errors) == list(QUANTITIES)
-        for errors in result.errors.values():
-            assert errors.inputs == X.size
-            assert 0.4 < errors.error <= 0.5
-    names = [content for kind, content in events if kind == "begin"]
-    assert names == [f"part {k}" for k in range(7)]
-    assert sum(c for kind, c in events if kind == "advance") == 2 * X.size
+    return run
 
 
-def test_a_failure_is_noted_and_the_others_go_on():
-    def cannot_start(activation, mode, dtype, size):
-        if mode == "eager":
-            raise ValueError("no\nsuch op")
-        return rounded(activation, mode, dtype, size)
+def test_every_number_is_tried_once(run):
+    result, events = run(lambda: rounded)
+    assert result.reason == ""
+    assert list(result.errors) == list(QUANTITIES)
+    for errors in result.errors.values():
+        assert errors.inputs == X.size
+        assert 0.4 < errors.error <= 0.5
+    assert events == [("advance", 1)] * 7
 
-    tried = sweep()
-    run(tried, cannot_start, ignore)
-    eager, compiled = tried.results
-    assert (eager.errors, eager.reason) == ({}, "ValueError: no")
-    assert compiled.errors["value"].inputs == X.size
 
-    def fails_later(activation, mode, dtype, size):
-        evaluate, calls = rounded(activation, mode, dtype, size), []
+def test_a_failure_is_noted_and_the_others_go_on(run):
+    def cannot_start():
+        raise ValueError("no\nsuch op")
 
-        def counting(x):
-            calls.append(x)
-            if mode == "eager" and len(calls) > 7:
-                raise MemoryError("too much")
-            return evaluate(x)
+    result, _ = run(cannot_start)
+    assert (result.errors, result.reason) == ({}, "ValueError: no")
 
-        return counting
+    calls = []
 
-    tried = sweep()
-    run(tried, fails_later, ignore)
-    eager, compiled = tried.results
-    assert 0 < eager.errors["value"].inputs < X.size
-    assert eager.reason == "MemoryError: too much"
-    assert compiled.errors["value"].inputs == X.size
+    def fails_later(x):
+        calls.append(x)
+        if len(calls) > 3:
+            raise MemoryError("too much")
+        return rounded(x)
+
+    result, _ = run(lambda: fails_later)
+    assert result.errors["value"].inputs == 3 * 43
+    assert result.reason == "MemoryError: too much"
 
 
 def test_serf_alone_is_tried_exhaustively():
     options = AccuracyOptions(
         dtypes=("float32", "bfloat16"), exhaustive=True, samples=1
     )
-    sampled, exhaustive, halves = plan(options)
-    assert {(r.activation, r.mode) for r in exhaustive.results} == {
-        ("serf", "eager"),
-        ("serf", "compiled"),
+    sweeps = {
+        (results[0].dtype, samples): {(r.activation, r.mode) for r in results}
+        for results, samples in measure.plan(options)
     }
-    assert sum(chunk.size for chunk in exhaustive.chunks) > 2**32
-    places = {(r.activation, r.mode) for r in sampled.results}
-    assert ("serf (composed)", "eager") in places
-    assert ("serf", "onnx") in places
-    assert ("serf", "eager") not in places
-    places = {(r.activation, r.mode) for r in halves.results}
-    assert ("serf", "eager") in places
-    assert ("serf", "onnx") not in places
+    everything = {("serf", "eager"), ("serf", "compiled")}
+    assert sweeps["float32", 2**32] == everything
+    sampled = sweeps["float32", 1]
+    assert {("serf (composed)", "eager"), ("serf", "onnx")} <= sampled
+    assert not everything & sampled
+    assert ("serf", "eager") in sweeps["bfloat16", 1]
+    assert ("serf", "onnx") not in sweeps["bfloat16", 1]

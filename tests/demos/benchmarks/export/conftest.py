@@ -5,7 +5,7 @@ from dataclasses import replace
 import keras
 import pytest
 
-from demos.benchmarks.export import formats, targets
+from demos.benchmarks.export.targets import TARGETS
 from demos.common.backend import start_keras
 
 
@@ -13,20 +13,6 @@ from demos.common.backend import start_keras
 def started():
     """Keras knows "serf", as in a child process."""
     start_keras(())
-
-
-class KerasTarget(targets.Target):
-    """Keeps the Keras model, and runs it in Keras."""
-
-    def export(self, model, path):
-        reason = self.refuse(model)
-        if reason is not None:
-            raise RuntimeError(f"{reason}\nand a dump of the graph")
-        # Of a frozen dataclass.
-        object.__setattr__(self, "model", model)
-
-    def load(self, path):
-        return lambda x: keras.ops.convert_to_numpy(self.model(x)) * self.factor
 
 
 @pytest.fixture
@@ -37,12 +23,20 @@ def keras_as_onnx(monkeypatch, trains):
     exported, if so, and `factor` is what outputs are multiplied by.
     """
 
-    def install(refuse=lambda model: None, factor=1.0):
-        format = replace(formats.FORMATS["onnx"], converters={})
-        monkeypatch.setitem(formats.FORMATS, "onnx", format)
-        target = KerasTarget("keras", "keras", "", "", "")
-        object.__setattr__(target, "refuse", refuse)
-        object.__setattr__(target, "factor", factor)
-        monkeypatch.setitem(targets.TARGETS, "onnx", target)
+    def install(refuse=lambda model: None, factor=1.0, **changes):
+        models = []
+
+        def export(model, path, x):
+            reason = refuse(model)
+            if reason is not None:
+                raise RuntimeError(f"{reason}\nand a dump of the graph")
+            models.append(model)
+
+        def load(path):
+            return lambda x: keras.ops.convert_to_numpy(models[-1](x)) * factor
+
+        onnx = replace(TARGETS["onnx"], package="keras", converters={})
+        onnx = replace(onnx, export=export, load=load, **changes)
+        monkeypatch.setitem(TARGETS, "onnx", onnx)
 
     return install

@@ -1,15 +1,14 @@
 """What counts as working. Most runtimes here are Keras itself."""
 
-from dataclasses import replace
-
 import keras
 import numpy as np
 import pytest
 
-from demos.benchmarks.export import formats
-from demos.benchmarks.export.attempt import attempt, quantize
+from demos.benchmarks.export.attempt import attempt
+from demos.benchmarks.export.exporters import keras_quantized
 from demos.benchmarks.export.models import BATCH, MODELS, inputs
-from demos.benchmarks.export.types import (
+from demos.benchmarks.export.options import MODELS as NAMES
+from demos.benchmarks.export.trials import (
     ANY_BATCH,
     FIXED_BATCH,
     Trial,
@@ -17,8 +16,8 @@ from demos.benchmarks.export.types import (
 )
 
 
-def trial(format="onnx"):
-    return Trial(keras.backend.backend(), format, "dense", "serf")
+def trial(format="onnx", model="dense"):
+    return Trial(keras.backend.backend(), format, model, "serf")
 
 
 def has_any_batch(model):
@@ -42,11 +41,15 @@ def test_wrong_outputs_do_not_work(keras_as_onnx):
         assert attempt(trial()).reason.startswith("RuntimeError: it gives")
 
 
-def test_what_is_not_installed_is_not_tried(keras_as_onnx, monkeypatch):
-    keras_as_onnx()
-    needed = {keras.backend.backend(): ("absent_part",)}
-    format = replace(formats.FORMATS["onnx"], converters=needed)
-    monkeypatch.setitem(formats.FORMATS, "onnx", format)
+def test_integer_arithmetic_has_an_absolute_error(keras_as_onnx):
+    keras_as_onnx(factor=1.01, is_integer=True, bound=np.inf)
+    result = attempt(trial(model="within 8"))
+    assert result.error == pytest.approx(0.08, rel=1e-3)
+    assert result.reason == ""
+
+
+def test_what_is_not_installed_is_not_tried(keras_as_onnx):
+    keras_as_onnx(package="absent-part")
     assert attempt(trial()) == TrialResult(
         reason="absent_part: not installed", tried=False
     )
@@ -62,7 +65,7 @@ def test_what_keras_cannot_import_has_been_tried(keras_as_onnx):
     )
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", NAMES)
 def test_models_have_serf_in_all_their_places(model):
     built = MODELS[model]("serf", None, False)
     config = built.to_json()
@@ -83,10 +86,10 @@ def test_keras_quantizes_models_with_serf(format):
 
 
 @pytest.mark.usefixtures("trains")
-def test_what_keras_does_not_quantize_is_no_success():
+def test_what_keras_does_not_quantize_is_no_success(tmp_path):
     x = np.ones((2, 3), "float32")
     model = keras.Sequential(
         [keras.Input((3,)), keras.layers.Activation("serf")]
     )
     with pytest.raises(RuntimeError, match="no layer to int8"):
-        quantize(model, "int8", x)
+        keras_quantized(model, tmp_path / "model.keras", x, "int8")

@@ -10,7 +10,7 @@ from demos.benchmarks import backends
 from demos.benchmarks.export.attempt import measure
 from demos.benchmarks.export.options import ExportOptions
 from demos.benchmarks.export.run import plan
-from demos.benchmarks.export.types import FIXED_BATCH
+from demos.benchmarks.export.trials import FIXED_BATCH
 from demos.common.errors import UserError
 from demos.common.subprocesses import EndedEarlyError
 
@@ -155,9 +155,26 @@ def test_an_interrupt_keeps_what_was_found(run, tmp_path):
 @pytest.mark.once
 def test_a_smoke_test_is_one_model():
     trials = plan(ExportOptions(quick=True), "torch")
-    assert {each.model for each in trials} == {"dense"}
+    models = {each.model for each in trials if each.format != "onnx_int8"}
+    assert models == {"dense"}
     assert "exported_program" in {each.format for each in trials}
     assert "stablehlo" not in {each.format for each in trials}
+
+
+@pytest.mark.once
+def test_integer_arithmetic_is_compared_with_other_activations(run, tmp_path):
+    def behave(trial):
+        if trial.activation == "mish":
+            return {"reason": "no such op"}
+        return {"error": {"within 3": 0.02, "within 8": 0.07}[trial.model]}
+
+    backends = ("--backends", "torch")
+    code, text, _ = run("--formats", "onnx_int8", *backends, behave=behave)
+    assert code == 0
+    assert "| within 8 | 0.070 | 0.070 | 0.070 | no (1) |" in text
+    assert "1. no such op" in text
+    content = json.loads((tmp_path / "report" / "results.json").read_text())
+    assert len(content["integers"]) == 8
 
 
 @pytest.mark.once

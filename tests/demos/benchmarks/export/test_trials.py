@@ -2,7 +2,7 @@
 
 import pytest
 
-from demos.benchmarks.export.types import (
+from demos.benchmarks.export.trials import (
     ABSENT,
     FAILS,
     FIXED_BATCH,

@@ -2,7 +2,7 @@
 
 import keras
 
-from demos.benchmarks.cost.memory import weigh
+from demos.benchmarks.cost.measure import weigh
 from demos.benchmarks.frameworks import active_framework
 from demos.benchmarks.names import COMPOSED, EAGER, SERF
 

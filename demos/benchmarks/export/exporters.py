@@ -1,0 +1,171 @@
+"""Exporters: each writes a Keras model of one input and one output to a path.
+
+Some take the ranges of integers from inputs `x` of the model. Each imports its
+converter itself, because few are installed on one machine.
+"""
+
+import tempfile
+import warnings
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from demos.benchmarks.export.runtimes import litert_dtypes
+
+
+def keras(model: Any, path: Path, x: Any, format: str, **options: Any) -> None:
+    """Writes a format of Keras; a fixed batch size stays fixed."""
+    from keras import InputSpec
+
+    (inputs,) = model.inputs
+    if inputs.shape[0] is not None:
+        # Keras would forget it.
+        spec = InputSpec(
+            shape=inputs.shape, dtype=inputs.dtype, name=inputs.name
+        )
+        options["input_signature"] = [spec]
+    model.export(str(path), format=format, verbose=False, **options)
+
+
+def exported_program(model: Any, path: Path, x: Any) -> None:
+    """Writes an exported program of PyTorch."""
+    import torch
+
+    options = {}
+    if model.inputs[0].shape[0] is None:
+        options = {"dynamic_shapes": {0: torch.export.Dim("batch")}}
+    keras(model, path, x, "torch", **options)
+
+
+def stablehlo(model: Any, path: Path, x: Any) -> None:
+    """Writes StableHLO, by JAX."""
+    import jax
+    from jax import export
+
+    batch, *shape = model.inputs[0].shape
+    if batch is None:
+        (batch,) = export.symbolic_shape("batch")
+    inputs = jax.ShapeDtypeStruct((batch, *shape), model.inputs[0].dtype)
+    function = jax.jit(lambda x: model(x, training=False))
+    path.write_bytes(export.export(function)(inputs).serialize())
+
+
+def litert(model: Any, path: Path, x: Any, weights: str = "") -> None:
+    """Writes a LiteRT file without operations of TensorFlow.
+
+    Its weights become `weights`, "float16" or "int8", if that is not empty.
+
+    Raises:
+        RuntimeError: The converter left no weights in that dtype.
+    """
+    from keras import backend
+
+    if backend.backend() == "torch":
+        keras(model, path, x, "litert")
+        if weights:
+            _quantize_weights(path, weights)
+    else:
+        import tensorflow as tf
+
+        # Keras would allow operations of TensorFlow too, through Flex.
+        specification: dict[str, Any] = {
+            "supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]
+        }
+        if weights == "float16":
+            specification["supported_types"] = [tf.float16]
+        optimizations = [tf.lite.Optimize.DEFAULT] if weights else []
+        _convert(model, path, specification, optimizations=optimizations)
+    if weights and weights not in litert_dtypes(path):
+        # TensorFlow leaves tensors of less than 1024 numbers alone.
+        raise RuntimeError(f"the converter left no weights in {weights}")
+
+
+def litert_integer(model: Any, path: Path, x: Any, operations: str) -> None:
+    """Writes a LiteRT file that computes in integers alone.
+
+    Their sizes are those of a `tf.lite.OpsSet`, named by `operations`.
+    """
+    import tensorflow as tf
+
+    _convert(
+        *(model, path, {"supported_ops": [tf.lite.OpsSet[operations]]}),
+        optimizations=[tf.lite.Optimize.DEFAULT],
+        representative_dataset=lambda: [[x]],
+    )
+
+
+def _convert(
+    model: Any, path: Path, specification: dict[str, Any], **options: Any
+) -> None:
+    """Converts a model from TensorFlow or JAX, by TensorFlow's converter."""
+    import tensorflow as tf
+    from keras import backend
+
+    if backend.backend() == "tensorflow":
+        keras(model, path, None, "litert", target_spec=specification, **options)
+        return
+    # Keras has no such export from JAX; a SavedModel is the way.
+    with tempfile.TemporaryDirectory() as folder:
+        keras(model, Path(folder), None, "tf_saved_model")
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        for name, value in specification.items():
+            setattr(converter.target_spec, name, value)
+        for name, value in options.items():
+            setattr(converter, name, value)
+        path.write_bytes(converter.convert())
+
+
+def _quantize_weights(path: Path, weights: str) -> None:
+    """Quantizes a LiteRT file that does not come from TensorFlow."""
+    from ai_edge_quantizer import quantizer
+    from ai_edge_quantizer.qtyping import TFLOperationName
+
+    every = (".*", TFLOperationName.ALL_SUPPORTED)
+    work = quantizer.Quantizer(str(path))
+    if weights == "int8":
+        work.add_dynamic_config(*every, num_bits=8)
+    else:
+        work.add_weight_only_config(
+            *every, num_bits=16, algorithm_key="float_casting"
+        )
+    work.quantize().export_model(str(path), overwrite=True)
+
+
+def onnx_integer(model: Any, path: Path, x: Any) -> None:
+    """Writes an ONNX file with int8 between operations, by ONNX Runtime."""
+    from onnxruntime import InferenceSession, quantization
+
+    whole = path.with_name(f"float-{path.name}")
+    keras(model, whole, x, "onnx")
+    (source,) = InferenceSession(str(whole)).get_inputs()
+    batches = iter([{source.name: x}])
+    reader = SimpleNamespace(get_next=lambda: next(batches, None))
+    quantization.quantize_static(str(whole), str(path), reader)
+
+
+def keras_quantized(model: Any, path: Path, x: Any, mode: str) -> None:
+    """Saves a model that Keras has quantized to "int8", "int4" or "float8".
+
+    Float8 takes its scales from training on `x`, which leaves the weights alone
+    here.
+
+    Raises:
+        RuntimeError: The model has no layer that Keras quantizes.
+    """
+    from keras import ops, optimizers
+
+    with warnings.catch_warnings():
+        # Each layer that has nothing to quantize says so.
+        warnings.simplefilter("ignore", UserWarning)
+        model.quantize(mode)
+    modes = [
+        getattr(layer.dtype_policy, "quantization_mode", None)
+        for layer in model._flatten_layers()
+    ]
+    if mode not in modes:
+        raise RuntimeError(f"Keras has quantized no layer to {mode}")
+    if mode == "float8":
+        y = ops.convert_to_numpy(model(x))
+        model.compile(optimizers.SGD(0.0), "mse")
+        model.fit(x, y, epochs=2, verbose=0)
+    model.save(path)
