@@ -3,6 +3,7 @@
 Tapes and accumulators stand inside a traced function, or outside.
 """
 
+import contextlib
 import functools
 import gc
 
@@ -17,6 +18,8 @@ if keras.backend.backend() != "tensorflow":
     pytest.skip("needs the TensorFlow backend", allow_module_level=True)
 
 import tensorflow as tf
+
+from keras_serf.kernels import tensorflow as kernel
 
 X = tf.linspace(-6.0, 6.0, 9)
 ENDS = tf.constant([-np.inf, -3e38, -200.0, 0.0, 200.0, 3e38, np.inf])
@@ -52,6 +55,63 @@ def traced(request):
     return tf.function if request.param == "graph" else lambda f: f
 
 
+def forget_traced_functions():
+    kernel._value.cache_clear()
+    kernel._derivative_times.cache_clear()
+
+
+@pytest.fixture(scope="class")
+def unoptimized():
+    """TensorFlow runs its graphs as they are: they start four times faster."""
+    options = tf.config.optimizer.get_experimental_options()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernel, "_compiled", contextlib.nullcontext)
+        forget_traced_functions()
+        tf.config.optimizer.set_experimental_options(
+            {"disable_meta_optimizer": True}
+        )
+        yield
+    tf.config.optimizer.set_experimental_options(
+        {"disable_meta_optimizer": False, **options}
+    )
+    forget_traced_functions()
+
+
+def all_orders(function):
+    """Returns a function of `x` that returns f, f' and f''."""
+
+    def orders(x):
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            with tf.GradientTape() as inner:
+                inner.watch(x)
+                y = function(x)
+            first = inner.gradient(y, x)
+        return y, first, outer.gradient(first, x)
+
+    return orders
+
+
+def expect_all_orders(results):
+    for order, result in enumerate(results):
+        expect(result, order)
+
+
+def save_and_load(module, path):
+    tf.saved_model.save(module, path)
+    return tf.saved_model.load(path)
+
+
+@pytest.fixture
+def module():
+    """Serf in what a SavedModel is made of."""
+    module = tf.Module()
+    module.f = tf.function(
+        keras_serf.serf, input_signature=[tf.TensorSpec([None], tf.float32)]
+    )
+    return module
+
+
 @pytest.mark.parametrize("order", [0, 1, 2])
 def test_xla(order):
     function = keras_serf.serf
@@ -64,23 +124,14 @@ def test_value(traced):
     expect(traced(keras_serf.serf)(X), 0)
 
 
-@pytest.mark.parametrize("mode", [backward, forward])
-def test_first_derivative(traced, mode):
-    expect(traced(mode(keras_serf.serf))(X), 1)
-    expect(mode(traced(keras_serf.serf))(X), 1)
+def test_derivatives(traced):
+    expect(traced(backward(keras_serf.serf))(X), 1)
+    expect_all_orders(traced(all_orders(keras_serf.serf))(X))
+    expect_all_orders(all_orders(traced(keras_serf.serf))(X))
 
 
-@pytest.mark.parametrize("inner", [backward, forward])
-@pytest.mark.parametrize("outer", [backward, forward])
-def test_second_derivative(traced, outer, inner):
-    expect(traced(outer(inner(keras_serf.serf)))(X), 2)
-    expect(outer(traced(inner(keras_serf.serf)))(X), 2)
-
-
-@pytest.mark.parametrize("outer", [backward, forward])
-def test_second_derivative_from_outside(traced, outer):
-    # TensorFlow has no tape over an accumulator outside, for any function.
-    expect(outer(backward(traced(keras_serf.serf)))(X), 2)
+def test_forward_over_backward(traced):
+    expect(traced(forward(backward(keras_serf.serf)))(X), 2)
 
 
 @pytest.mark.parametrize("mode", [backward, forward])
@@ -127,90 +178,15 @@ LOOPS = {
 }
 
 
-@pytest.mark.parametrize("loop", LOOPS.values(), ids=LOOPS)
-def test_loops(traced, loop):
-    expect(traced(loop)(X), 0)
-    expect(traced(backward(loop))(X), 1)
-    expect(traced(backward(backward(loop)))(X), 2)
+def test_derivatives_of_a_loop():
+    expect_all_orders(tf.function(all_orders(repeat))(X))
 
 
-@pytest.mark.parametrize("loop", LOOPS.values(), ids=LOOPS)
-def test_loops_from_outside(loop):
-    expect(backward(tf.function(loop))(X), 1)
-    expect(backward(backward(tf.function(loop)))(X), 2)
-    expect(backward(tf.function(backward(loop)))(X), 2)
+def test_derivatives_of_a_loaded_saved_model(module, tmp_path):
+    expect_all_orders(all_orders(save_and_load(module, tmp_path).f)(X))
 
 
-@pytest.mark.parametrize("mapping", [tf.map_fn, tf.vectorized_map])
-def test_derivatives_inside_a_map(traced, mapping):
-    second = backward(backward(keras_serf.serf))
-    expect(traced(lambda x: mapping(second, x))(X), 2)
-
-
-@pytest.mark.parametrize("order", [1, 2])
-def test_batch_jacobian(traced, order):
-    function = [keras_serf.serf, backward(keras_serf.serf)][order - 1]
-
-    def jacobian(x):
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            y = function(x)
-        return tape.batch_jacobian(y, x)
-
-    expect(tf.reshape(traced(jacobian)(X[:, None]), [-1]), order)
-
-
-def test_sparse_upstream_gradient(traced):
-    # The gradient of `gather` is an IndexedSlices.
-    def gathered(x):
-        return tf.gather(keras_serf.serf(x), tf.range(tf.size(x)))
-
-    expect(traced(backward(gathered))(X), 1)
-    expect(traced(backward(backward(gathered)))(X), 2)
-
-
-def test_gradient_penalty_on_a_traced_model():
-    model = keras.Sequential(
-        [
-            keras.Input((3,)),
-            keras.layers.Dense(4, "serf"),
-            keras.layers.Dense(1),
-        ]
-    )
-    x = tf.random.stateless_normal((5, 3), (0, 0))
-
-    def penalty(critic):
-        with tf.GradientTape() as outer:
-            slope = backward(critic)(x)
-            loss = tf.reduce_sum(slope**2)
-        return outer.gradient(loss, model.trainable_variables[0])
-
-    expected = penalty(model)
-    assert np.abs(expected).max() > 0.1
-    np.testing.assert_allclose(penalty(tf.function(model)), expected, rtol=1e-4)
-
-
-def test_a_loaded_saved_model_is_differentiated_and_saved_again(tmp_path):
-    module = tf.Module()
-    module.f = tf.function(
-        keras_serf.serf, input_signature=[tf.TensorSpec([None], tf.float32)]
-    )
-    for generation in range(3):
-        path = tmp_path / str(generation)
-        tf.saved_model.save(module, path)
-        module = tf.saved_model.load(path)
-        expect(module.f(X), 0)
-        expect(backward(module.f)(X), 1)
-        expect(forward(module.f)(X), 1)
-        expect(backward(backward(module.f))(X), 2)
-        expect(tf.function(backward(backward(module.f)))(X), 2)
-
-
-def test_saved_model_carries_plain_operations(tmp_path):
-    module = tf.Module()
-    module.f = tf.function(
-        keras_serf.serf, input_signature=[tf.TensorSpec([None], tf.float32)]
-    )
+def test_saved_model_carries_plain_operations(module, tmp_path):
     tf.saved_model.save(module, tmp_path)
     graph = tf.compat.v1.saved_model.load(
         tf.compat.v1.Session(graph=tf.Graph()), ["serve"], str(tmp_path)
@@ -245,14 +221,6 @@ def test_functions_run_eagerly():
         tf.config.run_functions_eagerly(False)
 
 
-def test_without_the_private_name(monkeypatch):
-    from keras_serf.kernels import tensorflow as kernel
-
-    monkeypatch.setattr(kernel, "forwardprop_util", None)
-    expect(forward(keras_serf.serf)(X), 1)
-    expect(forward(backward(keras_serf.serf))(X), 2)
-
-
 def test_tape_keeps_the_input_alone():
     x = tf.linspace(-6.0, 6.0, 10_000)
     with tf.GradientTape() as tape:
@@ -267,3 +235,94 @@ def test_tape_keeps_the_input_alone():
     buffers = {t.numpy().tobytes() for t in kept.values()}
     assert buffers == {x.numpy().tobytes(), y.numpy().tobytes()}
     assert tape.gradient(y, x) is not None
+
+
+@pytest.mark.usefixtures("unoptimized")
+class TestDerivatives:
+    """Every place of tapes and accumulators, around every kind of function."""
+
+    @pytest.mark.parametrize("mode", [backward, forward])
+    def test_first_derivative(self, traced, mode):
+        expect(traced(mode(keras_serf.serf))(X), 1)
+        expect(mode(traced(keras_serf.serf))(X), 1)
+
+    @pytest.mark.parametrize("inner", [backward, forward])
+    @pytest.mark.parametrize("outer", [backward, forward])
+    def test_second_derivative(self, traced, outer, inner):
+        expect(traced(outer(inner(keras_serf.serf)))(X), 2)
+        expect(outer(traced(inner(keras_serf.serf)))(X), 2)
+
+    @pytest.mark.parametrize("outer", [backward, forward])
+    def test_second_derivative_from_outside(self, traced, outer):
+        # TensorFlow has no tape over an accumulator outside, for any function.
+        expect(outer(backward(traced(keras_serf.serf)))(X), 2)
+
+    @pytest.mark.parametrize("loop", LOOPS.values(), ids=LOOPS)
+    def test_loops(self, traced, loop):
+        expect(traced(loop)(X), 0)
+        expect(traced(backward(loop))(X), 1)
+        expect_all_orders(traced(all_orders(loop))(X))
+
+    @pytest.mark.parametrize("loop", LOOPS.values(), ids=LOOPS)
+    def test_loops_from_outside(self, loop):
+        expect_all_orders(all_orders(tf.function(loop))(X))
+        expect(backward(tf.function(backward(loop)))(X), 2)
+
+    @pytest.mark.parametrize("mapping", [tf.map_fn, tf.vectorized_map])
+    def test_derivatives_inside_a_map(self, traced, mapping):
+        second = backward(backward(keras_serf.serf))
+        expect(traced(lambda x: mapping(second, x))(X), 2)
+
+    @pytest.mark.parametrize("order", [1, 2])
+    def test_batch_jacobian(self, traced, order):
+        function = [keras_serf.serf, backward(keras_serf.serf)][order - 1]
+
+        def jacobian(x):
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                y = function(x)
+            return tape.batch_jacobian(y, x)
+
+        expect(tf.reshape(traced(jacobian)(X[:, None]), [-1]), order)
+
+    def test_sparse_upstream_gradient(self, traced):
+        # The gradient of `gather` is an IndexedSlices.
+        def gathered(x):
+            return tf.gather(keras_serf.serf(x), tf.range(tf.size(x)))
+
+        expect_all_orders(traced(all_orders(gathered))(X))
+
+    def test_gradient_penalty_on_a_traced_model(self):
+        model = keras.Sequential(
+            [
+                keras.Input((3,)),
+                keras.layers.Dense(4, "serf"),
+                keras.layers.Dense(1),
+            ]
+        )
+        x = tf.random.stateless_normal((5, 3), (0, 0))
+
+        def penalty(critic):
+            with tf.GradientTape() as outer:
+                slope = backward(critic)(x)
+                loss = tf.reduce_sum(slope**2)
+            return outer.gradient(loss, model.trainable_variables[0])
+
+        expected = penalty(model)
+        assert np.abs(expected).max() > 0.1
+        np.testing.assert_allclose(
+            penalty(tf.function(model)), expected, rtol=1e-4
+        )
+
+    def test_a_loaded_saved_model_is_saved_again(self, module, tmp_path):
+        for generation in range(2):
+            module = save_and_load(module, tmp_path / str(generation))
+        expect(module.f(X), 0)
+        expect(forward(module.f)(X), 1)
+        expect_all_orders(all_orders(module.f)(X))
+        expect_all_orders(tf.function(all_orders(module.f))(X))
+
+    def test_without_the_private_name(self, monkeypatch):
+        monkeypatch.setattr(kernel, "forwardprop_util", None)
+        expect(forward(keras_serf.serf)(X), 1)
+        expect(forward(backward(keras_serf.serf))(X), 2)
