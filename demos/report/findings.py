@@ -42,6 +42,19 @@ def findings(analysis: Analysis, results: Sequence[TrialRecord]) -> list[str]:
     return [_capitalized(sentence) for sentence in sentences if sentence]
 
 
+def alerts(analysis: Analysis, results: Sequence[TrialRecord]) -> list[str]:
+    """Warns where trials failed, and where nothing has learned."""
+    failed = sum(bool(result.reason) for result in results)
+    lines = []
+    if failed:
+        lines.append(f"{failed} of {len(results)} trials failed.")
+    if verdict.UNTRAINED in analysis.verdicts.values():
+        lines.append(
+            "Untrained models: the scores do not beat the trivial baseline."
+        )
+    return lines
+
+
 def _capitalized(sentence: str) -> str:
     """Begins a sentence with a capital, unless it begins like "mAP"."""
     if sentence[1:2].isupper():
@@ -74,8 +87,8 @@ def _verdict(analysis: Analysis, choices: Sequence[str]) -> str:
             if c.word == word:
                 low, high = sorted((sign * c.low, sign * c.high))
                 texts.append(
-                    f"{c.other} by {metric.amount(sign * c.mean)} (95% "
-                    f"interval {metric.number(low)} to {metric.number(high)})"
+                    f"{c.other} by {metric.amount(sign * c.mean)} "
+                    f"({metric.number(low)} to {metric.number(high)})"
                 )
         if texts:
             parts.append(f"{reference} is {word} than {', '.join(texts)}")
@@ -103,7 +116,7 @@ def _verdict(analysis: Analysis, choices: Sequence[str]) -> str:
             f"no verdict on {_and(few)}, with fewer than {least} seeds in "
             f"common{everywhere}"
         )
-    return f"test {metric.label}: {'; '.join(parts)}."
+    return f"{'; '.join(parts)}."
 
 
 def _enough(analysis: Analysis) -> list[Comparison]:
@@ -148,14 +161,14 @@ def _precision(analysis: Analysis) -> str:
 
 def _method(analysis: Analysis, choices: Sequence[str]) -> str:
     metric, compared = analysis.metric, _enough(analysis)
-    averaged = f" of means over {_and(choices)}" if choices else ""
+    averaged = f" (means over {_and(choices)})" if choices else ""
     count = len(analysis.comparisons)
     comparisons = "1 comparison" if count == 1 else f"{count} comparisons"
     margin = "no margin is known"
     if analysis.margin:
         margin = f"the margin is {metric.amount(analysis.margin)}"
     return (
-        f"paired differences{averaged} on "
+        f"paired differences of test {metric.label}{averaged} on "
         f"{_numbers(len(c.values) for c in compared)} seeds, simultaneous 95% "
         f"t intervals for {comparisons}; {margin}."
     )

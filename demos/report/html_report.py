@@ -1,18 +1,21 @@
 """Pages of HTML that hold a whole study, or several, and load nothing."""
 
 import base64
+import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jinja2
+import pandas as pd
 
+from demos.report import forest
 from demos.report.comparisons import Analysis, Comparison
+from demos.report.figures.svg import inline_svg
 from demos.report.trials import varied
-from demos.report.types import Chart, Metric, Presentation
+from demos.report.types import Chart, Metric, Presentation, Table
 from demos.report.verdict import ALPHA
 from demos.study.trial import TrialRecord
 
@@ -21,21 +24,37 @@ NONE = "–"
 STATISTICS = ("difference", "95% interval", "p", "seeds")
 
 
-@dataclass(frozen=True)
-class Table:
-    """A table of the page.
-
-    Attributes:
-        caption: Caption above it.
-        header: Names of the columns.
-        rows: Cells of each row.
-        left: Number of columns aligned to the left; the others to the right.
-    """
-
-    caption: str
-    header: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    left: int = 1
+def card(
+    presentation: Presentation,
+    analysis: Analysis,
+    findings: Sequence[str],
+    warnings: Sequence[str],
+) -> dict[str, Any]:
+    """Describes the top of a page for `macros.html`: the verdict and a plot."""
+    metric, reference = analysis.metric, analysis.reference
+    band = ""
+    if analysis.margin:
+        band = f"; band: the margin of ±{metric.amount(analysis.margin)}"
+    caption = (
+        f"Difference in test {metric.label} ({metric.unit}), positive where "
+        f"{reference} is better. Dots: seeds; bar: mean and 95% interval{band}."
+    )
+    plots = [
+        forest.layout(
+            forest.rows(comparisons, analysis),
+            metric.scale * analysis.margin,
+            reference,
+            caption,
+        )
+        for comparisons in (analysis.comparisons, analysis.levels)
+    ]
+    return {
+        "title": presentation.title,
+        "warnings": warnings,
+        "sentence": findings[0],
+        "forest": plots[0],
+        "levels": plots[1],
+    }
 
 
 def render(
@@ -43,23 +62,25 @@ def render(
     presentation: Presentation,
     analysis: Analysis,
     findings: Sequence[str],
-    scores: Sequence[Sequence[str]],
-    notes: Sequence[str],
+    top: Mapping[str, Any],
+    scores: Table,
+    trials: pd.DataFrame,
     pictures: Mapping[Chart, Path],
 ) -> str:
     """Writes the page of a study.
 
     Args:
         results: Records of all trials, failed ones too; at least one finished.
-        presentation: Names, appendix and command.
+        presentation: Names, notes, further tables and command.
         analysis: The comparisons.
         findings: Sentences of the verdict.
-        scores: Header and rows of the scores.
-        notes: Lines above them.
+        top: What `card` returns.
+        scores: The scores.
+        trials: What `tables.list_trials` returns; the page offers it as CSV.
         pictures: The charts, and where their PNG is.
 
     Returns:
-        HTML with the pictures inside, so that it loads nothing.
+        HTML with everything inside, so that it loads nothing.
     """
     choices = list(varied(results))
     tested = (
@@ -67,20 +88,26 @@ def render(
         by_level(analysis, choices),
         dependence(analysis),
     )
-    left = len(results[0].settings)
     return fill(
         "page.html",
         title=presentation.title,
-        findings=findings,
-        notes=notes,
-        scores=Table("Scores on the test", scores[0], scores[1:], left),
+        card=top,
+        findings=findings[1:],
+        notes=(*presentation.notes, presentation.interval_note),
+        scores=scores,
         pictures=embedded(pictures),
         statistics=[table for table in tested if table.rows],
-        appendix=presentation.appendix,
+        tables=presentation.tables,
         command=presentation.command,
         environments=environments(results),
-        trials=list_trials(results, presentation.metrics),
-        records=[record(result) for result in results],
+        config=json.dumps(results[0].config, indent=2, ensure_ascii=False),
+        trials=Table(
+            f"All {len(results)} trials",
+            list(trials),
+            trials.map(_plain).to_numpy().tolist(),
+            left=1 + len(results[0].settings),
+        ),
+        csv=_base64(trials.to_csv(index=False).encode()),
     )
 
 
@@ -94,19 +121,25 @@ def fill(template: str, **values: Any) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template(template).render(values)
+    script = (TEMPLATES / "sort.js").read_text(encoding="utf-8")
+    digest = _base64(hashlib.sha256(script.encode()).digest())
+    return environment.get_template(template).render(
+        values, script=script, digest=digest
+    )
 
 
 def embedded(pictures: Mapping[Chart, Path]) -> list[dict[str, Any]]:
-    """Describes charts, and where their PNG is, for `macros.html`."""
+    """Describes charts for `macros.html`, as SVG unless PNG is smaller."""
     return [
         {
             "caption": chart.caption,
             "description": chart.description,
             "size": chart.size,
-            "data": base64.b64encode(path.read_bytes()).decode("ascii"),
+            "svg": svg if len(svg) < len(png) else "",
+            "png": png,
         }
         for chart, path in pictures.items()
+        for svg, png in [(inline_svg(chart), _base64(path.read_bytes()))]
     ]
 
 
@@ -176,40 +209,6 @@ def dependence(analysis: Analysis) -> Table:
     )
 
 
-def list_trials(
-    results: Sequence[TrialRecord], metrics: Sequence[Metric]
-) -> Table:
-    """Tabulates every trial, failed ones too."""
-    return Table(
-        f"All {len(results)} trials",
-        [
-            *results[0].settings,
-            "seed",
-            "state",
-            *(metric.label for metric in metrics),
-            "seconds",
-            "finished",
-        ],
-        [
-            [
-                *map(str, result.settings.values()),
-                str(result.seed),
-                f"failed: {result.reason}" if result.reason else "done",
-                *(
-                    f"{result.metrics[metric.key]:.{metric.decimals}f}"
-                    if metric.key in result.metrics
-                    else NONE
-                    for metric in metrics
-                ),
-                f"{result.seconds:.1f}",
-                result.finished or NONE,
-            ]
-            for result in results
-        ],
-        left=2 + len(results[0].settings),
-    )
-
-
 def environments(results: Sequence[TrialRecord]) -> Table:
     """Tabulates versions and hardware, each entry with all its values."""
     values: dict[str, dict[str, None]] = {}
@@ -226,16 +225,6 @@ def environments(results: Sequence[TrialRecord]) -> Table:
         ],
         left=2,
     )
-
-
-def record(result: TrialRecord) -> str:
-    """Writes what decided a trial, and its timings, as JSON."""
-    names = ("settings", "seed", "fingerprint", "config", "environment")
-    content: dict[str, Any] = {
-        name: getattr(result, name)
-        for name in (*names, "parameters", "timings")
-    }
-    return json.dumps(content, indent=2, ensure_ascii=False)
 
 
 def interval(comparison: Comparison, metric: Metric) -> str:
@@ -265,3 +254,14 @@ def _statistics(comparison: Comparison, metric: Metric) -> list[str]:
         p_value(comparison.p),
         str(len(comparison.values)),
     ]
+
+
+def _plain(value: Any) -> str:
+    """Formats a value of a trial."""
+    if isinstance(value, float):
+        return NONE if math.isnan(value) else f"{value:.4g}"
+    return str(value)
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii")

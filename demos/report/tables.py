@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 
 from demos.report import statistics
+from demos.report.comparisons import Analysis
+from demos.report.forest import chip
 from demos.report.trials import by_label, finished, further_settings
-from demos.report.types import Baselines, Metric, Presentation
+from demos.report.types import Baselines, Metric, Presentation, Table
 from demos.study.trial import TrialRecord
 
 
@@ -144,16 +146,25 @@ def markdown(
         [
             f"# {presentation.title}",
             "",
-            *(f"{note}\n" for note in presentation.notes),
+            *(f"{n}\n" for n in (*presentation.warnings, *presentation.notes)),
             presentation.interval_note,
             "",
             *markdown_table(header_and_rows, left=len(results[0].settings)),
             "",
             *([*failures, ""] if failures else []),
-            *([presentation.appendix, ""] if presentation.appendix else []),
+            *(
+                line
+                for table in presentation.tables
+                for line in _captioned(table)
+            ),
             f"**Verdict.** {verdict}",
         ]
     )
+
+
+def _captioned(table: Table) -> list[str]:
+    rows = markdown_table([table.header, *table.rows], table.left)
+    return [f"{table.caption}:", "", *rows, ""]
 
 
 def markdown_table(
@@ -208,18 +219,23 @@ def latex(header_and_rows: Sequence[Sequence[str]], left: int) -> str:
 def terminal(
     table: pd.DataFrame,
     presentation: Presentation,
-    verdicts: Mapping[str, str],
+    analysis: Analysis,
     sentences: Sequence[str],
 ) -> str:
     """Formats scores and verdict as plain text of at most 80 columns.
 
     Args:
         table: What `summarize` returns.
-        presentation: Names and notes; a first note that warns is shown.
-        verdicts: The word on each other activation.
+        presentation: Names and warnings.
+        analysis: The comparisons, whose words are shown if there is one for
+            each activation.
         sentences: The verdict.
     """
     metric = presentation.metrics[0]
+    reference, words = analysis.reference, {}
+    if not analysis.levels:
+        words = {n: chip(w, reference) for n, w in analysis.verdicts.items()}
+        words[reference] = "reference"
     rows = [
         (
             row["model"],
@@ -227,7 +243,7 @@ def terminal(
             _score(row, metric),
             "baseline"
             if row["kind"] == "baseline"
-            else verdicts.get(row["model"], "reference"),
+            else words.get(row["model"], ""),
         )
         for row in table.to_dict("records")
     ]
@@ -238,19 +254,16 @@ def terminal(
         )
         for row in rows
     ]
-    smoke_test = [n for n in presentation.notes[:1] if n.startswith("Smoke")]
     return "\n".join(
         [
             f"{presentation.title}: test {metric.label}",
             "",
-            *(
-                textwrap.shorten(line, 76, placeholder=" ...")
-                if len(line.rstrip()) > 78
-                else f"  {line.rstrip()}"
-                for line in lines
-            ),
+            *(f"  {line}"[:80].rstrip() for line in lines),
             "",
-            *(textwrap.fill(line, 80) for line in (*smoke_test, *sentences)),
+            *(
+                textwrap.fill(line, 80)
+                for line in (*presentation.warnings, *sentences)
+            ),
         ]
     )
 

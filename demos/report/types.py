@@ -1,6 +1,6 @@
 """What a report is told, and what it returns."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -98,6 +98,23 @@ class Chart:
 
 
 @dataclass(frozen=True)
+class Table:
+    """A table of a page.
+
+    Attributes:
+        caption: Caption above it.
+        header: Names of the columns.
+        rows: Cells of each row.
+        left: Number of columns aligned to the left; the others to the right.
+    """
+
+    caption: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    left: int = 1
+
+
+@dataclass(frozen=True)
 class Presentation:
     """How a report names things.
 
@@ -107,7 +124,8 @@ class Presentation:
         curve: Name, in the history, of what is drawn over the epochs.
         curve_label: Name of that curve in the figure.
         notes: Lines above the table.
-        appendix: Markdown below the table, above the verdict.
+        warnings: Why the scores may mean little, such as a smoke test.
+        tables: Further tables, of the task's own.
         command: Command line that runs the study again.
         pictures: Further charts, of the task's own.
         reference: The activation that is compared with each other one.
@@ -121,7 +139,8 @@ class Presentation:
     curve: str
     curve_label: str
     notes: tuple[str, ...] = ()
-    appendix: str = ""
+    warnings: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
     command: str = ""
     pictures: tuple[Chart, ...] = ()
     reference: str = "serf"
@@ -145,10 +164,10 @@ class Presentation:
 
 @dataclass(frozen=True)
 class Report:
-    """Results of a study; a notebook shows its text.
+    """Results of a study; a notebook shows the top of its page.
 
     Attributes:
-        text: Markdown: title, notes, table, failures, appendix, verdict.
+        text: Markdown: title, notes, table, failures, samples, verdict.
         short: Plain text for a terminal of 80 columns: scores, verdict and
             where the page is.
         folder: Folder of the study: `report.html`, `table.csv`, models and
@@ -159,6 +178,8 @@ class Report:
         verdicts: The word on each other activation: the reference is better or
             worse than it, equivalent to it, or the comparison is inconclusive,
             or both are untrained.
+        html: The top of the page: warnings, verdict and forest plot, and the
+            scores; "" if there is none.
     """
 
     text: str
@@ -168,6 +189,10 @@ class Report:
     findings: tuple[str, ...] = field(default=(), repr=False)
     verdicts: Mapping[str, str] = field(default_factory=dict)
     short: str = field(default="", repr=False)
+    html: str = field(default="", repr=False)
+
+    def _repr_html_(self) -> str | None:
+        return self.html or None  # Then a notebook shows the Markdown.
 
     def _repr_markdown_(self) -> str:
         return self.text

@@ -8,9 +8,9 @@ from demos.common.files import atomic, write_json, write_text
 from demos.report import html_report, tables
 from demos.report.comparisons import analyze
 from demos.report.figures import charts
-from demos.report.findings import findings
+from demos.report.findings import alerts, findings
 from demos.report.summary import StudyVerdict
-from demos.report.types import Baselines, Presentation, Report
+from demos.report.types import Baselines, Presentation, Report, Table
 from demos.study.trial import TrialRecord
 
 
@@ -52,8 +52,8 @@ def write_report(
     write_text(folder / "table.md", text)
     record = StudyVerdict.of(presentation.title, analysis, results)
     write_json(folder / "verdict.json", asdict(record))
-    latex = tables.latex(cells, left=len(results[0].settings))
-    write_text(folder / "table.tex", latex)
+    left = len(results[0].settings)
+    write_text(folder / "table.tex", tables.latex(cells, left))
     drawn = [
         *charts.draw(results, baselines, presentation, analysis),
         *presentation.pictures,
@@ -63,13 +63,17 @@ def write_report(
             chart.save(scratch)
     for name in {*charts.NAMES} - {chart.name for chart in drawn}:
         (folder / name).unlink(missing_ok=True)
+    warnings = (*presentation.warnings, *alerts(analysis, results))
+    card = html_report.card(presentation, analysis, sentences, warnings)
+    scores = Table("Scores on the test split", cells[0], cells[1:], left)
     page = html_report.render(
         results,
         presentation,
         analysis,
         sentences,
-        cells,
-        [*presentation.notes, presentation.interval_note],
+        card,
+        scores,
+        listed,
         {chart: folder / chart.name for chart in drawn},
     )
     write_text(folder / "report.html", page)
@@ -80,6 +84,7 @@ def write_report(
         baselines,
         tuple(sentences),
         analysis.verdicts,
-        tables.terminal(summary, presentation, analysis.verdicts, sentences)
+        tables.terminal(summary, presentation, analysis, sentences)
         + f"\nreport: {folder / 'report.html'}",
+        html_report.fill("notebook.html", card=card, scores=scores),
     )

@@ -1,4 +1,4 @@
-"""Warnings of a report: training too short, trials that failed, many looks."""
+"""Warnings of a report: training too short, many looks."""
 
 import json
 from collections.abc import Sequence
@@ -17,8 +17,7 @@ def advice(records: Sequence[TrialRecord], shown: Presentation) -> list[str]:
         shown: Names the training curve of the objective.
 
     Returns:
-        A line where the best epoch is mostly the last one, and one where
-        trials failed.
+        A line where the best epoch is mostly the last one.
     """
     curves = [
         record.history[shown.curve]
@@ -27,16 +26,12 @@ def advice(records: Sequence[TrialRecord], shown: Presentation) -> list[str]:
     ]
     best = max if shown.metrics[0].higher_is_better else min
     last = sum(len(c) > 1 and best(c) == c[-1] for c in curves)
-    failed = sum(bool(record.reason) for record in records)
-    notes = []
-    if curves and last > len(curves) / 2:
-        notes.append(
-            f"The best epoch is the last one in {last} of {len(curves)} "
-            "trials: train longer (--epochs)."
-        )
-    if failed:
-        notes.append(f"{failed} of {len(records)} trials failed.")
-    return notes
+    if not curves or last <= len(curves) / 2:
+        return []
+    return [
+        f"The best epoch is the last one in {last} of {len(curves)} trials: "
+        "train longer (--epochs)."
+    ]
 
 
 def looks(folder: Path, seeds: int) -> str:

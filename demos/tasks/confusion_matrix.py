@@ -1,5 +1,6 @@
 """Confusion matrices, from the predictions that trials leave on disk."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from demos.study.trial import TrialRecord, trial_path
 FILE = "test.txt"  # The predicted labels of the test split, one a line.
 # Up to how many labels there is room for their names, and for the numbers.
 NAMED, NUMBERED = 20, 6
+COLUMNS = 4  # Of matrices; more would not be legible on a page.
 
 
 def lines(predictions: Sequence[int], label_names: Sequence[str]) -> str:
@@ -59,9 +61,13 @@ def chart(
                 )
     if not matrices:
         return None
-    figure = Figure(figsize=(3.6 * len(matrices), 4), layout="constrained")
-    every = figure.subplots(1, len(matrices), squeeze=False)[0]
-    for axes, (label, matrix) in zip(every, matrices.items(), strict=True):
+    columns = min(COLUMNS, len(matrices))
+    rows = math.ceil(len(matrices) / columns)
+    figure = Figure(figsize=(3.2 * columns, 3.5 * rows), layout="constrained")
+    every = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in every[len(matrices) :]:
+        axes.set_axis_off()
+    for axes, (label, matrix) in zip(every, matrices.items(), strict=False):
         shares = matrix / np.maximum(1, matrix.sum(axis=1, keepdims=True))
         shown = [wrapped(name, 20, 1) for name in label_names]
         ConfusionMatrixDisplay(shares, display_labels=shown).plot(

@@ -66,8 +66,8 @@ class StudyOptions:
     tensorboard: bool = False
     """Writes TensorBoard logs: tensorboard --logdir FOLDER/tensorboard."""
     quick: bool = False
-    """Smoke test: little data, 1 epoch, at most 2 seeds. The scores are not
-    meaningful."""
+    """Smoke test: little data, 1 epoch, at most 3 seeds and 2 activations. The
+    scores are not meaningful."""
 
 
 @dataclass(frozen=True)

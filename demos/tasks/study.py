@@ -99,7 +99,7 @@ def run(
     ) -> Presentation:
         shown = with_notes(task.presentation(folder, records), notes, chosen)
         if options.resplit:  # They show one split.
-            shown = replace(shown, pictures=(), appendix="")
+            shown = replace(shown, pictures=(), tables=())
         return shown
 
     return conduct(
@@ -295,10 +295,9 @@ def conduct(
             *advice(results, shown),
             looks(study.folder, len(options.seeds)),
         ]
-        if options.quick:
-            notes.insert(0, SMOKE_TEST)
         shown = replace(
             shown,
+            warnings=(SMOKE_TEST,) if options.quick else (),
             notes=(*filter(None, notes), *shown.notes),
             reference=options.reference,
             margin=options.margin,

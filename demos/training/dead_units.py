@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from matplotlib.figure import Figure
 
-from demos.report.figures.curves import draw_band
+from demos.report.figures.curves import MEAN_AND_BAND, draw_band
 from demos.report.trials import activations_of, finished, level_name
 from demos.report.types import Chart
 from demos.study.trial import TrialRecord
@@ -232,8 +232,7 @@ def draw(
             `DeadUnits.totals` of each seed.
 
     Returns:
-        The figure: means of the seeds, with bands from the lowest seed to the
-        highest.
+        The figure: means of the seeds, with bands of their middle half.
 
     Example:
 
@@ -260,5 +259,5 @@ def draw(
         axes.grid(alpha=0.3)
     every[0].set_ylabel("share of dead units")
     every[0].legend()
-    figure.suptitle("Mean of the seeds; band: lowest to highest seed")
+    figure.suptitle(MEAN_AND_BAND)
     return figure

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 
 from demos.report.comparisons import Analysis
 from demos.report.figures.curves import draw_curves
-from demos.report.figures.forest import draw_forest
 from demos.report.figures.heat_map import draw_heat_map
 from demos.report.figures.scores import draw_levels, draw_overview
 from demos.report.trials import varied
 from demos.report.types import Baselines, Chart, Presentation
 from demos.study.trial import TrialRecord
 
-NAMES = ("forest.png", "figure.png", "curves.png", "heatmap.png")
+NAMES = ("figure.png", "curves.png", "heatmap.png")
 
 
 def draw(
@@ -30,21 +29,17 @@ def draw(
         analysis: The comparisons.
 
     Returns:
-        Charts with names among `NAMES`: paired differences, where there are
-        any; scores always; separate learning curves, where more than the
-        activation was varied; a heat map, where two settings were.
+        Charts with names among `NAMES`: scores always; separate learning
+        curves, where more than the activation was varied; a heat map, where
+        two settings were.
     """
     choices = varied(results)
-    title = presentation.title
-    charts = []
-    if any(c.values for c in (*analysis.comparisons, *analysis.levels)):
-        charts.append(draw_forest(analysis, title))
     if not choices:
-        return [*charts, draw_overview(results, baselines, presentation)]
-    charts += [
+        return [draw_overview(results, baselines, presentation)]
+    charts = [
         draw_levels(results, baselines, presentation),
         draw_curves(results, presentation),
     ]
     if len(choices) == 2:
-        charts.append(draw_heat_map(results, analysis, title))
+        charts.append(draw_heat_map(results, analysis, presentation.title))
     return charts

@@ -9,11 +9,19 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from demos.report.figures.style import legend_below, new_figure, style_of
-from demos.report.trials import activations_of, finished, level_name, levels_of
+from demos.report.trials import (
+    activations_of,
+    finished,
+    level_name,
+    levels_of,
+    reference_of,
+)
 from demos.report.types import Chart, Presentation
 from demos.study.trial import TrialRecord
 
 MOST_PANELS = 12  # More would not be legible on a page.
+MOST_BANDS = 3  # Of more activations, the reference alone has a band.
+MEAN_AND_BAND = "mean of the seeds; band: their middle half"
 
 
 def draw_curves(
@@ -55,8 +63,7 @@ def draw_curves(
     if len(shown) < len(levels):
         part = f"; {len(shown)} of {len(levels)} levels"
     figure.suptitle(
-        f"{presentation.title}\nmean of the seeds; band: lowest to highest "
-        f"seed{part}",
+        f"{presentation.title}\n{MEAN_AND_BAND}{part}",
         wrap=True,
     )
     return Chart(
@@ -74,7 +81,9 @@ def draw_activations(
     """Draws a curve of the histories, over the epochs, of each activation."""
     done = finished(results)
     longest = 1
-    for name in activations_of(done):
+    names = activations_of(done)
+    banded = names if len(names) <= MOST_BANDS else [reference_of(done)]
+    for name in names:
         curves = [
             result.history[curve]
             for result in done
@@ -82,7 +91,16 @@ def draw_activations(
         ]
         epochs = np.arange(1, 1 + min(map(len, curves)))
         values = np.array([curve[: len(epochs)] for curve in curves])
-        draw_band(axes, epochs, values, name, label=name, markersize=4)
+        draw_band(
+            axes,
+            epochs,
+            values,
+            name,
+            name in banded,
+            label=name,
+            markersize=4,
+            markevery=1 + len(epochs) // 12,
+        )
         longest = max(longest, len(epochs))
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
@@ -91,24 +109,27 @@ def draw_activations(
 
 
 def draw_band(
-    axes: Axes, x: np.ndarray, values: np.ndarray, name: str, **style: Any
+    axes: Axes,
+    x: np.ndarray,
+    values: np.ndarray,
+    name: str,
+    banded: bool = True,
+    **style: Any,
 ) -> None:
-    """Draws the mean of the seeds, and a band from the lowest to the highest.
+    """Draws the mean of the seeds, and a band of their middle half.
 
     Args:
         axes: Axes to draw on.
         x: Shape `(n,)`.
         values: Shape `(seeds, n)`.
         name: Name of the activation, which decides colour, line and marker.
+        banded: Whether the band is drawn.
         **style: Further properties of the line, such as its `label`.
     """
     own = style_of(name)
     axes.plot(x, values.mean(axis=0), **{**own, **style})
-    axes.fill_between(
-        x,
-        values.min(axis=0),
-        values.max(axis=0),
-        color=own["color"],
-        alpha=0.12,
-        linewidth=0,
-    )
+    if banded:
+        low, high = np.quantile(values, (0.25, 0.75), axis=0)
+        axes.fill_between(
+            x, low, high, color=own["color"], alpha=0.2, linewidth=0
+        )

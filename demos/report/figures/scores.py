@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from demos.report.figures.curves import draw_activations
+from demos.report.figures.curves import MEAN_AND_BAND, draw_activations
 from demos.report.figures.style import (
     LETTER,
     LINES,
@@ -55,7 +55,7 @@ def draw_overview(
     figure.suptitle(presentation.title, wrap=True)
     draw_activations(curves, results, presentation.curve)
     curves.set_ylabel(presentation.curve_label)
-    curves.set_title("Mean of the seeds; band: lowest to highest seed")
+    curves.set_title(MEAN_AND_BAND)
     curves.legend()
     _draw_seeds(panel, results, metric)
     if rotated:

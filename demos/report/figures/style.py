@@ -93,7 +93,8 @@ def write_cell(
         "failed" if math.isnan(value) else text,
         ha="center",
         va="center",
-        color="black" if math.isnan(value) or light > 0.5 else "white",
+        # Not quite black or white, which a page in SVG makes its own.
+        color="#010101" if math.isnan(value) or light > 0.5 else "#fefefe",
         fontsize="medium",
     )
 

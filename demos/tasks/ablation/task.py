@@ -13,10 +13,10 @@ from demos.common.keras_config import channels_last
 from demos.common.progress import log
 from demos.report.comparisons import analyze
 from demos.report.figures.scores import draw_studies
-from demos.report.html_report import Table, embedded, fill
+from demos.report.html_report import embedded, fill
 from demos.report.tables import markdown_table
 from demos.report.trials import reference_of
-from demos.report.types import Report
+from demos.report.types import Report, Table
 from demos.tasks import study
 from demos.tasks.ablation.options import RUNS, AblationOptions, axis_texts
 from demos.tasks.ablation.verdict import (

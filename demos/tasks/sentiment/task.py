@@ -65,14 +65,6 @@ class SentimentTask(Task):
     def train(self, trial: Trial, context: TrialContext) -> TrialResult:
         """Trains one classifier; see `Task.run`."""
         training = self.training
-        model = build_model(
-            trial.settings["activation"],
-            len(self.dataset.label_names),
-            self.tokenizer.get_vocab_size(),
-            self.sequence_length,
-            self.model,
-            training,
-        )
         data = ArrayBatches(
             *self._arrays(self.dataset.train),
             training.batch_size,
@@ -80,19 +72,32 @@ class SentimentTask(Task):
             self._hide_words,
         )
         averaged_steps = training.averaging * len(data)
-        model.compile(
-            optimizers.make(
-                training.optimizer,
-                training.learning_rate,
-                weight_decay=training.weight_decay,
-                use_ema=averaged_steps > 1,
-                ema_momentum=1 - 1 / max(1, averaged_steps),
-            ),
-            keras.losses.CategoricalCrossentropy(
-                label_smoothing=training.label_smoothing
-            ),
-            metrics=["accuracy"],
-        )
+
+        def compiled() -> keras.Model:
+            model = build_model(
+                trial.settings["activation"],
+                len(self.dataset.label_names),
+                self.tokenizer.get_vocab_size(),
+                self.sequence_length,
+                self.model,
+                training,
+            )
+            model.compile(
+                optimizers.make(
+                    training.optimizer,
+                    training.learning_rate,
+                    weight_decay=training.weight_decay,
+                    use_ema=averaged_steps > 1,
+                    ema_momentum=1 - 1 / max(1, averaged_steps),
+                ),
+                keras.losses.CategoricalCrossentropy(
+                    label_smoothing=training.label_smoothing
+                ),
+                metrics=["accuracy"],
+            )
+            return model
+
+        model = self.reuse(trial, compiled)
         history = fit(
             model,
             data,

@@ -1,6 +1,7 @@
 """Summary: reads the verdicts of studies and writes one page on all."""
 
 import json
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from demos.common.errors import UserError
 from demos.common.files import atomic, write_text
 from demos.report.figures.forest import draw_forest
 from demos.report.figures.studies import draw_studies
-from demos.report.html_report import Table, embedded, fill
+from demos.report.html_report import embedded, fill
 from demos.report.summary import (
     Scores,
     StudyVerdict,
@@ -19,6 +20,7 @@ from demos.report.summary import (
 )
 from demos.report.tables import markdown_table
 from demos.report.trials import varied
+from demos.report.types import Table
 from demos.tasks.summary import record
 from demos.tasks.summary.options import VERDICT
 
@@ -36,7 +38,7 @@ def summarize(paths: Sequence[Path], out: Path) -> str:
             forest plot of each study of a table.
 
     Returns:
-        The text of summary.md.
+        The sentence on all, and the path of summary.html, in plain text.
 
     Raises:
         UserError: A folder holds no verdict, a file is no table of trials, or
@@ -64,7 +66,6 @@ def summarize(paths: Sequence[Path], out: Path) -> str:
             "",
         ]
     lines += [f"- **{s.name}.** {s.findings()}" for s in recorded]
-    text = "\n".join([*lines, f"report: {out / 'summary.html'}"])
     every = [*recorded, *map(record.of_folder, folders)]
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -73,7 +74,7 @@ def summarize(paths: Sequence[Path], out: Path) -> str:
                 chart.save(scratch)
         with atomic(out / "trials.csv.gz") as scratch:
             record.write(scratch, every)
-        write_text(out / "summary.md", text)
+        write_text(out / "summary.md", "\n".join(lines))
         page = fill(
             "summary.html",
             title=TITLE,
@@ -86,7 +87,7 @@ def summarize(paths: Sequence[Path], out: Path) -> str:
         write_text(out / "summary.html", page)
     except OSError as error:
         raise UserError(f"{out} is not writable: {error}") from None
-    return text
+    return f"{textwrap.fill(sentence, 80)}\nreport: {out / 'summary.html'}"
 
 
 def _read(path: Path) -> StudyVerdict:

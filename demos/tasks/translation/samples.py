@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from demos.datasets.types import Pairs
-from demos.report.tables import markdown_table
 from demos.report.trials import reference_of
+from demos.report.types import Table
 from demos.study.trial import TrialRecord, best, trial_path
 
 COUNT = 10
@@ -16,7 +16,7 @@ def samples(
     objective: str,
     folder: Path,
     records: Sequence[TrialRecord],
-) -> str:
+) -> tuple[Table, ...]:
     """Shows translations of the test split, evenly spaced.
 
     Args:
@@ -26,9 +26,9 @@ def samples(
         records: Those of all trials; at least one finished.
 
     Returns:
-        A table in Markdown: sources, references and the translations of the
-        best model of serf, if there is one, else of another activation. Where
-        its translations cannot be read, a line says so.
+        A table of sources, references and the translations of the best model
+        of serf, if there is one, else of another activation; none where its
+        translations cannot be read.
     """
     reference = reference_of(records)
     chosen = best(
@@ -37,12 +37,12 @@ def samples(
     path = trial_path(folder, chosen, "test.txt")
     try:
         translations = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        return f"No samples: {path.name} cannot be read ({error})."
+    except (OSError, UnicodeDecodeError):
+        return ()
     if len(translations) != len(test):
-        return f"No samples: {path.name} does not have {len(test)} lines."
+        return ()
     rows = list(zip(test.sources, test.targets, translations, strict=True))[
         :: max(1, len(test) // COUNT)
     ][:COUNT]
     header = ("source", "reference", f"{chosen.label}, seed {chosen.seed}")
-    return "\n".join(markdown_table([header, *rows], left=len(header)))
+    return (Table("Translations of the test split", header, rows, left=3),)

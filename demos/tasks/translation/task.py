@@ -292,7 +292,7 @@ class TranslationTask(Task):
             curve="val_token_accuracy",
             curve_label="validation token accuracy",
             notes=(self.describe(), signatures(dataset.target)),
-            appendix=samples(dataset.test, self.objective, folder, records),
+            tables=samples(dataset.test, self.objective, folder, records),
         )
 
     def _learn_tokenizers(self) -> dict[str, Tokenizer]:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from demos.report import statistics, tables
-from demos.report.types import Metric, Presentation
+from demos.report.types import Metric, Presentation, Table
 
 pytestmark = pytest.mark.once
 
@@ -79,15 +79,28 @@ def test_markdown_is_aligned_and_escaped():
 def test_the_text_has_notes_failures_appendix_and_verdict(make_study):
     results = make_study({"serf": [0.5, np.nan]})
     presentation = Presentation(
-        "Title", (METRIC,), "val", "", notes=("A note.",), appendix="Samples"
+        "Title",
+        (METRIC,),
+        "val",
+        "",
+        notes=("A note.",),
+        warnings=("Smoke test",),
+        tables=(Table("Samples", ["source", "model"], [["a", "b"]], 2),),
     )
     _, rows = formatted(results)
     text = tables.markdown(rows, results, presentation, "It is so.")
     places = [
         text.index(part)
         for part in (
-            *("# Title", "A note.", presentation.interval_note, "| serf "),
-            *("- serf, seed 1, failed: ValueError: no", "Samples"),
+            *(
+                "# Title",
+                "Smoke test",
+                "A note.",
+                presentation.interval_note,
+                "| serf ",
+            ),
+            *("- serf, seed 1, failed: ValueError: no", "Samples:"),
+            "| a      | b     |",
             "**Verdict.** It is so.",
         )
     ]

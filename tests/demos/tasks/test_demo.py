@@ -108,7 +108,7 @@ def test_a_smoke_test_is_small_and_says_so(case, tmp_path, monkeypatch, capsys):
     assert SMOKE_TEST in (folder / "table.md").read_text(encoding="utf-8")
     assert SMOKE_TEST in (folder / "report.html").read_text(encoding="utf-8")
     trials = [path.stem for path in folder.glob("trials/serf-seed?.json")]
-    assert sorted(trials) == ["serf-seed0", "serf-seed1"]
+    assert sorted(trials) == ["serf-seed0", "serf-seed1", "serf-seed2"]
     config = json.loads((folder / "study.json").read_text())["config"]
     assert config["training"]["epochs"] == 1
     assert most / 2 < config["rows"]["train"] <= most

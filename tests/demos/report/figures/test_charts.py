@@ -2,6 +2,8 @@
 
 import io
 import itertools
+import re
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -11,6 +13,8 @@ from matplotlib.colors import to_hex
 from demos.report import statistics, trials
 from demos.report.comparisons import analyze
 from demos.report.figures import charts, curves
+from demos.report.figures.forest import draw_forest
+from demos.report.figures.svg import inline_svg
 from demos.report.types import Metric, Presentation
 from demos.study.trial import TrialRecord
 
@@ -127,7 +131,6 @@ def test_nothing_is_cut_off_and_no_labels_overlap(name):
     expected = {"figure.png"}
     expected |= {"curves.png"} if choices else set()
     expected |= {"heatmap.png"} if len(choices) == 2 else set()
-    expected |= set() if name == "two, alone" else {"forest.png"}
     assert found.keys() == expected
     assert expected <= {*charts.NAMES}
     for chart in found.values():
@@ -162,8 +165,36 @@ def test_curves_have_their_means_and_bands():
     )
     np.testing.assert_allclose(axes.lines[1].get_ydata(), curves.mean(axis=0))
     edges = axes.collections[1].get_paths()[0].vertices[:, 1]
-    assert edges.min() == pytest.approx(curves.min())
-    assert edges.max() == pytest.approx(curves.max())
+    low, high = np.quantile(curves, (0.25, 0.75), axis=0)
+    assert edges.min() == pytest.approx(low.min())
+    assert edges.max() == pytest.approx(high.max())
+
+
+def test_of_many_activations_the_reference_alone_has_a_band():
+    axes = drawn(study(FIVE, 3))["figure.png"].figure.axes[0]
+    (band,) = axes.collections
+    serf = next(line for line in axes.lines if line.get_label() == "serf")
+    assert to_hex(band.get_facecolor()[0]) == to_hex(serf.get_color())
+
+
+def test_in_a_page_a_figure_has_its_colours_and_its_text():
+    results = study(("relu", "serf"), 3, layers=(1, 2), rate=RATES)
+    charts = drawn(results)
+    parts = {name: inline_svg(chart) for name, chart in charts.items()}
+    ids = [
+        i for part in parts.values() for i in re.findall(r'id="(.*?)"', part)
+    ]
+    assert len(ids) == len(set(ids))
+    for part in parts.values():
+        assert "currentColor" in part
+        assert "var(--paper)" in part
+        assert not re.search("#000000|#ffffff", part)
+        ElementTree.fromstring(
+            f'<svg xmlns:xlink="http://www.w3.org/1999/xlink">{part}</svg>'
+        )
+    # Numbers in the text are those of the PNG; coordinates are rounded.
+    cells = texts(charts["heatmap.png"].figure.axes[0]).values()
+    assert all(f">{cell}</text>" in parts["heatmap.png"] for cell in cells)
 
 
 def test_a_baseline_far_away_does_not_squeeze_the_scores():
@@ -291,7 +322,7 @@ def test_of_many_levels_some_curves_are_shown_and_it_is_said():
 def test_the_forest_plot_shows_seeds_means_intervals_and_margin():
     results = study(("relu", "mish", "serf"), 5)
     analysis = analyze(results, METRIC, {})
-    chart = drawn(results, {})["forest.png"]
+    chart = draw_forest(analysis, "Title")
     (axes,) = chart.figure.axes
     assert [t.get_text() for t in axes.get_yticklabels()] == ["relu", "mish"]
     for place, comparison in enumerate(analysis.comparisons):
@@ -310,9 +341,9 @@ def test_the_forest_plot_shows_seeds_means_intervals_and_margin():
 
 def test_levels_are_rows_of_the_forest_plot_if_there_are_few():
     results = study(("relu", "serf"), 3, layers=(1, 2))
-    (axes,) = drawn(results)["forest.png"].figure.axes
+    (axes,) = draw_forest(analyze(results, METRIC, {}), "Title").figure.axes
     labels = [label.get_text() for label in axes.get_yticklabels()]
     assert labels == ["relu", "layers=1", "layers=2"]
     results = study(("relu", "serf"), 3, layers=range(30))
-    (axes,) = drawn(results)["forest.png"].figure.axes
+    (axes,) = draw_forest(analyze(results, METRIC, {}), "Title").figure.axes
     assert len(axes.get_yticklabels()) == 1

@@ -49,7 +49,10 @@ def studies(tmp_path):
 def test_all_studies_are_on_one_page(studies, tmp_path, capsys):
     out = tmp_path / "summary"
     assert main(["summary", *map(str, studies), "--out", str(out)]) == 0
-    text = capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "|" not in shown  # No Markdown on a terminal.
+    assert shown.endswith(f"report: {out / 'summary.html'}\n")
+    text = (out / "summary.md").read_text()
     assert "2 comparisons in 2 studies: better in 1, worse in 1" in text
     assert "+2 to +4 points" in text
     assert "-4 to -2 points" in text
@@ -67,7 +70,7 @@ def test_all_studies_are_on_one_page(studies, tmp_path, capsys):
         "summary.png",
     }
     page = (out / "summary.html").read_text()
-    assert "data:image/png" in page
+    assert 'aria-label="All studies.' in page
     assert "A" in page
 
 

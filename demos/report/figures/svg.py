@@ -1,0 +1,43 @@
+"""Figures as SVG inside a page: in its colours, light or dark."""
+
+import io
+import re
+
+import matplotlib as mpl
+
+from demos.report.types import Chart
+
+# Of the figure, and of the page; text on cells has colours of its own.
+COLOURS = {
+    "#000000": "currentColor",
+    "#ffffff": "var(--paper)",
+    "#595959": "var(--faint)",
+    "#cccccc": "var(--line)",
+}
+
+
+def inline_svg(chart: Chart) -> str:
+    """Draws a chart as what an `<svg>` element holds."""
+    file = io.StringIO()
+    with mpl.rc_context(
+        {
+            "svg.fonttype": "none",
+            "svg.hashsalt": chart.name,  # No two figures share an id.
+            "font.sans-serif": ["DejaVu Sans"],
+        }
+    ):
+        chart.figure.savefig(
+            file, format="svg", dpi=150, metadata={"Date": None}
+        )
+    text = re.sub(r"<!--.*?-->", "", file.getvalue(), flags=re.DOTALL)
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r'<g id="[^"]*"', "<g", text[text.index("<svg") :])
+    text = re.sub(r"<[^>]+>", _short, text)
+    for colour, variable in COLOURS.items():
+        text = text.replace(colour, variable)
+    return text.partition(">")[2].removesuffix("</svg>\n")
+
+
+def _short(tag: re.Match[str]) -> str:
+    """Rounds the coordinates of a tag to hundredths of a point."""
+    return re.sub(r"(\.\d\d)\d+", r"\1", tag[0])
