@@ -87,8 +87,8 @@ def _verdict(analysis: Analysis, choices: Sequence[str]) -> str:
             if c.word == word:
                 low, high = sorted((sign * c.low, sign * c.high))
                 texts.append(
-                    f"{c.other} by {metric.amount(sign * c.mean)} "
-                    f"({metric.number(low)} to {metric.number(high)})"
+                    f"{c.other} by {metric.amount(sign * c.mean)} (95% "
+                    f"interval {metric.number(low)} to {metric.number(high)})"
                 )
         if texts:
             parts.append(f"{reference} is {word} than {', '.join(texts)}")
@@ -116,7 +116,7 @@ def _verdict(analysis: Analysis, choices: Sequence[str]) -> str:
             f"no verdict on {_and(few)}, with fewer than {least} seeds in "
             f"common{everywhere}"
         )
-    return f"{'; '.join(parts)}."
+    return f"test {metric.label}: {'; '.join(parts)}."
 
 
 def _enough(analysis: Analysis) -> list[Comparison]:
@@ -161,14 +161,14 @@ def _precision(analysis: Analysis) -> str:
 
 def _method(analysis: Analysis, choices: Sequence[str]) -> str:
     metric, compared = analysis.metric, _enough(analysis)
-    averaged = f" (means over {_and(choices)})" if choices else ""
+    averaged = f" of means over {_and(choices)}" if choices else ""
     count = len(analysis.comparisons)
     comparisons = "1 comparison" if count == 1 else f"{count} comparisons"
     margin = "no margin is known"
     if analysis.margin:
         margin = f"the margin is {metric.amount(analysis.margin)}"
     return (
-        f"paired differences of test {metric.label}{averaged} on "
+        f"paired differences{averaged} on "
         f"{_numbers(len(c.values) for c in compared)} seeds, simultaneous 95% "
         f"t intervals for {comparisons}; {margin}."
     )

@@ -47,13 +47,15 @@ def rows(comparisons: Sequence[Comparison], analysis: Analysis) -> list[Row]:
     for c in comparisons:
         text = metric.amount(c.mean, "+")
         if not math.isnan(c.low):
-            low, high = metric.number(c.low, "+"), metric.number(c.high, "+")
-            text += f" ({low} to {high})"
-        values = [metric.scale * v for v in (c.mean, c.low, c.high)]
+            limits = (metric.number(v, "+") for v in (c.low, c.high))
+            text += f" ({' to '.join(limits)})"
+        mean, low, high = (metric.scale * v for v in (c.mean, c.low, c.high))
         label = ", ".join(filter(None, [c.other, level_name(c.level)]))
         seeds = [metric.scale * value for value in c.values]
         if c.values:
-            found.append(Row(label, c.other, c.word, text, *values, seeds))
+            found.append(
+                Row(label, c.other, c.word, text, mean, low, high, seeds)
+            )
     return found
 
 

@@ -33,8 +33,8 @@ def test_better_and_inconclusive_with_their_numbers(five_seeds):
     analysis, text = sentences(five_seeds)
     relu, mish = analysis.comparisons
     assert text.startswith(
-        f"Serf is better than relu by {100 * relu.mean:.1f} points "
-        f"({100 * relu.low:.1f} to {100 * relu.high:.1f});"
+        f"Test accuracy: serf is better than relu by {100 * relu.mean:.1f} "
+        f"points (95% interval {100 * relu.low:.1f} to {100 * relu.high:.1f});"
     )
     assert (
         f"inconclusive against mish (from {-100 * mish.low:.1f} worse to "
@@ -46,17 +46,18 @@ def test_better_and_inconclusive_with_their_numbers(five_seeds):
         f"(± {100 * mish.half_width:.1f} now)."
     ) in text
     assert text.endswith(
-        "Paired differences of test accuracy on 5 seeds, simultaneous 95% t "
-        "intervals for 2 comparisons; the margin is 1.0 points."
+        "Paired differences on 5 seeds, simultaneous 95% t intervals for 2 "
+        "comparisons; the margin is 1.0 points."
     )
 
 
 def test_worse_turns_the_numbers(five_seeds):
     analysis, text = sentences(five_seeds, reference="relu")
     serf = analysis.comparisons[1]
-    assert "Relu is worse than mish by 4.4 points (" in text
+    assert "relu is worse than mish by 4.4 points (95% interval " in text
     assert (
-        f"serf by 5.0 points ({-100 * serf.high:.1f} to {-100 * serf.low:.1f})"
+        f"serf by 5.0 points (95% interval {-100 * serf.high:.1f} to "
+        f"{-100 * serf.low:.1f})"
     ) in text
 
 
@@ -64,7 +65,7 @@ def test_equivalent_says_by_how_much_at_most(five_seeds):
     analysis, text = sentences(five_seeds, margin=0.1)
     most = max(max(-c.low, c.high) for c in analysis.comparisons)
     assert (
-        "Serf, relu and mish are equivalent: serf and the others differ by at "
+        "serf, relu and mish are equivalent: serf and the others differ by at "
         f"most {100 * most:.1f} points"
     ) in text
     assert "precision" not in text
@@ -82,7 +83,7 @@ def test_untrained_is_said_instead_of_a_verdict(five_seeds):
 def test_a_loss_has_its_own_unit(five_seeds):
     loss = Metric("loss", "loss", higher_is_better=False)
     _, text = sentences(five_seeds, loss)
-    assert "Serf is better than relu by 0.0500 loss (0.0" in text
+    assert "Test loss: serf is better than relu by 0.0500 loss (95% in" in text
     assert text.endswith("no margin is known.")
 
 
@@ -108,7 +109,7 @@ def test_failures_are_named_and_those_with_too_few_seeds(make_study):
         "serf": [0.76, 0.77, 0.75, 0.75, NAN],
     }
     _, text = sentences(make_study(scores))
-    assert "Serf is better than relu" in text
+    assert "serf is better than relu" in text
     assert "no verdict on mish, with fewer than 3 seeds in common" in text
     assert (
         "Failed: mish in 3 of 5 trials (ValueError: no); serf in 1 of 5 trials "
@@ -143,7 +144,7 @@ def test_on_what_the_difference_depends(make_study):
         f"over ranks {100 * found.slope:+.1f} points, p = {found.p:.2g}; "
         f"p = {found.p_without:.2g} without layers={found.extreme})."
     ) in text
-    assert "test accuracy (means over layers) on 6 seeds" in text
+    assert "Paired differences of means over layers on 6 seeds" in text
     assert (
         "Value by value (3 comparisons together), serf is better than relu at "
         "layers=2 and layers=4, and equivalent to relu at layers=1 only."

@@ -56,10 +56,20 @@ def test_every_preset_is_valid():
         TRANSLATION.check(TRANSLATION.options(model=model, training=training))
 
 
-def test_a_smoke_test_has_one_epoch_and_two_seeds():
-    options = smoke_test(AblationOptions(seeds=(3, 4, 5)))
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (("relu", "silu", "serf"), ("relu", "serf")),
+        (("serf", "elu"), ("elu", "serf")),
+        (("relu", "silu", "elu"), ("relu", "silu")),
+        (("serf",), ("serf",)),
+    ],
+)
+def test_a_smoke_test_has_few_epochs_seeds_and_activations(given, kept):
+    options = smoke_test(AblationOptions(given, seeds=(3, 4, 5, 6)))
     assert options.training.epochs == 1
-    assert options.seeds == (3, 4)
+    assert options.seeds == (3, 4, 5)
+    assert options.activations == kept
 
 
 @pytest.mark.parametrize(

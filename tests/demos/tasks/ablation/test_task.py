@@ -44,7 +44,7 @@ def test_a_run_writes_a_study_for_each_axis_and_a_page_for_all(
     page = (tmp_path / "ablation.html").read_text(encoding="utf-8")
     for link in ("layers/report.html", "dropout/report.html"):
         assert f'<a href="{link}">' in page
-    assert "data:image/png;base64," in page
+    assert '<svg role="img" aria-label="Test accuracy over layers' in page
     assert "<h1>Ablation" in page
     text = (tmp_path / "ablation.md").read_text(encoding="utf-8")
     assert SMOKE_TEST in text
