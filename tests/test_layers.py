@@ -137,12 +137,11 @@ ALL_SLOWLY = pytest.param(None, marks=pytest.mark.slow)
 
 
 @pytest.mark.usefixtures("trains")
-def test_all_layers_train_in_float16(policy):
+@pytest.mark.parametrize("chosen", [FEW, ALL_SLOWLY])
+def test_layers_train_in_float16(policy, chosen):
     policy("mixed_float16")
-    model = build()
-    # TensorFlow takes longer to trace so many layers than to run them.
-    eagerly = keras.backend.backend() == "tensorflow"
-    check_training(model, run_eagerly=eagerly)
+    model = build(chosen)
+    check_training(model)
     optimizer = model.optimizer
     assert isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
 

@@ -11,12 +11,18 @@ import keras_serf
 from keras_serf import __main__ as command
 from keras_serf import kernels
 
+CHECKS = command.CHECKS
+
 
 @pytest.fixture
-def report(capsys):
-    """Returns `report()`: the exit code, and the lines by their level."""
+def report(capsys, monkeypatch):
+    """Returns `report(*checks)`: the exit code, and the lines by their level.
 
-    def run():
+    By default all checks run.
+    """
+
+    def run(*checks):
+        monkeypatch.setattr(command, "CHECKS", checks or CHECKS)
         code = command.main([])
         lines = capsys.readouterr().out.splitlines()
         return code, {
@@ -44,6 +50,7 @@ def test_all_is_right_here(run_python):
     for subject in checked:
         assert [line for line in lines if line[6:].startswith(subject)]
     assert "FAIL" not in text
+    assert all(len(line) < 160 for line in lines)
 
 
 @pytest.mark.parametrize("floatx", ["float16", "bfloat16", "float64"])
@@ -87,7 +94,7 @@ def test_a_backend_without_a_version(monkeypatch, package, version):
 @pytest.mark.parametrize("gone", ["serf", "serf_normal"])
 def test_a_name_that_keras_does_not_know(report, gone):
     with keras_serf.unregister():
-        code, lines = report()
+        code, lines = report(command.names)
     assert code == 1
     wanted = f'Keras does not know "{gone}"; call keras_serf.register()'
     assert [line for line in lines["FAIL"] if line.endswith(wanted)]
@@ -97,7 +104,7 @@ def test_the_name_of_another(report, monkeypatch):
     from keras.src.activations import ALL_OBJECTS_DICT
 
     monkeypatch.setitem(ALL_OBJECTS_DICT, "serf", keras.activations.relu)
-    code, lines = report()
+    code, lines = report(command.names)
     assert code == 1
     (line,) = lines["FAIL"]
     assert line.endswith('"serf" is not this package\'s')
@@ -107,7 +114,7 @@ def test_a_changed_saved_name(report, monkeypatch):
     monkeypatch.setattr(
         keras.saving, "get_registered_name", lambda o: f"other>{o.__name__}"
     )
-    code, lines = report()
+    code, lines = report(command.saved_names)
     assert code == 1
     assert len(lines["FAIL"]) == 4
     assert lines["FAIL"][0].endswith(
@@ -117,13 +124,13 @@ def test_a_changed_saved_name(report, monkeypatch):
 
 def test_a_saved_name_that_keras_does_not_know(report, monkeypatch):
     monkeypatch.setattr(keras.saving, "get_registered_object", lambda _: None)
-    code, lines = report()
+    code, lines = report(command.saved_names)
     assert code == 1
     assert lines["FAIL"][0].endswith('"keras_serf>serf" is loaded as None')
 
 
 def saved_wrong(report):
-    code, lines = report()
+    code, lines = report(command.saved_names)
     assert code == 1
     (line,) = lines["FAIL"]
     before, what = line.split(" is not saved and loaded: ")
@@ -165,7 +172,7 @@ def test_a_config_that_is_read_as_another_thing(report, monkeypatch):
 def test_a_kernel_that_is_inexact(report, monkeypatch):
     right = kernels.serf
     monkeypatch.setattr(kernels, "serf", lambda x: right(x) * 1.00001)
-    code, lines = report()
+    code, lines = report(command.value)
     assert code == 1
     (line,) = [line for line in lines["FAIL"] if "f, float32" in line]
     assert line.endswith("expected 4 or less")
@@ -179,7 +186,7 @@ def test_a_kernel_that_is_wrong_at_one_place(report, monkeypatch, end):
         return keras.ops.where(x == end, float("nan"), right(x))
 
     monkeypatch.setattr(kernels, "serf", wrong)
-    code, lines = report()
+    code, lines = report(command.value)
     assert code == 1
     (line,) = [line for line in lines["FAIL"] if "f, float32" in line]
     assert f"errs by inf ulp at most, at x = {end:g};" in line
@@ -193,7 +200,7 @@ def test_a_kernel_with_a_wrong_derivative(report, monkeypatch, trains):
         return right(x) + keras.ops.where(abs(x) < 5, 0.01 * nothing, 0.0)
 
     monkeypatch.setattr(kernels, "serf", wrong)
-    code, lines = report()
+    code, lines = report(command.derivative)
     assert code == 1
     (line,) = lines["FAIL"]
     assert "f', float32" in line
@@ -204,7 +211,7 @@ def test_a_kernel_that_does_not_run(report, monkeypatch):
         raise RuntimeError("no such kernel\nin two lines")
 
     monkeypatch.setattr(kernels, "serf", broken)
-    code, lines = report()
+    code, lines = report(command.value, command.saved_names)
     assert code == 1
     assert "FAIL  value          RuntimeError: no such kernel" in lines["FAIL"]
     assert [line for line in lines["ok"] if "saved" in line]
@@ -224,7 +231,7 @@ def coarse_products(monkeypatch):
 
 @pytest.mark.usefixtures("coarse_products")
 def test_coarse_products_are_noted(report):
-    code, lines = report()
+    code, lines = report(command.model)
     assert code == 0
     (line,) = [line for line in lines["note"] if "precision" in line]
     assert "as in bfloat16; remedy: " in line
@@ -239,7 +246,7 @@ def test_a_model_that_is_coarse_all_over_is_noted(report, monkeypatch):
         return keras.ops.cast(y, "float32")
 
     monkeypatch.setattr(keras_serf.Serf, "call", call)
-    code, lines = report()
+    code, lines = report(command.model)
     assert code == 0
     (line,) = [line for line in lines["note"] if "f in a model" in line]
     assert " bfloat16 ulp at most" in line
@@ -251,7 +258,7 @@ def test_coarse_products_are_no_excuse_for_serf(report, monkeypatch):
         return 1.01 * keras_serf.serf(inputs)
 
     monkeypatch.setattr(keras_serf.Serf, "call", call)
-    code, lines = report()
+    code, lines = report(command.model)
     assert code == 1
     (line,) = lines["FAIL"]
     assert "f in a model" in line
@@ -262,7 +269,7 @@ def test_a_dtype_policy_is_noted(report):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        code, lines = report()
+        code, lines = report(command.settings)
     finally:
         keras.config.set_dtype_policy(before)
     assert code == 0
@@ -271,7 +278,7 @@ def test_a_dtype_policy_is_noted(report):
 
 
 def test_what_float64_needs_is_told(report):
-    _, lines = report()
+    _, lines = report(command.settings)
     (line,) = [
         line
         for level in lines.values()
@@ -286,11 +293,6 @@ def test_what_float64_needs_is_told(report):
     }
     end = ends.get(keras.backend.backend(), "is computed in float64")
     assert line.endswith(end)
-
-
-def test_it_is_read_in_one_line_each(report):
-    _, lines = report()
-    assert all(len(line) < 160 for level in lines.values() for line in level)
 
 
 def test_takes_no_arguments(capsys):

@@ -143,6 +143,7 @@ def test_a_frozen_encoder_drops_nothing(presets):
     assert same == [True, False]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("trains")
 def test_a_model_with_a_pretrained_encoder_is_trained_and_asked(
     cases, presets, tmp_path, capsys
