@@ -9,6 +9,7 @@ import pytest
 from keras_serf import replace_activations
 
 keras_hub = pytest.importorskip("keras_hub")
+pytestmark = pytest.mark.once
 MODELS = keras_hub.models
 SIZES = {
     "vocabulary_size": 11,

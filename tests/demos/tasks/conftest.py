@@ -185,14 +185,14 @@ def cases(tmp_path_factory):
         ],
         "translation": [
             *("--dataset", phrases, "--source", "en", "--target", "de"),
-            *("--activations", "serf", "--seeds", 0, 1, "--size", "tiny"),
+            *("--activations", "serf", "--seeds", 0, "--size", "tiny"),
             *("--feedforward-dim", 64, "--heads", 2, "--vocabulary-size", 400),
             *("--epochs", 40, "--patience", 40, "--learning-rate", 0.01),
             *("--warmup-epochs", 3, "--batch-tokens", 320, "--buckets", 1),
             *("--dropout", 0, "--label-smoothing", 0, "--beam-width", 2),
         ],
         "entailment": [
-            *("--dataset", posts, "--activations", "serf", "--seeds", 0, 1),
+            *("--dataset", posts, "--activations", "serf", "--seeds", 0),
             *("--image-size", 16, "--embedding-dim", 16, "--hidden-dim", 32),
             *("--heads", 2, "--vocabulary-size", 8, "--epochs", 10),
             *("--batch-size", 32, "--learning-rate", 0.01, "--dropout", 0),
@@ -204,7 +204,7 @@ def cases(tmp_path_factory):
             *("--epochs", 4, "--learning-rate", 0.01),
         ],
         "detection": [
-            *("--dataset", boxes, "--activations", "serf", "--seeds", 0, 1),
+            *("--dataset", boxes, "--activations", "serf", "--seeds", 0),
             *("--image-size", 32, "--channels", 8, "--layers", 0),
             *("--epochs", 4, "--batch-size", 8, "--learning-rate", 0.02),
         ],

@@ -111,7 +111,10 @@ def check_same(model, history, averaged):
         np.testing.assert_array_equal(ours, theirs)
 
 
-@pytest.fixture(params=[False, True], ids=["plain", "averaged"])
+@pytest.fixture(
+    params=[pytest.param(False, marks=pytest.mark.once), True],
+    ids=["plain", "averaged"],
+)
 def averaged(request):
     return request.param
 

@@ -120,6 +120,7 @@ def test_applications_have_serf_in_place_of_their_rectifiers(network, kept):
     assert model.output_shape == (None, 7)
 
 
+@pytest.mark.once
 def test_gates_stay_gates():
     """MobileNetV3's are ReLU6(x + 3) / 6."""
     own = keras.applications.MobileNetV3Small(
@@ -139,6 +140,7 @@ def test_gates_stay_gates():
     assert serf in activations(ours)
 
 
+@pytest.mark.once
 def test_at_a_seed_all_activations_begin_alike():
     def weights(activation):
         keras.utils.set_random_seed(5)
@@ -150,6 +152,7 @@ def test_at_a_seed_all_activations_begin_alike():
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.once
 def test_what_cannot_be_is_said_in_a_line():
     with pytest.raises(UserError, match=r"such as vgg.*Received: 'vgg'"):
         networks.build_model("vgg", "serf", (8, 8, 1), 10, **SIZES)

@@ -10,7 +10,7 @@ from demos.study.trial import Trial, TrialContext
 from demos.tasks.compare.data import split
 from demos.tasks.compare.model_task import ModelTask
 
-pytestmark = pytest.mark.usefixtures("trains")
+pytestmark = [pytest.mark.once, pytest.mark.usefixtures("trains")]
 
 RELU = Trial({"activation": "relu"}, 0)
 
