@@ -9,8 +9,12 @@ import textwrap
 from pathlib import Path
 
 import hypothesis
-import keras
 import pytest
+
+# Tests run in several processes, each with one thread: this comes first.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import keras
 
 # How long an example takes is the machine's affair.
 hypothesis.settings.register_profile("untimed", deadline=None)
