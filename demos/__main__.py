@@ -69,6 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         141 when nobody reads its output on, 1 when the command could not do
         its work.
     """
+    _prepare_output()
     name, *rest = (sys.argv[1:] if arguments is None else arguments) or [""]
     try:
         try:
@@ -93,20 +94,37 @@ def _run(name: str, rest: Sequence[str]) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    except MemoryError:
+        print("error: out of memory; choose smaller sizes", file=sys.stderr)
+        return 1
     except KeyboardInterrupt as stop:  # A command may say what is kept.
         print(": ".join(["interrupted", *map(str, stop.args)]), file=sys.stderr)
         return 130
 
 
+def _prepare_output() -> None:
+    """Discards what is printed where nothing is open; encodes all of it."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # Closed by the shell: 2>&-.
+            stream = open(os.devnull, "w")  # noqa: SIM115 - until the end.
+            setattr(sys, name, stream)
+        if hasattr(stream, "reconfigure"):  # Not in every notebook.
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _unwritten(error: OSError) -> int:
-    """Ends a command whose output cannot be written; raises other errors."""
+    """Ends a command that cannot write, or reach a file; raises the rest."""
     try:
         print(flush=True)  # Fails again, if it was stdout that failed.
     except OSError:
         # Python would try once more, at its end, to write what is left.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     else:
-        raise error
+        if error.filename is None:
+            raise error
+        print(f"error: {UserError(str(error))}", file=sys.stderr)
+        return 2
     if isinstance(error, BrokenPipeError):
         return 141  # As the shell says of who is ended by SIGPIPE: 128 + 13.
     print(

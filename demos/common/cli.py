@@ -1,6 +1,8 @@
 """Frozen dataclasses from command lines, by tyro."""
 
 import inspect
+import os
+import shutil
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -9,6 +11,7 @@ import tyro
 from demos.common.errors import UserError
 
 Options = TypeVar("Options")
+NARROWEST = 20  # Columns; tyro's help never ends in much fewer.
 # Options of earlier releases, and what they are called now.
 RENAMED = {
     "--encoders": "--layers",
@@ -44,6 +47,8 @@ def parse(
     """
     for argument in arguments:
         check_renamed(argument.partition("=")[0])
+    if shutil.get_terminal_size().columns < NARROWEST:
+        os.environ["COLUMNS"] = str(NARROWEST)
     return tyro.cli(
         kind,
         args=list(arguments),

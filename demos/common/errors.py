@@ -2,6 +2,8 @@
 
 import re
 
+from demos.common.text import one_line, printable
+
 
 class UserError(Exception):
     """Bad input: its message is one line that names the value and the remedy.
@@ -12,7 +14,7 @@ class UserError(Exception):
     exit_code = 2
 
     def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.split()))
+        super().__init__(one_line(message))
 
 
 class UnfinishedError(UserError):
@@ -35,4 +37,4 @@ def reason_of(error: BaseException) -> str:
     # keras/src/utils/traceback_utils.py and keras/src/ops/operation.py.
     wrapper = r"(Exception encountered when|Could not automatically) .*\n\n"
     first_line = re.sub(wrapper, "", message).strip().partition("\n")[0]
-    return f"{type(error).__name__}: {first_line}"
+    return printable(f"{type(error).__name__}: {first_line}")

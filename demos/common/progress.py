@@ -5,6 +5,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from demos.common.text import printable
+
 
 def in_notebook() -> bool:
     """Returns whether a Jupyter kernel runs this process."""
@@ -18,7 +20,14 @@ def log(line: str) -> None:
 
     In a notebook, which shows stderr as an error, it goes to stdout.
     """
-    tqdm.write(line, file=sys.stdout if in_notebook() else sys.stderr)
+    tqdm.write(
+        printable(line), file=sys.stdout if in_notebook() else sys.stderr
+    )
+
+
+def print_line(line: str) -> None:
+    """Prints a line with texts of data on stdout, safe for a terminal."""
+    print(printable(line))
 
 
 def progress_bar(total: int | None, unit: str, **options: Any) -> tqdm:

@@ -14,26 +14,33 @@ or the one that annotation tools export,
 
 COCO does not publish the boxes of its test, so its validation is our test. A
 split that is missing is taken from the training images.
+
+Boxes count pixels of the stored image. A photograph is turned as its camera was
+only if the annotations give the size of the turned image.
 """
 
-import json
-import math
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from demos.common.errors import UserError
-from demos.datasets.images import ImageFile, find_image, read_image
+from demos.common.files import is_regular, read_json
+from demos.common.text import one_line
+from demos.datasets.images import ImageFile, find_image, open_image, resized
 from demos.datasets.types import Box, BoxedPictures, Detection, Examples
 
 EXPORTED = "_annotations.coco.json"
 HELD_OUT = 0.1  # Of the training images, for each split that is missing.
 FEWEST = 3  # Training images, so that each of the other splits gets one.
 LISTS = ("images", "annotations", "categories")
+MOST = 1e9  # Pixels; no number of an annotation is larger.
+Size = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -44,8 +51,12 @@ class _Part(Examples):
     boxes: tuple[tuple[tuple[str, Box], ...], ...]
 
 
-def load(folder: Path) -> Detection:
+def load(folder: Path, allow_outside: bool = False) -> Detection:
     """Loads a folder in one of the layouts above.
+
+    Args:
+        folder: The folder.
+        allow_outside: Whether its images may be outside of it.
 
     Returns:
         The dataset, named after the folder. Its labels are the categories with
@@ -58,8 +69,9 @@ def load(folder: Path) -> Detection:
     """
     files = _files(folder)
     left_out: Counter[str] = Counter()
+    shapes: dict[str, Size] = {}
     parts = {
-        split: _read(folder, path, pictures, left_out)
+        split: _read(folder, path, pictures, left_out, shapes, allow_outside)
         for split, (path, pictures) in files.items()
     }
     notes = [f"{count} {what}" for what, count in left_out.items()]
@@ -77,7 +89,7 @@ def load(folder: Path) -> Detection:
         {n for p in parts.values() for row in p.boxes for n, _ in row}
     )
     return Detection(
-        folder.resolve().name,
+        one_line(folder.resolve().name),
         tuple(names),
         **{
             split: BoxedPictures(
@@ -92,9 +104,16 @@ def load(folder: Path) -> Detection:
             )
             for split, part in parts.items()
         },
-        read=partial(read_image, folder),
+        read=partial(_read_image, folder, shapes),
         notes=tuple(notes),
     )
+
+
+def _read_image(
+    folder: Path, shapes: Mapping[str, Size], file: ImageFile, side: int
+) -> np.ndarray:
+    shape = shapes[file.path]
+    return resized(open_image(folder / file.path, side, shape), side)
 
 
 def _files(folder: Path) -> dict[str, tuple[Path, list[Path]]]:
@@ -106,7 +125,7 @@ def _files(folder: Path) -> dict[str, tuple[Path, list[Path]]]:
         ("test", "test"),
     ):
         path = folder / name / EXPORTED
-        if path.is_file():
+        if is_regular(path):
             found[split] = path, [path.parent]
     if found:
         if "train" in found:
@@ -135,7 +154,12 @@ def _files(folder: Path) -> dict[str, tuple[Path, list[Path]]]:
 
 
 def _read(
-    folder: Path, path: Path, places: list[Path], left_out: Counter[str]
+    folder: Path,
+    path: Path,
+    places: list[Path],
+    left_out: Counter[str],
+    shapes: dict[str, Size],
+    allow_outside: bool,
 ) -> _Part:
     """Reads the annotations of a split, in the order of its images."""
     content = _content(path)
@@ -146,45 +170,72 @@ def _read(
         )
     where = ""
     try:
-        names = {c["id"]: str(c["name"]) for c in content["categories"]}
-        sizes = {
-            image["id"]: (float(image["width"]), float(image["height"]))
-            for image in content["images"]
-        }
+        names = _by_id(content["categories"], lambda c: one_line(c["name"]))
+        sizes = _by_id(content["images"], _size)
         boxes: dict[Any, list[tuple[str, Box]]] = {key: [] for key in sizes}
         for number, annotation in enumerate(content["annotations"]):
             where = f" in annotation {number + 1}"
             picture = annotation["image_id"]
+            name = names[annotation["category_id"]]
             box = _box(annotation, *sizes[picture])
-            if box is None:
-                left_out["boxes left out that are empty"] += 1
+            if isinstance(box, str):
+                left_out[f"boxes left out {box}"] += 1
             else:
-                boxes[picture].append((names[annotation["category_id"]], box))
+                boxes[picture].append((name, box))
         where = ""
         kept: dict[str, tuple[ImageFile, Any]] = {}  # By digest.
         for image in content["images"]:
-            path_of = place.relative_to(folder) / str(image["file_name"])
-            file = find_image(folder, str(path_of))
+            path_of = str(place.relative_to(folder) / image["file_name"])
+            file = find_image(folder, path_of, allow_outside)
             if file is None:
                 left_out["images not found"] += 1
             elif file.digest in kept:
                 left_out["images left out that repeat one"] += 1
             else:
                 kept[file.digest] = file, tuple(boxes[image["id"]])
-    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+                shapes[file.path] = sizes[image["id"]]
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise UserError(
             f"Expected {path} to be in COCO's format. Received "
-            f"{_wrong(error)}{where}"
+            f"{_wrong(error):.200}{where}"
         ) from None
     if not kept:
         raise UserError(f"{place} holds none of the images of {path}")
     return _Part(*zip(*kept.values(), strict=True))
 
 
+def _by_id(items: Sequence[Any], value: Callable[[Any], Any]) -> dict[Any, Any]:
+    """Returns the values of items by their ids, each of which occurs once."""
+    found: dict[Any, Any] = {}
+    for item in items:
+        if item["id"] in found:
+            raise ValueError(f"the id {item['id']!r} twice")
+        found[item["id"]] = value(item)
+    return found
+
+
+def _size(image: Mapping[str, Any]) -> Size:
+    width, height = _numbers([image["width"], image["height"]])
+    if min(width, height) <= 0:
+        raise ValueError(f"an image of size {width:g} x {height:g}")
+    return width, height
+
+
+def _numbers(values: Any) -> list[float]:
+    """Returns finite numbers; texts and truth values are none."""
+    if not isinstance(values, list) or not all(
+        isinstance(v, int | float) and not isinstance(v, bool) for v in values
+    ):
+        raise ValueError(f"{values!r} where numbers are needed")
+    if not all(abs(value) < MOST for value in values):
+        raise ValueError(f"the numbers {values}")
+    return list(map(float, values))
+
+
 def _content(path: Path) -> Mapping[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        content = read_json(path)
+    except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read: {error}") from None
     if not isinstance(content, dict):
         raise UserError(f"Expected {path} to hold an object of JSON")
@@ -201,20 +252,22 @@ def _content(path: Path) -> Mapping[str, Any]:
 
 def _box(
     annotation: Mapping[str, Any], width: float, height: float
-) -> Box | None:
-    """Returns a box, clipped to the image; None where nothing is left."""
-    left, top, across, down = map(float, annotation["bbox"])
+) -> Box | str:
+    """Returns a box, clipped to the image, or why it is left out."""
+    left, top, across, down = _numbers(annotation["bbox"])
+    crowd = annotation.get("iscrowd", 0)
+    if crowd not in (0, 1):
+        raise ValueError(f"iscrowd {crowd!r}, neither 0 nor 1")
+    if across < 0 or down < 0:
+        return "of negative size"
     right = min(1.0, (left + across) / width)
     bottom = min(1.0, (top + down) / height)
     left, top = max(0.0, left / width), max(0.0, top / height)
     numbers = left, top, right - left, bottom - top
-    if not all(map(math.isfinite, numbers)):
-        raise ValueError(f"the bbox {annotation['bbox']}")
-    if right <= left or bottom <= top:
-        return None
-    left, top, width, height = (round(number, 6) for number in numbers)
-    crowd = bool(annotation.get("iscrowd", 0))
-    return Box(0, left, top, width, height, crowd)
+    left, top, across, down = (round(number, 6) for number in numbers)
+    if across <= 0 or down <= 0:
+        return "that are empty"
+    return Box(0, left, top, across, down, bool(crowd))
 
 
 def _wrong(error: Exception) -> str:

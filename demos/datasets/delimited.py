@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from demos.common.errors import UserError
-from demos.datasets.splits import stratified
+from demos.common.text import one_line
+from demos.datasets.splits import label_indices, stratified
 from demos.datasets.table import check_columns, read_table
 from demos.datasets.types import Split, TextClassification
 
@@ -49,7 +50,7 @@ def load(
             f"Received: {text_column!r} for both"
         )
     texts = rows[text_column].str.strip()
-    labels = rows[label_column].str.strip()
+    labels = rows[label_column].map(one_line)
     complete = (texts != "") & (labels != "")
     unique = complete & ~texts.where(complete).duplicated()
     if not unique.any():
@@ -57,17 +58,11 @@ def load(
             f"{path} has no row with both a text and a label "
             f"({len(rows)} rows read)"
         )
-    label_names = sorted(labels[unique].unique())
-    if len(label_names) < 2:
-        raise UserError(
-            f"Expected at least two different labels in column "
-            f"{label_column!r} of {path}. Received: {label_names[0]!r} only"
-        )
+    label_names, indices = label_indices(
+        labels[unique].tolist(), f"column {label_column!r} of {path}"
+    )
     train, validation, test = stratified(
-        Split(
-            tuple(texts[unique]),
-            tuple(label_names.index(label) for label in labels[unique]),
-        ),
+        Split(tuple(texts[unique]), indices),
         FRACTIONS,
         label_names,
         str(path),
@@ -79,8 +74,8 @@ def load(
         "that repeat a text": int((complete & ~unique).sum()),
     }
     return TextClassification(
-        name=path.stem,
-        label_names=tuple(label_names),
+        name=one_line(path.stem),
+        label_names=label_names,
         train=train,
         validation=validation,
         test=test,

@@ -12,6 +12,8 @@ from pathlib import Path
 from demos.common.backend import start_keras
 from demos.common.errors import UserError
 
+DEEPEST = 50  # Folders in folders of an archive.
+
 
 def fetch(
     name: str,
@@ -117,6 +119,8 @@ def unpack(archive: Path, folder: str, url: str) -> None:
 
 def _plain(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo:
     """Accepts files and folders inside `path`, and no link of any kind."""
+    if member.name.count("/") > DEEPEST:
+        raise tarfile.FilterError(f"{member.name:.50}... is nested too deep")
     if not (member.isfile() or member.isdir()):
         raise tarfile.SpecialFileError(member)
     return tarfile.data_filter(member, path)

@@ -1,15 +1,20 @@
 """The user's own labelled images: a folder of images for each label."""
 
 import hashlib
+import itertools
+import os
 from functools import partial
 from pathlib import Path
 
 from demos.common.errors import UserError
+from demos.common.files import is_regular
+from demos.common.text import one_line, printable
 from demos.datasets.images import ImageFile, read_all, read_image
-from demos.datasets.splits import split_images
+from demos.datasets.splits import MOST_LABELS, split_images
 from demos.datasets.types import ImageClassification
 
 SIDE = 64  # Width and height in pixels, if no other number is asked for.
+MOST_FILES = 200_000  # All images are held in memory.
 ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 
@@ -22,8 +27,8 @@ def load(
     one that has two labels is left out altogether.
 
     Args:
-        folder: Has two folders or more, with images in any format that Pillow
-            reads; folders in them are searched too.
+        folder: Has two folders or more, with images in one of `FORMATS`;
+            folders in them are searched too. Others are no labels.
         side: Width and height to resize to, in pixels; by default 64.
         split_seed: Draws a random split; by default the split is fixed.
 
@@ -35,23 +40,19 @@ def load(
         UserError: It has fewer than two such folders, or too few images of
             one.
     """
-    names = sorted(
-        path.name
-        for path in folder.iterdir()
-        if path.is_dir() and not path.name.startswith(".")
-    )
-    files: list[ImageFile] = []
-    labels: list[int] = []
-    for label, name in enumerate(names):
-        for path in sorted((folder / name).rglob("*")):
-            if path.suffix.lower() in ENDINGS and path.is_file():
-                files.append(ImageFile(str(path.relative_to(folder)), ""))
-                labels.append(label)
-    if len(names) < 2 or not files:
+    paths, empty = _paths(folder)
+    names = sorted(paths)
+    files = [
+        ImageFile(str(path.relative_to(folder)), "")
+        for name in names
+        for path in paths[name]
+    ]
+    labels = [label for label, name in enumerate(names) for _ in paths[name]]
+    if not 2 <= len(names) <= MOST_LABELS:
         raise UserError(
-            f"Expected {folder} to have two folders or more, one a label, with "
-            f"images. Received: {', '.join(names) or 'no folder'}, with "
-            f"{len(files)} images"
+            f"Expected {folder} to have two folders or more (at most "
+            f"{MOST_LABELS:,}), one a label, with images. Received: "
+            f"{', '.join(names[:9]) or 'no folder'}, with {len(files)} images"
         )
     pictures = read_all(files, partial(read_image, folder), side or SIDE)
     readable = [i for i, f in enumerate(files) if f not in pictures.damaged]
@@ -69,10 +70,13 @@ def load(
     ]
     repeated = len(readable) - len(contrary) - len(kept)
     notes = []
+    if empty:
+        notes.append(f"{empty} folders left out that have no images")
     if pictures.damaged:
         example = min(file.path for file in pictures.damaged)
         notes.append(
-            f"{len(pictures.damaged)} damaged images left out, such as "
+            f"{len(pictures.damaged)} images left out that are damaged or too "
+            "large, such as "
             f"{example}"
         )
     if repeated:
@@ -80,10 +84,38 @@ def load(
     if contrary:
         notes.append(f"{len(contrary)} images left out that have two labels")
     return split_images(
-        folder.resolve().name,
+        one_line(folder.resolve().name),
         pictures.pixels[kept],
         [labels[i] for i in kept],
-        names,
+        list(map(printable, names)),
         tuple(notes),
         split_seed,
     )
+
+
+def _paths(folder: Path) -> tuple[dict[str, list[Path]], int]:
+    """Returns the images by label, and how many folders have none."""
+    paths: dict[str, list[Path]] = {}
+    empty = seen = 0
+    for name in sorted(os.listdir(folder)):
+        top = folder / name
+        if name.startswith((".", "__MACOSX")) or not top.is_dir():
+            continue
+        found = []
+        for place, folders, files in os.walk(top):
+            seen += len(folders) + len(files)
+            if seen > MOST_FILES:
+                raise UserError(
+                    f"Expected {folder} to hold at most {MOST_FILES:,} files. "
+                    "Received: more"
+                )
+            found += [
+                path
+                for path in map(Path, itertools.repeat(place), files)
+                if path.suffix.lower() in ENDINGS and is_regular(path)
+            ]
+        if found:
+            paths[name] = sorted(found)
+        else:
+            empty += 1
+    return paths, empty

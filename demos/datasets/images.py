@@ -1,6 +1,8 @@
 """Image files as arrays: found, opened the right way up, resized, in bulk."""
 
+import contextlib
 import hashlib
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +14,15 @@ import numpy as np
 from PIL import Image, ImageOps
 from tqdm import tqdm
 
+from demos.common.files import find_file
 from demos.datasets.types import Read
+
+# None of these runs another program, as Pillow does for PostScript.
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+MOST_PIXELS = 64_000_000  # Of an image as it is decoded.
+LARGE = 4_000_000  # Pixels; only one such image is decoded at a time.
+_one_large = threading.Lock()
+Image.MAX_IMAGE_PIXELS = None  # Pillow's limit warns; ours is above.
 
 
 class ImageFile(NamedTuple):
@@ -22,55 +32,88 @@ class ImageFile(NamedTuple):
     digest: str
 
 
-def find_image(folder: Path, path: str) -> ImageFile | None:
-    """Returns the file at a path from a folder; None where there is none."""
+def find_image(
+    folder: Path, path: str, allow_outside: bool = False
+) -> ImageFile | None:
+    """Returns the file at a path from a folder; None where there is none.
+
+    Raises:
+        UserError: It is outside the folder, which is not allowed.
+    """
+    found = find_file(folder, path, allow_outside)
+    if found is None:
+        return None
     try:
-        with (folder / path).open("rb") as file:
+        with found.open("rb") as file:
             return ImageFile(
                 path, hashlib.file_digest(file, "sha256").hexdigest()
             )
-    except (OSError, ValueError):  # ValueError: a NUL in the path.
+    except OSError:
         return None
 
 
 def read_image(folder: Path, file: ImageFile, side: int) -> np.ndarray:
-    """Reads an image of a folder, in any format that Pillow reads.
+    """Reads an image of a folder, in one of `FORMATS`.
 
     Returns:
         uint8, shape `(side, side, 3)`, red, green and blue.
 
     Raises:
-        OSError: The file is damaged, or no image.
+        OSError: The file is damaged, no image, or too large.
     """
     return resized(open_image(folder / file.path, side), side)
 
 
-def open_image(path: Path, side: int | None = None) -> Image.Image:
+def open_image(
+    path: Path,
+    side: int | None = None,
+    shape: tuple[float, float] | None = None,
+) -> Image.Image:
     """Opens an image, the right way up.
 
     Args:
-        path: In any format that Pillow reads.
+        path: In one of `FORMATS`.
         side: A width or height of this many pixels is enough; by default the
             image is read in full.
+        shape: A width and a height: the image is turned as its camera was only
+            if it is then wide or high as they are; by default always.
 
     Returns:
         The image in red, green and blue, on white where it is transparent.
 
     Raises:
-        OSError: The file is damaged, or no image.
+        OSError: The file is damaged, no image, or has more than `MOST_PIXELS`.
     """
-    with Image.open(path) as opened:
+    with Image.open(path, formats=FORMATS) as opened:
         if side is not None:  # JPEG: decodes no more than needed.
             opened.draft("RGB", (side, side))
-        image = ImageOps.exif_transpose(opened)
-        if image.mode.startswith("I"):  # 16 bits a pixel, which Pillow cuts.
-            high = np.asarray(image) / 256
-            image = Image.fromarray(high.clip(0, 255).astype("uint8"))
-        if image.has_transparency_data:
-            image = image.convert("RGBA")
-            paper = Image.new("RGBA", image.size, "white")
-            image = Image.alpha_composite(paper, image)
-        return image.convert("RGB")
+        pixels = opened.width * opened.height
+        if pixels > MOST_PIXELS:
+            raise OSError(
+                f"it has {pixels / 1e6:.0f} megapixels, more than "
+                f"{MOST_PIXELS / 1e6:.0f}"
+            )
+        with _one_large if pixels > LARGE else contextlib.nullcontext():
+            return _upright(opened, shape)
+
+
+def _upright(
+    opened: Image.Image, shape: tuple[float, float] | None
+) -> Image.Image:
+    stored_wide = opened.width > opened.height
+    image = ImageOps.exif_transpose(opened)
+    if shape is not None:
+        wide = shape[0] > shape[1]
+        if not (wide == (image.width > image.height) != stored_wide):
+            image = opened
+    if image.mode.startswith("I"):  # 16 bits a pixel, which Pillow cuts.
+        high = np.asarray(image) / 256
+        image = Image.fromarray(high.clip(0, 255).astype("uint8"))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        paper = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(paper, image)
+    return image.convert("RGB")
 
 
 def resized(image: Image.Image, side: int) -> np.ndarray:

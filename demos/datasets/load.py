@@ -4,6 +4,7 @@ Each function raises a `UserError` where the dataset is unknown, missing, or
 cannot be used.
 """
 
+import os
 from pathlib import Path
 
 from demos.common.errors import UserError
@@ -89,19 +90,22 @@ def load_translation(
     raise _unknown(dataset, "emoji, multi30k or the path of a .tsv file")
 
 
-def load_entailment(dataset: str, data_dir: Path | None = None) -> Entailment:
+def load_entailment(
+    dataset: str, data_dir: Path | None = None, allow_outside: bool = False
+) -> Entailment:
     """Loads pairs of posts: scenes, tweets or a `.csv` or `.tsv` file.
 
     Args:
         dataset: Name or path.
         data_dir: Folder where the files of tweets were placed by hand.
+        allow_outside: Whether images may be outside the folder of the file.
     """
     if dataset == "scenes":
         return scenes.load()
     if dataset == "tweets":
         return tweets.load(data_dir)
     if _ending(dataset) in (".csv", ".tsv"):
-        return posts.load(Path(dataset))
+        return posts.load(Path(dataset), allow_outside)
     raise _unknown(dataset, "scenes, tweets or the path of a .csv or .tsv file")
 
 
@@ -124,7 +128,7 @@ def load_images(
     if dataset in keras_images.NAMES:
         _check_fixed(dataset, split_seed)
         return keras_images.load(dataset)
-    if Path(dataset).is_dir():
+    if os.path.isdir(dataset):
         return image_folder.load(Path(dataset), side, split_seed)
     raise _unknown(
         dataset,
@@ -133,12 +137,17 @@ def load_images(
     )
 
 
-def load_detection(dataset: str) -> Detection:
-    """Loads images with boxes: `"animals"`, or a folder in COCO's format."""
+def load_detection(dataset: str, allow_outside: bool = False) -> Detection:
+    """Loads images with boxes: `"animals"`, or a folder in COCO's format.
+
+    Args:
+        dataset: Name or path.
+        allow_outside: Whether images may be outside the folder.
+    """
     if dataset == "animals":
         return animals.load()
-    if Path(dataset).is_dir():
-        return coco.load(Path(dataset))
+    if os.path.isdir(dataset):
+        return coco.load(Path(dataset), allow_outside)
     raise _unknown(dataset, "animals or the path of a folder in COCO's format")
 
 

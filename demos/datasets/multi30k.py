@@ -34,7 +34,7 @@ REQUIRED = ("train", "val", "test_2016_flickr")
 _DIGESTS = Path(__file__).with_name("multi30k.sha256")
 SHA256 = {
     name: digest
-    for digest, name in map(str.split, _DIGESTS.read_text().splitlines())
+    for digest, name in map(str.split, _DIGESTS.read_text("utf-8").splitlines())
 }
 
 

@@ -7,6 +7,8 @@ from collections import Counter
 from pathlib import Path
 
 from demos.common.errors import UserError
+from demos.common.files import is_regular
+from demos.common.text import one_line
 from demos.datasets.splits import position
 from demos.datasets.types import Pairs, Translation
 
@@ -73,7 +75,7 @@ def load(path: Path, source: str, target: str) -> Translation:
         for split in ("train", "validation", "test")
     )
     return Translation(
-        path.stem,
+        one_line(path.stem),
         source,
         target,
         train,
@@ -89,7 +91,7 @@ def load(path: Path, source: str, target: str) -> Translation:
 
 def _read(path: Path) -> tuple[list[tuple[str, str]], int, Counter[str]]:
     """Reads the pairs, how many lines there are, and why some are left out."""
-    if not path.is_file():
+    if not is_regular(path):
         raise UserError(f"Expected --dataset to be a file. Received: {path}")
     # A dictionary keeps the order, and each pair once.
     pairs: dict[tuple[str, str], None] = {}

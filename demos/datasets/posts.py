@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from demos.common.errors import UserError
+from demos.common.text import one_line
 from demos.datasets.images import find_image, read_image
-from demos.datasets.splits import stratified
+from demos.datasets.splits import label_indices, stratified
 from demos.datasets.table import check_columns, read_table
 from demos.datasets.types import Entailment, Post, PostPairs
 
@@ -24,13 +24,14 @@ REPEATED = "rows left out that repeat a pair"
 CONTRARY = "rows left out that give a pair another label"
 
 
-def load(path: Path) -> Entailment:
+def load(path: Path, allow_outside: bool = False) -> Entailment:
     """Loads a table of pairs of posts.
 
     Args:
         path: A `.csv` or `.tsv` file in UTF-8 with the columns text_1, image_1,
             text_2, image_2 and label. Images are paths from the folder of the
             file; a text or an image may be left empty, not both of a post.
+        allow_outside: Whether images may be outside that folder.
 
     Returns:
         The dataset, named after the file, split by label: 10% test, 5% of the
@@ -41,7 +42,11 @@ def load(path: Path) -> Entailment:
             two labels or too few pairs of one.
     """
     return from_table(
-        path, path.stem, path.parent, lambda row, side: row[f"image_{side}"]
+        path,
+        one_line(path.stem),
+        path.parent,
+        lambda row, side: row[f"image_{side}"],
+        allow_outside,
     )
 
 
@@ -50,6 +55,7 @@ def from_table(
     name: str,
     folder: Path,
     image_path: Callable[[Mapping[str, str], int], str],
+    allow_outside: bool = False,
 ) -> Entailment:
     """Loads a table of pairs of posts whose images are in a folder.
 
@@ -59,6 +65,7 @@ def from_table(
         folder: Folder of the images.
         image_path: Returns the path, in that folder, of the image of post 1 or
             2 of a row; "" where it has none.
+        allow_outside: Whether images may be outside the folder.
 
     Returns:
         The dataset. Images that are missing are counted in its notes.
@@ -69,18 +76,13 @@ def from_table(
     table = read_table(path)
     table.columns = [column.strip() for column in table.columns]
     check_columns(table, path, COLUMNS)
-    label_of, notes = _pairs(table, folder, image_path)
-    label_names = sorted(set(label_of.values()))
-    if len(label_names) < 2:
-        raise UserError(
-            f"Expected at least two different labels in {path}. Received: "
-            f"{', '.join(label_names) or 'no pair that can be used'}"
-        )
+    label_of, notes = _pairs(table, folder, image_path, allow_outside)
+    label_names, indices = label_indices([*label_of.values()], str(path))
     test, validation, train = stratified(
         PostPairs(
             tuple(premise for premise, _ in label_of),
             tuple(hypothesis for _, hypothesis in label_of),
-            tuple(label_names.index(label) for label in label_of.values()),
+            indices,
         ),
         FRACTIONS,
         label_names,
@@ -96,7 +98,7 @@ def from_table(
         notes.append(f"{shared} of the test pairs share a post with training")
     return Entailment(
         name,
-        tuple(label_names),
+        label_names,
         train,
         validation,
         test,
@@ -109,6 +111,7 @@ def _pairs(
     table: pd.DataFrame,
     folder: Path,
     image_path: Callable[[Mapping[str, str], int], str],
+    allow_outside: bool,
 ) -> tuple[dict[tuple[Post, Post], str], list[str]]:
     """Returns the label of each pair, and notes on what was left out."""
     counts: Counter[str] = Counter()
@@ -118,12 +121,12 @@ def _pairs(
         posts = []
         for side in (1, 2):
             path = image_path(row, side).strip()
-            file = find_image(folder, path) if path else None
+            file = find_image(folder, path, allow_outside) if path else None
             if path and file is None:
                 counts[ABSENT] += 1
                 example = example or f", such as {path}"
             posts.append(Post(row[f"text_{side}"].strip(), file))
-        label = " ".join(row["label"].split())
+        label = one_line(row["label"])
         pair = posts[0], posts[1]
         if not label or Post("", None) in pair:
             counts[EMPTY] += 1

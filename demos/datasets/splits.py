@@ -1,6 +1,7 @@
 """How data is divided into training, validation and test; always the same."""
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import TypeVar
@@ -12,6 +13,30 @@ from demos.common.errors import UserError
 from demos.datasets.types import ImageClassification, ImageSplit, Labelled
 
 Part = TypeVar("Part", bound=Labelled)
+MOST_LABELS = 1_000  # More are hardly labels, but texts or numbers.
+
+
+def label_indices(
+    labels: Sequence[str], where: str
+) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Returns the names of the labels, sorted, and the index of each label.
+
+    Args:
+        labels: Name of the label of each example.
+        where: Names the data in the error.
+
+    Raises:
+        UserError: There are fewer than two different labels, or too many.
+    """
+    names = sorted(set(labels))
+    if not 2 <= len(names) <= MOST_LABELS:
+        received = f"{names[0]!r} only" if len(names) == 1 else len(names)
+        raise UserError(
+            f"Expected two to {MOST_LABELS:,} different labels in {where}. "
+            f"Received: {received or 'none'}"
+        )
+    index = {name: i for i, name in enumerate(names)}
+    return tuple(names), tuple(index[label] for label in labels)
 
 
 def stratified(
@@ -41,6 +66,9 @@ def stratified(
     counts = Counter(examples.labels)
     fewest = min(range(len(label_names)), key=lambda label: counts[label])
     needed = round(1 / min(fractions))
+    smallest = round(len(examples) * min(fractions))
+    if counts[fewest] >= needed and smallest < len(label_names):
+        needed = math.ceil(1 / min(fractions))
     if counts[fewest] < needed:
         raise UserError(
             f"Expected at least {needed} different {unit} of each label in "

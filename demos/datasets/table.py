@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from demos.common.errors import UserError
+from demos.common.files import is_regular
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -23,7 +24,7 @@ def read_table(path: Path) -> pd.DataFrame:
     Raises:
         UserError: The file is missing, empty, not UTF-8 or not a table.
     """
-    if not path.is_file():
+    if not is_regular(path):
         raise UserError(f"Expected --dataset to be a file. Received: {path}")
     read = partial(
         pd.read_csv,

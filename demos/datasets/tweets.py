@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from demos.common.errors import UserError
+from demos.common.files import is_regular, read_text
 from demos.datasets.download import check_digest, fetch, unpack
 from demos.datasets.posts import from_table
 from demos.datasets.types import Entailment
@@ -85,7 +86,7 @@ def _files(data_dir: Path | None, sha256: str) -> tuple[Path, Path]:
 def _check_first_digest(archive: Path) -> None:
     """Refuses another archive than the first that could be unpacked."""
     path = _digest_path(archive)
-    words = path.read_text().split() if path.is_file() else []
+    words = read_text(path).split() if is_regular(path) else []
     if words:
         check_digest(archive, words[0], "sha256", ARCHIVE_URL)
 

@@ -1,6 +1,7 @@
 """Tables of a study: as data frames, and as Markdown and LaTeX."""
 
 import math
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -138,15 +139,19 @@ def markdown(
         verdict: The last paragraph.
     """
     failures = [
-        f"- {result.label}, seed {result.seed}, failed: {result.reason}"
+        f"- {result.label}, seed {result.seed}, failed: "
+        f"{without_html(result.reason)}"
         for result in results
         if result.reason
     ]
     return "\n".join(
         [
-            f"# {presentation.title}",
+            f"# {without_html(presentation.title)}",
             "",
-            *(f"{n}\n" for n in (*presentation.warnings, *presentation.notes)),
+            *(
+                f"{without_html(note)}\n"
+                for note in (*presentation.warnings, *presentation.notes)
+            ),
             presentation.interval_note,
             "",
             *markdown_table(header_and_rows, left=len(results[0].settings)),
@@ -167,6 +172,18 @@ def _captioned(table: Table) -> list[str]:
     return [f"{table.caption}:", "", *rows, ""]
 
 
+def without_html(text: str) -> str:
+    """Escapes what Markdown would pass on as HTML: tags, and entities.
+
+    Example:
+
+    >>> without_html("<b> & 1 < 2")
+    '&lt;b> & 1 < 2'
+    """
+    text = re.sub(r"&(?=#?\w+;)", "&amp;", text)
+    return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text)
+
+
 def markdown_table(
     header_and_rows: Sequence[Sequence[str]], left: int = 1
 ) -> list[str]:
@@ -176,7 +193,10 @@ def markdown_table(
         header_and_rows: The header, and the rows below it.
         left: Number of columns aligned to the left; the others to the right.
     """
-    rows = [[c.replace("|", r"\|") for c in row] for row in header_and_rows]
+    rows = [
+        [without_html(cell).replace("|", r"\|") for cell in row]
+        for row in header_and_rows
+    ]
     widths = [max(2, *map(len, column)) for column in zip(*rows, strict=True)]
     rule = [
         "-" * width if i < left else "-" * (width - 1) + ":"

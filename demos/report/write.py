@@ -48,7 +48,12 @@ def write_report(
     listed = tables.list_trials(results)
     for name, frame in (("table", summary), ("trials", listed)):
         with atomic(folder / f"{name}.csv") as scratch:
-            frame.to_csv(scratch, index=False)
+            frame.to_csv(
+                scratch,
+                index=False,
+                encoding="utf-8",
+                errors="backslashreplace",
+            )
     write_text(folder / "table.md", text)
     record = StudyVerdict.of(presentation.title, analysis, results)
     write_json(folder / "verdict.json", asdict(record))

@@ -7,7 +7,6 @@ import os
 import shutil
 import threading
 import time
-import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -77,7 +76,7 @@ class Runner:
             with _lock(self.folder, trial, self.wait) as ours:
                 if not ours:
                     return None
-                record = read(self.folder, trial)
+                record = read(self.folder, trial, self.fingerprint)
                 if record and record != self.failures.get(trial.name):
                     return record
                 self._check_place()
@@ -86,7 +85,10 @@ class Runner:
                 record = self._train(
                     trial,
                     TrialContext(
-                        on_epoch, checkpoint, logs if self.tensorboard else None
+                        on_epoch,
+                        checkpoint,
+                        logs if self.tensorboard else None,
+                        f"{self.fingerprint} {trial.name}",
                     ),
                 )
                 seconds = before + time.perf_counter() - began
@@ -124,7 +126,7 @@ class Runner:
             contextlib.suppress(OSError),  # It is reported all the same.
             _lock(self.folder, trial, wait=False) as ours,
         ):
-            record = read(self.folder, trial)
+            record = read(self.folder, trial, self.fingerprint)
             if record and not record.reason:
                 return record
             if ours:
@@ -169,8 +171,8 @@ class Runner:
         """Raises OSError if the study would be another one in this process."""
         if saved_fingerprint(self.folder) != self.fingerprint:
             raise FileNotFoundError(
-                f"{self.folder} does not hold this study here; choose --out on "
-                "a disk that all machines share"
+                f"{self.folder} does not hold this study here: it was deleted, "
+                "or it is not on a disk that all machines share"
             )
         if fingerprint_of(self.config, environment()) != self.fingerprint:
             raise OSError(
@@ -184,7 +186,7 @@ def _seconds(checkpoint: Path) -> float:
     try:
         with (checkpoint / CHECKPOINT).open("rb") as file:
             return float(np.load(file)["seconds"])
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
+    except Exception:  # NumPy raises anything on a damaged file.
         return 0.0
 
 

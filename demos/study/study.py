@@ -81,12 +81,26 @@ class Study:
         self._is_ours()
 
     def pending(self, trials: Iterable[Trial]) -> list[Trial]:
-        """Returns the trials with no record, or with that of a failure."""
+        """Returns the trials with no record, or with that of a failure.
+
+        Raises:
+            UserError: A record is damaged, or belongs to another study.
+        """
         return [
             trial
             for trial in trials
-            if (record := read(self.folder, trial)) is None or record.reason
+            if (record := self._read(trial)) is None or record.reason
         ]
+
+    def _read(self, trial: Trial) -> TrialRecord | None:
+        record = read(self.folder, trial, self.runner.fingerprint)
+        objective = self.task.objective
+        if record and not record.reason and objective not in record.metrics:
+            raise UserError(
+                f"{trial_path(self.folder, trial)} has no {objective}; delete "
+                "it to run the trial again"
+            )
+        return record
 
     def run(
         self,
@@ -119,7 +133,7 @@ class Study:
             for trial in trials:  # A kill may have come before this.
                 self._keep_best(trial)
             left = self.pending(trials)
-            records = {trial.name: read(self.folder, trial) for trial in left}
+            records = {trial.name: self._read(trial) for trial in left}
             failed = {name: r for name, r in records.items() if r}
             for wait in (False, True):
                 runner = replace(self.runner, wait=wait, failures=failed)
@@ -145,8 +159,7 @@ class Study:
                 raise
             raise KeyboardInterrupt(RESUMES) from None
         results = (
-            failures.get(trial.name) or read(self.folder, trial)
-            for trial in trials
+            failures.get(trial.name) or self._read(trial) for trial in trials
         )
         return [record for record in results if record is not None]
 
@@ -184,10 +197,11 @@ class Study:
         if not model.exists():
             return
         with locked(self.folder, "study"):
-            record = read(self.folder, trial)
+            record = self._read(trial)
             if not model.exists() or record is None or record.reason:
                 return
-            rivals = [r for r in gather(self.folder) if r.label == trial.label]
+            every = gather(self.folder, self.runner.fingerprint)
+            rivals = [r for r in every if r.label == trial.label]
             if best(rivals, self.task.objective).seed == trial.seed:
                 os.replace(model, self.folder / f"{trial.label}.keras")
             else:

@@ -5,6 +5,8 @@ Nothing here imports Keras. `runner.py` runs trials.
 
 import hashlib
 import json
+import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,9 +15,11 @@ from typing import Any, Protocol
 import filelock
 
 from demos.common.errors import UserError
+from demos.common.files import read_json
 
 OnEpoch = Callable[[int, Mapping[str, float]], None]
 CHECKPOINT = "state.npz"  # In the folder of a trial's checkpoint.
+LONGEST = 200  # Bytes of a trial's name; its files have longer ones.
 # Parts of the environment in which trials of a study may differ: they change
 # rounding alone.
 MACHINE = ("platform", "processor", "cores", "threads", "devices")
@@ -58,11 +62,13 @@ class TrialContext:
         checkpoint: Folder of what a training needs to resume after an
             interruption; None to keep nothing.
         tensorboard: Folder for TensorBoard's logs; None for no logs.
+        identity: Of study and trial; another one's checkpoint is ignored.
     """
 
     on_epoch: OnEpoch = lambda epoch, logs: None
     checkpoint: Path | None = None
     tensorboard: Path | None = None
+    identity: str = ""
 
 
 @dataclass(frozen=True)
@@ -182,46 +188,96 @@ def trial_path(folder: Path, trial: Trial, suffix: str = "json") -> Path:
         folder: Folder of the study.
         trial: The trial, or its record.
         suffix: `"json"`, `"keras"`, or that of one of `TrialResult.texts`.
+
+    Raises:
+        UserError: The settings cannot be a part of a file's name.
     """
+    length = len(trial.name.encode(errors="replace"))
+    if length > LONGEST or re.search(r"[/\\\0]", trial.name):
+        raise UserError(
+            f"Expected settings that fit into the name of a file, at most "
+            f"{LONGEST} bytes without slashes. Received: {trial.name}"
+        )
     return folder / "trials" / f"{trial.name}.{suffix}"
 
 
-def read(folder: Path, trial: Trial) -> TrialRecord | None:
+def read(
+    folder: Path, trial: Trial, fingerprint: str | None = None
+) -> TrialRecord | None:
     """Reads the record of a trial, or returns None if there is none.
 
+    Args:
+        folder: Folder of the study.
+        trial: The trial.
+        fingerprint: Of the study; by default it is not compared.
+
     Raises:
-        UserError: The file is not the record of a trial.
+        UserError: The file is not the record of this trial in this study.
     """
     path = trial_path(folder, trial)
-    return read_record(path) if path.exists() else None
+    return read_record(path, fingerprint) if path.exists() else None
 
 
-def read_record(path: Path) -> TrialRecord:
+def read_record(path: Path, fingerprint: str | None = None) -> TrialRecord:
     """Reads the record of a trial.
 
+    Args:
+        path: The file, named after the trial.
+        fingerprint: Of the study; by default it is not compared.
+
     Raises:
-        UserError: The file is not the record of a trial.
+        UserError: The file is not the record of the trial in this study.
     """
     try:
-        return TrialRecord(**json.loads(path.read_text()))
+        record = TrialRecord(**read_json(path))
+        _check_types(record)
+        if record.name != path.stem:
+            raise ValueError(f"it is that of {record.name}")
     except (OSError, ValueError, TypeError) as error:
         raise UserError(
             f"{path} is not the record of a trial ({error}); delete it to run "
             "the trial again"
         ) from None
+    if fingerprint not in (None, record.fingerprint):
+        raise UserError(
+            f"{path} belongs to a study with other data, options or versions; "
+            "choose another --out, or delete it to run the trial again"
+        )
+    return record
 
 
-def gather(folder: Path) -> list[TrialRecord]:
+def _check_types(record: TrialRecord) -> None:
+    """Raises TypeError where JSON held values of other types."""
+    for name, like in vars(TrialRecord({}, 0, "")).items():
+        value = getattr(record, name)
+        kinds = (int, float) if isinstance(like, float) else type(like)
+        if not isinstance(value, kinds):
+            raise TypeError(f"{name} is {value!r:.99}")
+    if not isinstance(record.settings.get("activation"), str):
+        raise TypeError("its settings name no activation")
+    numbers = [*record.metrics.values(), *record.timings.values()]
+    for curve in record.history.values():
+        numbers += curve  # TypeError: it is no list.
+    for number in numbers:
+        if not isinstance(number, int | float) or not math.isfinite(number):
+            raise TypeError(f"a number is {number!r:.99}")
+
+
+def gather(folder: Path, fingerprint: str | None = None) -> list[TrialRecord]:
     """Reads the records of all finished trials of a study.
+
+    Args:
+        folder: Folder of the study.
+        fingerprint: Of the study; by default it is not compared.
 
     Returns:
         The records, by label and then by seed.
 
     Raises:
-        UserError: A file is not the record of a trial.
+        UserError: A file is not the record of a trial of this study.
     """
     records = [
-        read_record(path)
+        read_record(path, fingerprint)
         for path in (folder / "trials").glob("*.json")
         if not path.name.startswith(".")  # One that is being written.
     ]
@@ -248,7 +304,10 @@ def saved_fingerprint(folder: Path) -> str | None:
     """
     path = folder / "study.json"
     try:
-        return json.loads(path.read_text())["fingerprint"]
+        fingerprint = read_json(path)["fingerprint"]
+        if not isinstance(fingerprint, str):
+            raise TypeError("its fingerprint is no text")
+        return fingerprint
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:

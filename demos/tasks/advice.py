@@ -1,10 +1,9 @@
 """Warnings of a report: training too short, many looks."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from demos.common.files import write_json
+from demos.common.files import read_json, write_json
 from demos.report.types import Presentation
 from demos.study.trial import TrialRecord
 
@@ -46,8 +45,8 @@ def looks(folder: Path, seeds: int) -> str:
     """
     path = folder / "looks.json"
     try:
-        before = json.loads(path.read_text())
-    except (OSError, ValueError):
+        before = [size for size in read_json(path) if type(size) is int]
+    except (OSError, ValueError, TypeError):
         before = []
     sizes = sorted({*before, seeds})
     write_json(path, sizes)

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
 
+from demos.common.files import is_regular, read_text
 from demos.report.figures.style import wrapped
 from demos.report.trials import by_label
 from demos.report.types import Chart
@@ -52,7 +53,7 @@ def chart(
     for label, group in by_label(records).items():
         for record in group:
             path = trial_path(folder, record, FILE)
-            predicted = path.read_text().splitlines() if path.is_file() else []
+            predicted = read_text(path).splitlines() if is_regular(path) else []
             if len(predicted) == len(labels):
                 matrices[label] = matrices.get(label, 0) + confusion_matrix(
                     [label_names[i] for i in labels],

@@ -22,6 +22,7 @@ from demos.common.backend import choose_backend, start_keras
 from demos.common.cli import parse
 from demos.common.errors import UserError
 from demos.common.progress import log
+from demos.common.text import folder_name
 from demos.tasks.options import PredictOptions, StudyOptions, check_study
 
 QUICK_SEEDS = 3  # Of a smoke test: the fewest that give a verdict.
@@ -129,7 +130,11 @@ class Demo:
         task = load()
         study = importlib.import_module("demos.tasks.study")
         return study.run(
-            task, options, self.runs / task.study_name, self.check, load
+            task,
+            options,
+            self.runs / folder_name(task.study_name),
+            self.check,
+            load,
         )
 
     def predict(self, options: Any) -> None:

@@ -10,9 +10,10 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from demos.common.errors import UserError
-from demos.common.files import check_writable
+from demos.common.files import check_writable, is_regular
 
 Backend = Literal["tensorflow", "jax", "torch"]
+MOST_IMAGE_SIZE = 1024  # Pixels; a batch of larger ones fills the memory.
 Optimizer = Literal["adamw", "adam", "nadam", "lion", "rmsprop", "sgd"]
 
 
@@ -101,6 +102,7 @@ class PredictTextOptions(PredictOptions):
         """Raises UserError where there is no text."""
         if not self.texts:
             raise UserError('predict needs at least one text: predict "a text"')
+        check_texts(self.texts)
 
 
 @dataclass(frozen=True)
@@ -119,8 +121,15 @@ class PredictImageOptions(PredictOptions):
         if not self.images:
             raise UserError("predict needs at least one image: predict a.png")
         for path in self.images:
-            if not path.is_file():
-                raise UserError(f"{path} is not found")
+            if not is_regular(path):
+                raise UserError(f"{path} is not found, or no regular file")
+
+
+def check_texts(texts: Sequence[str]) -> None:
+    """Raises UserError where a text held bytes that are not UTF-8."""
+    for number, text in enumerate(texts, 1):
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise UserError(f"text {number} is not UTF-8: {text}")
 
 
 def check_study(options: StudyOptions, runs: Path) -> None:
@@ -206,6 +215,11 @@ def check_numbers(
                         f"{flag} must be at least 0 and below 1. "
                         f"Received: {value}"
                     )
+            elif item.name == "image_size" and value > MOST_IMAGE_SIZE:
+                raise UserError(
+                    f"{flag} must be at most {MOST_IMAGE_SIZE}. "
+                    f"Received: {value}"
+                )
             elif not (value == 0 and item.name in may_be_zero) and not (
                 0 < value < float("inf")
             ):

@@ -1,6 +1,6 @@
 """The trained models of a study, as `predict` finds and loads them."""
 
-import json
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +11,10 @@ from PIL import Image
 from tokenizers import Tokenizer
 
 from demos.common.errors import UserError
+from demos.common.files import read_json, read_text
 from demos.common.progress import log
 from demos.datasets import images
-from demos.study.trial import TrialRecord, best, gather
+from demos.study.trial import TrialRecord, best, gather, saved_fingerprint
 from demos.tasks.options import PredictOptions
 
 Content = TypeVar("Content")
@@ -37,23 +38,64 @@ class SavedModel:
         """Loads the model, on any backend.
 
         It is not compiled: the optimizer belongs to the backend that trained.
+        In Keras' safe mode, no code that the file holds is run.
 
         Raises:
             UserError: The file is damaged.
         """
-        return self._read(
-            self.path, lambda path: keras.saving.load_model(path, compile=False)
-        )
 
-    def json(self, name: str) -> Any:
+        def reader(path: Path) -> keras.Model:
+            if path.exists() and not zipfile.is_zipfile(path):
+                raise ValueError("it is damaged: no whole archive")
+            return keras.saving.load_model(path, compile=False, safe_mode=True)
+
+        return self._read(self.path, reader)
+
+    def json(self, name: str, **kinds: type) -> Any:
         """Reads a JSON file of the study.
+
+        Args:
+            name: Name of the file.
+            **kinds: Types of values that it holds, by their keys.
 
         Raises:
             UserError: The file is missing or damaged.
         """
-        return self._read(
-            self.path.with_name(name), lambda path: json.loads(path.read_text())
-        )
+
+        def reader(path: Path) -> Any:
+            content = read_json(path)
+            for key, kind in kinds.items():
+                if not isinstance(content[key], kind):
+                    raise TypeError(f"{key} is {content[key]!r:.99}")
+            return content
+
+        return self._read(self.path.with_name(name), reader)
+
+    def labels(self, count: int, name: str = "labels.json") -> list[str]:
+        """Reads the names of the labels.
+
+        Args:
+            count: How many the model has.
+            name: Name of the file.
+
+        Raises:
+            UserError: The file is missing or damaged, or of another model.
+        """
+
+        def reader(path: Path) -> list[str]:
+            content = read_json(path)
+            names = content["labels"] if isinstance(content, dict) else content
+            if not isinstance(names, list) or not all(
+                isinstance(each, str) for each in names
+            ):
+                raise TypeError("it is no list of labels")
+            if len(names) != count:
+                raise ValueError(
+                    f"it has {len(names)} labels, and the model {count}"
+                )
+            return names
+
+        return self._read(self.path.with_name(name), reader)
 
     def tokenizer(self, name: str = "tokenizer.json") -> Tokenizer:
         """Reads a tokenizer of the study.
@@ -63,7 +105,7 @@ class SavedModel:
         """
         return self._read(
             self.path.with_name(name),
-            lambda path: Tokenizer.from_str(path.read_text(encoding="utf-8")),
+            lambda path: Tokenizer.from_str(read_text(path)),
         )
 
     def _read(self, path: Path, reader: Callable[[Path], Content]) -> Content:
@@ -98,7 +140,7 @@ def find(
     folder = options.out or latest_study(runs)
     records = [
         record
-        for record in gather(folder)
+        for record in gather(folder, saved_fingerprint(folder))
         if options.activation in (None, record.settings["activation"])
         and "sees" not in record.settings  # No unimodal baseline.
     ]
@@ -145,5 +187,6 @@ def open_image(path: Path) -> Image.Image:
         return images.open_image(path)
     except MemoryError:
         raise
-    except Exception:  # Decoders of damaged files raise anything.
-        raise UserError(f"{path} cannot be read as an image") from None
+    except Exception as error:  # Decoders of damaged files raise anything.
+        reason = f": {error}" if "megapixels" in str(error) else ""
+        raise UserError(f"{path} cannot be read as an image{reason}") from None

@@ -22,12 +22,14 @@ class Checkpoint(keras.callbacks.Callback):
 
     That is: weights, optimizer, the random state of dropout, the best epoch so
     far and the curves, in one file that is replaced as a whole, so the process
-    can be killed at any time. A damaged file is ignored: training starts again.
+    can be killed at any time. A damaged file, or one of another trial, is
+    ignored: training starts again.
 
     Args:
         folder: Where the file is. If there is one, its state is restored when
             training begins.
         best: The callback before this one, which remembers the best epoch.
+        identity: Of study and trial.
 
     Attributes:
         epoch: The number of epochs before the state that is restored, or 0.
@@ -35,12 +37,16 @@ class Checkpoint(keras.callbacks.Callback):
     """
 
     def __init__(
-        self, folder: Path, best: keras.callbacks.EarlyStopping
+        self,
+        folder: Path,
+        best: keras.callbacks.EarlyStopping,
+        identity: str = "",
     ) -> None:
         super().__init__()
         self.epoch = 0
         self.history: dict[str, list[float]] = {}
         self._path = folder / CHECKPOINT
+        self._identity = identity
         self._best = best
         self._began = time.monotonic()
         self._arrays: dict[str, np.ndarray] = {}
@@ -48,15 +54,16 @@ class Checkpoint(keras.callbacks.Callback):
             # NumPy itself would leave a damaged file open.
             with self._path.open("rb") as file, np.load(file) as arrays:
                 self._arrays = dict(arrays)
-            state = json.loads(str(self._arrays["state"]))
+            *state, owner = json.loads(str(self._arrays["state"]))
+            if owner != identity:
+                raise ValueError(f"it belongs to {owner}")
+            self._began -= float(self._arrays["seconds"])
+            self.epoch, self.history, self._best_state = state
         except FileNotFoundError:
             return
         except Exception as error:  # NumPy raises anything.
-            log(f"{self._path} is damaged ({error}): its trial starts again")
+            log(f"{self._path} is ignored ({error}): its trial starts again")
             self._arrays = {}
-            return
-        self.epoch, self.history, self._best_state = state
-        self._began -= float(self._arrays["seconds"])
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Restores the state."""
@@ -105,7 +112,9 @@ class Checkpoint(keras.callbacks.Callback):
                 path,
                 **arrays,
                 seconds=time.monotonic() - self._began,
-                state=json.dumps([epoch, history, best], default=float),
+                state=json.dumps(
+                    [epoch, history, best, self._identity], default=float
+                ),
             )
 
 

@@ -70,7 +70,7 @@ def fit(
     done = 0
     if context.checkpoint is not None:
         # ... but for a checkpoint, made when they have been swapped back.
-        checkpoint = Checkpoint(context.checkpoint, best)
+        checkpoint = Checkpoint(context.checkpoint, best, context.identity)
         chain.append(checkpoint)
         earlier, done = checkpoint.history, checkpoint.epoch
     for _ in range(done):

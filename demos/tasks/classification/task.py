@@ -17,6 +17,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.pipeline import make_pipeline
 
 from demos.common.errors import UserError
+from demos.common.progress import print_line
 from demos.datasets.load import load_images
 from demos.datasets.splits import evenly_by_label
 from demos.datasets.types import ImageSplit
@@ -329,8 +330,8 @@ def load(
 
 def predict(options: ClassificationPredictOptions, saved: SavedModel) -> None:
     """Prints label, probability and path for each image."""
-    label_names = saved.json("labels.json")
     model = saved.load()
+    label_names = saved.labels(model.output_shape[-1])
     pixels = [
         read_image(path, *model.input_shape[1:]) for path in options.images
     ]
@@ -338,7 +339,8 @@ def predict(options: ClassificationPredictOptions, saved: SavedModel) -> None:
     for path, row in zip(
         options.images, model.predict(np.stack(pixels), verbose=0), strict=True
     ):
-        print(f"{label_names[row.argmax()]:{width}}  {row.max():.3f}  {path}")
+        label = label_names[row.argmax()]
+        print_line(f"{label:{width}}  {row.max():.3f}  {path}")
 
 
 def read_image(

@@ -9,6 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
+from demos.common.files import read_text
 from demos.datasets.types import BoxedPictures, Detection
 from demos.report.figures.style import COLOURS
 from demos.report.trials import by_label
@@ -226,6 +227,6 @@ def chart(
 
 def _answers(folder: Path, result: TrialRecord) -> list[Found] | None:
     try:
-        return from_json(trial_path(folder, result, FILE).read_text())
-    except (OSError, ValueError):
+        return from_json(read_text(trial_path(folder, result, FILE)))
+    except (OSError, ValueError, TypeError):
         return None

@@ -69,6 +69,8 @@ class DetectionOptions(StudyOptions):
     """animals (images composed of OpenMoji drawings, no download) or the path
     of your own folder in COCO's format: annotations/instances_train*.json or
     train/_annotations.coco.json, and the images."""
+    allow_outside: bool = False
+    """Reads images that are not in that folder."""
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
 

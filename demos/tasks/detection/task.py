@@ -11,7 +11,7 @@ import numpy as np
 
 from demos.common.errors import UserError
 from demos.common.files import atomic, write_json
-from demos.common.progress import log
+from demos.common.progress import log, print_line
 from demos.datasets.images import read_all, resized
 from demos.datasets.load import load_detection
 from demos.datasets.types import Box, BoxedPictures
@@ -315,7 +315,7 @@ def load(options: DetectionOptions) -> DetectionTask:
     Raises:
         UserError: The data is missing or invalid.
     """
-    dataset = load_detection(options.dataset)
+    dataset = load_detection(options.dataset, options.allow_outside)
     if options.quick:
 
         def take(images: BoxedPictures, most: int) -> BoxedPictures:
@@ -329,8 +329,10 @@ def load(options: DetectionOptions) -> DetectionTask:
 
 def predict(options: DetectionPredictOptions, saved: SavedModel) -> None:
     """Prints the objects in images, and saves copies with the boxes drawn."""
-    settings = saved.json("detection.json")
+    settings = saved.json("detection.json", image_size=int)
     model = saved.load()
+    count = model.output_shape[-1] - detector.NUMBERS
+    label_names = saved.labels(count, "detection.json")
     images = [open_image(path) for path in options.images]
     pixels = [resized(image, settings["image_size"]) for image in images]
     maps = model.predict(np.stack(pixels), verbose=0)
@@ -339,11 +341,11 @@ def predict(options: DetectionPredictOptions, saved: SavedModel) -> None:
         own = [box for box in found if box.picture == i]
         for box in own:
             line = (
-                f"{box.score:.3f}  {settings['labels'][box.label]}  "
+                f"{box.score:.3f}  {label_names[box.label]}  "
                 f"{in_pixels(box, image.width, image.height)}"
             )
-            print(line if len(images) == 1 else f"{path}  {line}")
-        copy = drawing.draw(image, drawing.named(own, settings["labels"]))
+            print_line(line if len(images) == 1 else f"{path}  {line}")
+        copy = drawing.draw(image, drawing.named(own, label_names))
         # Two images may have the same name.
         number = [p.stem for p in options.images[:i]].count(path.stem)
         ending = f"-{number + 1}" if number else ""

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from demos.common.cli import option_value
 from demos.common.errors import UserError
+from demos.common.files import is_regular
 from demos.tasks.demo import Demo
 from demos.tasks.options import (
     Optimizer,
@@ -14,6 +15,7 @@ from demos.tasks.options import (
     StudyOptions,
     check_heads,
     check_numbers,
+    check_texts,
     check_vocabulary,
 )
 
@@ -113,6 +115,8 @@ class EntailmentOptions(StudyOptions):
     data_dir: Path | None = None
     """Folder that holds your own download of tweets.csv and
     tweet_images.tar.gz."""
+    allow_outside: bool = False
+    """Reads images that are not in the folder of your own file."""
     unimodal_baselines: bool = True
     """Trains the models that see only a part too, one trial each;
     --no-unimodal-baselines leaves them out."""
@@ -150,8 +154,9 @@ class EntailmentPredictOptions(PredictOptions):
                     'both: predict --text-1 "a text" --image-1 a.png --text-2 '
                     "..."
                 )
-            if image and not image.is_file():
-                raise UserError(f"{image} is not found")
+            if image and not is_regular(image):
+                raise UserError(f"{image} is not found, or no regular file")
+        check_texts([self.text_1, self.text_2])
 
 
 def presets(arguments: Sequence[str]) -> EntailmentOptions | None:

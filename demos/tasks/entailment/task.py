@@ -12,6 +12,7 @@ import numpy as np
 
 from demos.common.errors import UserError
 from demos.common.files import write_json, write_text
+from demos.common.progress import print_line
 from demos.datasets.images import ImageFile, read_all, read_image
 from demos.datasets.load import load_entailment
 from demos.datasets.splits import evenly_by_label
@@ -351,7 +352,9 @@ def load(options: EntailmentOptions) -> EntailmentTask:
     Raises:
         UserError: The data is missing or invalid.
     """
-    dataset = load_entailment(options.dataset, options.data_dir)
+    dataset = load_entailment(
+        options.dataset, options.data_dir, options.allow_outside
+    )
     if options.quick:
         dataset = smoke_test_part(
             dataset,
@@ -366,13 +369,16 @@ def load(options: EntailmentOptions) -> EntailmentTask:
 
 def predict(options: EntailmentPredictOptions, saved: SavedModel) -> None:
     """Prints the labels of two posts, most probable first."""
-    settings = saved.json("entailment.json")
+    settings = saved.json(
+        "entailment.json", labels=list, image_size=int, sequence_length=int
+    )
     length = settings["sequence_length"]
     if settings["text_preset"]:
         reader = TextReader.of_preset(settings["text_preset"], length)
     else:
         reader = TextReader.of_words(saved.tokenizer(), length)
     model = saved.load()
+    label_names = saved.labels(model.output_shape[-1], "entailment.json")
     inputs: Arrays = {}
     for slot, (text, path) in zip(SLOTS, options.posts(), strict=True):
         images = read_all(
@@ -385,4 +391,4 @@ def predict(options: EntailmentPredictOptions, saved: SavedModel) -> None:
         inputs |= post_arrays(slot, reader, [text], images)
     probabilities = model.predict(inputs, verbose=0)[0]
     for i in probabilities.argsort()[::-1]:
-        print(f"{probabilities[i]:.3f}  {settings['labels'][i]}")
+        print_line(f"{probabilities[i]:.3f}  {label_names[i]}")

@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from tokenizers import Tokenizer
 
 from demos.common.files import write_text
+from demos.common.progress import print_line
 from demos.datasets.load import load_texts
 from demos.datasets.types import Split
 from demos.report.types import Metric, Presentation
@@ -224,7 +225,7 @@ def load(
 def predict(options: SentimentPredictOptions, saved: SavedModel) -> None:
     """Prints label, probability and text for each text."""
     model = saved.load()
-    label_names = saved.json("labels.json")
+    label_names = saved.labels(model.output_shape[-1])
     inputs = word_tokenizer.encode(
         saved.tokenizer(), options.texts, model.input_shape[1]
     )
@@ -232,4 +233,5 @@ def predict(options: SentimentPredictOptions, saved: SavedModel) -> None:
     for text, row in zip(
         options.texts, model.predict(inputs, verbose=0), strict=True
     ):
-        print(f"{label_names[row.argmax()]:{width}}  {row.max():.3f}  {text}")
+        label = label_names[row.argmax()]
+        print_line(f"{label:{width}}  {row.max():.3f}  {text}")

@@ -1,6 +1,5 @@
 """Summary: reads the verdicts of studies and writes one page on all."""
 
-import json
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from demos.common.errors import UserError
-from demos.common.files import atomic, write_text
+from demos.common.files import atomic, read_json, write_text
+from demos.common.text import folder_name
 from demos.report.figures.forest import draw_forest
 from demos.report.figures.studies import draw_studies
 from demos.report.html_report import embedded, fill
@@ -55,7 +55,9 @@ def summarize(paths: Sequence[Path], out: Path) -> str:
     tables = [_verdicts(studies), *_aggregates(studies)]
     charts = {"summary.png": draw_studies(studies, TITLE)}
     for study in recorded:
-        charts[f"{study.name}.png"] = draw_forest(study.analyze(), study.name)
+        charts[f"{folder_name(study.name)}.png"] = draw_forest(
+            study.analyze(), study.name
+        )
     sentence = _sentence(studies)
     lines = [f"# {TITLE}", "", sentence, ""]
     for table in tables:
@@ -92,8 +94,14 @@ def summarize(paths: Sequence[Path], out: Path) -> str:
 
 def _read(path: Path) -> StudyVerdict:
     try:
-        return StudyVerdict.of_json(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return StudyVerdict.of_json(read_json(path))
+    except (
+        OSError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+    ) as error:
         raise UserError(
             f"{path} is not the verdict of a study ({error}); run the study "
             "again to write it"

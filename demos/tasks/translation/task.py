@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 
 from demos.common.errors import UserError
 from demos.common.files import write_json, write_text
-from demos.common.progress import log
+from demos.common.progress import log, print_line
 from demos.datasets.load import load_translation
 from demos.datasets.types import Pairs
 from demos.report.types import Metric, Presentation
@@ -367,7 +367,9 @@ def load(options: TranslationOptions) -> TranslationTask:
 
 def predict(options: TranslationPredictOptions, saved: SavedModel) -> None:
     """Prints the translation of each text."""
-    settings = saved.json("translation.json")
+    settings = saved.json(
+        "translation.json", source=str, target=str, longest=int, decoding=dict
+    )
     chosen = {
         "beam_width": options.beam_width,
         "length_penalty": options.length_penalty,
@@ -388,4 +390,4 @@ def predict(options: TranslationPredictOptions, saved: SavedModel) -> None:
         if count > longest:
             log(f"text {number} was truncated to {longest} of {count} subwords")
     for text in translator(options.texts):
-        print(text)
+        print_line(text)

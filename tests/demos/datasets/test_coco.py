@@ -1,6 +1,7 @@
 """Folders in COCO's format: both layouts, what is left out, what is refused."""
 
 import json
+import math
 import re
 
 import pytest
@@ -118,6 +119,8 @@ def test_what_cannot_be_used_is_counted(tmp_path):
     content["annotations"] += [
         {"image_id": 1, "category_id": 7, "bbox": [5, 5, 0, 3]},
         {"image_id": 1, "category_id": 7, "bbox": [50, 5, 10, 3]},
+        {"image_id": 1, "category_id": 7, "bbox": [5, 5, 1e-6, 3]},
+        {"image_id": 1, "category_id": 7, "bbox": [30, 5, -10, 3]},
         {"image_id": 1, "category_id": 7, "bbox": [30, 10, 20, 30]},
         {"image_id": 2, "category_id": 7, "bbox": [0, 0, 40, 20], "iscrowd": 1},
     ]
@@ -126,13 +129,26 @@ def test_what_cannot_be_used_is_counted(tmp_path):
     (tmp_path / "train" / "4.png").unlink()
     dataset = load_detection(str(tmp_path))
     assert dataset.notes == (
-        "2 boxes left out that are empty",
+        "3 boxes left out that are empty",
+        "1 boxes left out of negative size",
         "1 images not found",
     )
     # What reaches out of the picture is cut.
     assert dataset.train.boxes[0][2] == Box(1, 0.75, 0.5, 0.25, 0.5)
     assert dataset.train.boxes[1][2].crowd
     assert len(dataset.train) == 3
+
+
+def box(bbox, **changes):
+    """Returns a function that adds an annotation to a folder."""
+    added = {"image_id": 1, "category_id": 7, "bbox": bbox, **changes}
+    return put(annotations=[*annotations(4)["annotations"], added])
+
+
+def image(**changes):
+    """Returns a function that changes the first image of a folder."""
+    first, *rest = annotations(4)["images"]
+    return put(images=[{**first, **changes}, *rest])
 
 
 def put(**changes):
@@ -171,13 +187,58 @@ def write_text(text):
             put(images=[{**annotations(1)["images"][0], "width": 0}]),
             "COCO's format",
         ),
+        (write_text("[" * 100_000), "nested too deep"),
+        (box([math.nan, 0, 9, 9]), "the numbers [nan, 0, 9, 9]"),
+        (box([0, 0, math.inf, 9]), "the numbers [0, 0, inf, 9]"),
+        (box([0, 0, 10**400, 9]), "the numbers"),
+        (box("1234"), "'1234' where numbers are needed in annotation 9"),
+        (box([0, 0, "9", 9]), "where numbers are needed"),
+        (box([0, 0, True, 9]), "where numbers are needed"),
+        (box([0, 0, 9, 9], iscrowd="0"), "iscrowd '0', neither 0 nor 1"),
+        (box([0, 0, 9, 9], image_id=[1]), "COCO's format"),
+        (put(categories=[*CATEGORIES, CATEGORIES[1]]), "the id 7 twice"),
+        (put(images=annotations(4)["images"] * 2), "the id 1 twice"),
+        (put(categories=[{"id": 7, "name": None}]), "COCO's format"),
+        (put(categories=["cat"]), "COCO's format"),
+        (image(width=-40), "an image of size -40 x 20"),
+        (image(width="40"), "where numbers are needed"),
+        (image(file_name=5), "COCO's format"),
+        (image(file_name="../../secret.png"), "--allow-outside"),
+        (image(file_name="/etc/hostname"), "--allow-outside"),
     ],
 )
 def test_bad_annotations_are_one_line(tmp_path, spoil, says):
-    spoil(exported(tmp_path, train=4, valid=1, test=1))
+    spoil(exported(tmp_path / "a", train=4, valid=1, test=1))
+    (tmp_path / "secret.png").touch()
     with pytest.raises(UserError, match=re.escape(says)) as error:
-        load_detection(str(tmp_path))
+        load_detection(str(tmp_path / "a"))
     assert str(tmp_path) in str(error.value)
+    assert len(str(error.value)) < 1000
+
+
+def test_images_outside_the_folder_are_read_where_allowed(tmp_path):
+    folder = exported(tmp_path / "a", train=4, valid=1, test=1)
+    (folder / "train" / "1.png").rename(tmp_path / "1.png")
+    image(file_name=str(tmp_path / "1.png"))(folder)
+    assert len(load_detection(str(folder), allow_outside=True).train) == 4
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_boxes_belong_to_the_image_of_the_size_that_is_given(tmp_path, turned):
+    """A photograph that its camera marked as to be turned by a quarter."""
+    folder = exported(tmp_path, train=4, valid=1, test=1)
+    picture = Image.new("RGB", (40, 20), "white")
+    picture.paste("red", (0, 0, 20, 20))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture.save(folder / "train" / "1.jpg", exif=exif, quality=95)
+    size = {"width": 20, "height": 40} if turned else {}
+    image(file_name="1.jpg", **size)(folder)
+    dataset = load_detection(str(folder))
+    pixels = dataset.read(dataset.train.pictures[0], 16).astype(int)
+    corner = pixels[2, 13] if turned else pixels[13, 2]
+    assert corner[1] < 60  # Red: the upper or the left half.
+    assert pixels[13, 13][1] > 200
 
 
 def test_a_folder_without_annotations(tmp_path):

@@ -46,10 +46,13 @@ def test_damaged_and_repeated_pictures_are_counted(folder):
     first = folder / "red apples" / "0.png"
     (folder / "red apples" / "again.png").write_bytes(first.read_bytes())
     (folder / "red apples" / "notes.txt").write_text("not a picture")
-    (folder / ".cache").mkdir()
+    for other in (".cache", "__MACOSX/red apples", "empty"):
+        (folder / other).mkdir(parents=True)
     dataset = load_images(str(folder), side=16)
     assert dataset.notes == (
-        "1 damaged images left out, such as green pears/bad.jpg",
+        "1 folders left out that have no images",
+        "1 images left out that are damaged or too large, such as "
+        "green pears/bad.jpg",
         "1 repeated images left out",
     )
     parts = (dataset.train, dataset.validation, dataset.test)

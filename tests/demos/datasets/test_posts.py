@@ -132,8 +132,13 @@ def test_damaged_pictures_are_none(folder):
     ("header", "rows", "says"),
     [
         (HEADER[:-1], [["a", "", "b", ""]] * 60, "to have the columns text_1"),
-        (HEADER, [["a", "", "b", "", "y"]] * 60, "two different labels"),
-        (HEADER, [["", "", "", "", ""]] * 60, "no pair that can be used"),
+        (HEADER, [["a", "", "b", "", "y"]] * 60, "Received: 'y' only"),
+        (HEADER, [["", "", "", "", ""]] * 60, "Received: none"),
+        (
+            HEADER,
+            [[*row[:4], f"{i % 60}"] for i, row in enumerate(rows_of(60 * 22))],
+            "at least 23 different pairs of each label",
+        ),
         (HEADER, rows_of(20), "at least 22 different pairs of each label"),
         (HEADER, [], "is empty"),
         (

@@ -28,7 +28,7 @@ def runs(tmp_path):
 def write_study(folder, *trials, task="sentiment"):
     """Writes records with these settings and scores, and empty models."""
     (folder / "trials").mkdir(parents=True)
-    (folder / "study.json").touch()
+    write_json(folder / "study.json", {"fingerprint": "f"})
     for seed, (score, settings) in enumerate(trials):
         record = TrialRecord(
             settings,

@@ -135,14 +135,17 @@ def test_interrupted_it_ends_the_same(tmp_path, averaged):
     assert int(model.optimizer.iterations.numpy()) == STEPS * (last + 1)
 
 
-def test_with_a_damaged_checkpoint_it_starts_again(tmp_path, capsys):
+@pytest.mark.parametrize("fault", ["damaged", "of another trial"])
+def test_a_checkpoint_that_is_not_its_own_is_ignored(tmp_path, capsys, fault):
     with pytest.raises(Stopped):
         train(make(), tmp_path, callbacks=[Stop(2, stop)])
     path = tmp_path / CHECKPOINT
-    os.truncate(path, path.stat().st_size // 2)
+    if fault == "damaged":
+        os.truncate(path, path.stat().st_size // 2)
     model = make()
-    check_same(model, train(model, tmp_path), False)
-    assert "is damaged" in capsys.readouterr().err
+    context = TrialContext(checkpoint=tmp_path, identity=fault[10:])
+    check_same(model, train(model, None, context=context), False)
+    assert "is ignored" in capsys.readouterr().err
 
 
 def test_the_weights_kept_are_those_of_the_best_epoch(averaged):
