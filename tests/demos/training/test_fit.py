@@ -143,7 +143,8 @@ def test_a_checkpoint_that_is_not_its_own_is_ignored(tmp_path, capsys, fault):
     if fault == "damaged":
         os.truncate(path, path.stat().st_size // 2)
     model = make()
-    context = TrialContext(checkpoint=tmp_path, identity=fault[10:])
+    identity = "" if fault == "damaged" else "another study's"
+    context = TrialContext(checkpoint=tmp_path, identity=identity)
     check_same(model, train(model, None, context=context), False)
     assert "is ignored" in capsys.readouterr().err
 
