@@ -14,11 +14,19 @@ Example:
 True
 """
 
-from keras_serf import initializers
-from keras_serf.activation import serf
-from keras_serf.layer import Serf
-from keras_serf.registry import register, unregister
-from keras_serf.replace import replace_activations
+import sys
+
+try:
+    from keras_serf import initializers
+    from keras_serf.activation import serf
+    from keras_serf.layer import Serf
+    from keras_serf.registry import register, unregister
+    from keras_serf.replace import replace_activations
+except Exception as error:  # Keras or its backend cannot start.
+    # The self-check, which would say so, is imported after this.
+    if "-m keras_serf" not in " ".join(sys.orig_argv):
+        raise
+    sys.exit(f"FAIL  backend        {type(error).__name__}: {error}")
 
 __all__ = [
     "Serf",

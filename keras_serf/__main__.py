@@ -9,6 +9,7 @@ check failed.
 import argparse
 import importlib
 import json
+import os
 import platform
 import sys
 import warnings
@@ -61,8 +62,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Of the command line; there are none but `--help`.
 
     Returns:
-        The exit code: 0, or 1 if a check failed.
+        The exit code: 0, 1 if a check failed, or 2 if the report cannot be
+        written.
     """
+    try:
+        code = _report(arguments)
+        print(end="", flush=True)  # So that its failure is met here.
+        return code
+    except OSError as error:
+        # Python would try once more, at its end, to write what is left.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"error: no report: {error.strerror}", file=sys.stderr)
+        return 2
+
+
+def _report(arguments: Sequence[str] | None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m keras_serf",
         description="Checks that Serf is all right on this machine, in a "

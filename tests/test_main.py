@@ -1,5 +1,7 @@
 """`python -m keras_serf`: what the report says, and that faults are found."""
 
+import os
+import subprocess
 import sys
 import types
 
@@ -303,3 +305,30 @@ def test_takes_no_arguments(capsys):
     with pytest.raises(SystemExit) as stop:
         command.main(["--what"])
     assert stop.value.code == 2
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("backend", "redirection", "code", "says"),
+    [
+        ("nothing", "", 1, "FAIL  backend        ValueError: "),
+        (None, ">/dev/full", 2, "error: no report: No space left on device"),
+    ],
+)
+def test_what_keeps_it_from_reporting_is_one_line(
+    backend, redirection, code, says
+):
+    done = subprocess.run(
+        f"{sys.executable} -m keras_serf {redirection}",
+        shell=True,
+        env={
+            **os.environ,
+            "KERAS_BACKEND": backend or keras.backend.backend(),
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == code
+    assert done.stderr.splitlines()[-1].startswith(says)
+    assert "Traceback" not in done.stderr

@@ -120,3 +120,71 @@ def test_other_system_errors_are_raised(monkeypatch):
     monkeypatch.setattr("demos.tasks.demo.Demo.run", failing)
     with pytest.raises(OSError, match="a fault of ours"):
         main(["sentiment"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["detection", "--image-size", "100000"], "must be at most 1024"),
+        (["classification", "--image-size", "100000"], "must be at most 1024"),
+        (["sentiment", "predict", "caf\udce9"], r"is not UTF-8: caf\udce9"),
+        (
+            ["entailment", "predict", "--text-1", "a", "--text-2", "\udce9"],
+            r"text 2 is not UTF-8: \udce9",
+        ),
+        (["classification", "predict", "/dev/zero"], "no regular file"),
+        (["detection", "predict", "n" * 300], "no regular file"),
+        (["sentiment", "--out", "n" * 300], "File name too long"),
+        (["\x1b[31m"], r"'\x1b[31m'"),
+    ],
+)
+def test_hostile_arguments_are_one_line(capsys, arguments, says):
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.endswith("\n")
+    assert error[:-1].isprintable()
+    assert says in error
+
+
+def test_without_memory_it_says_so(capsys, monkeypatch):
+    def failing(demo, options):
+        raise MemoryError
+
+    monkeypatch.setattr("demos.tasks.demo.Demo.run", failing)
+    assert main(["sentiment"]) == 1
+    assert capsys.readouterr().err.startswith("error: out of memory")
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("-m demos 2>&-", 0),
+        ("-m demos >&-", 0),
+        ("-m demos nothing 2>&-", 2),
+        ("-m demos caf\u00e9 2>&1 | cat; exit 2", 2),
+    ],
+)
+def test_streams_that_are_closed_or_ascii(command, code):
+    done = subprocess.run(
+        ["sh", "-c", f"{sys.executable} {command}"],
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            "LC_ALL": "C",
+            "PYTHONUTF8": "0",
+        },
+        capture_output=True,
+    )
+    assert done.returncode == code
+    assert b"Traceback" not in done.stdout + done.stderr
+
+
+def test_help_for_the_narrowest_terminal_ends():
+    done = subprocess.run(
+        [sys.executable, "-m", "demos", "summary", "--help"],
+        env={**os.environ, "COLUMNS": "5"},
+        capture_output=True,
+        timeout=60,
+    )
+    assert done.returncode == 0

@@ -67,12 +67,12 @@ def test_every_trial_is_listed(make_study):
 
 
 def test_markdown_is_aligned_and_escaped():
-    rows = [["a", "number", "p"], ["x|y", "1.5", "–"], ["longer", "", "–"]]
+    rows = [["a", "number", "p"], ["x|y", "1.5", "–"], ["<i>", "", "<1"]]
     assert tables.markdown_table(rows) == [
         "| a      | number |  p |",
         "| ------ | -----: | -: |",
         r"| x\|y   |    1.5 |  – |",
-        "| longer |        |  – |",
+        "| &lt;i> |        | <1 |",
     ]
 
 

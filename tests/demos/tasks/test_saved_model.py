@@ -106,6 +106,47 @@ def test_files_that_cannot_be_read_are_named(tmp_path, content):
         assert "\n" not in message
 
 
+def test_a_truncated_model_is_called_damaged(tmp_path):
+    path = tmp_path / "serf.keras"
+    keras.Sequential([keras.Input((1,)), keras.layers.Dense(2)]).save(path)
+    os.truncate(path, path.stat().st_size // 2)
+    saved = SavedModel(path, TrialRecord({"activation": "serf"}, 0, "f"), "")
+    with pytest.raises(UserError, match="it is damaged: no whole archive"):
+        saved.load()
+
+
+def test_code_in_a_model_is_not_run(tmp_path):
+    path = tmp_path / "serf.keras"
+    code = keras.layers.Lambda(lambda x: x + 1, output_shape=(1,))
+    keras.Sequential([keras.Input((1,)), code]).save(path)
+    saved = SavedModel(path, TrialRecord({"activation": "serf"}, 0, "f"), "")
+    with pytest.raises(UserError, match=r"serf\.keras cannot be read: .*safe"):
+        saved.load()
+
+
+@pytest.mark.parametrize(
+    "content", [{"a": 1}, {"labels": "ab"}, "ab", 3, ["a"], ["a", 2], ["a"] * 3]
+)
+def test_labels_of_the_wrong_shape_are_one_line(tmp_path, content):
+    saved = SavedModel(
+        tmp_path / "serf.keras", TrialRecord({"activation": "serf"}, 0, "f"), ""
+    )
+    write_json(tmp_path / "labels.json", content)
+    with pytest.raises(UserError, match=r"labels\.json cannot be read"):
+        saved.labels(2)
+    write_json(tmp_path / "labels.json", {"labels": ["a", "b"], "size": "8"})
+    assert saved.labels(2) == ["a", "b"]
+    with pytest.raises(UserError, match="size is '8'"):
+        saved.json("labels.json", size=int)
+
+
+def test_a_record_of_another_study_is_not_asked(runs):
+    folder = write_study(runs / "a", (0.7, {"activation": "relu"}))
+    write_json(folder / "study.json", {"fingerprint": "another"})
+    with pytest.raises(UserError, match="belongs to a study with other data"):
+        found(folder, runs)
+
+
 def test_files_are_read(tmp_path):
     record = TrialRecord({"activation": "serf"}, 0, "f")
     saved = SavedModel(tmp_path / "serf.keras", record, "")
