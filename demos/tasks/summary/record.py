@@ -116,7 +116,7 @@ def write(path: Path, studies: Sequence[RecordedStudy]) -> None:
     rows = [row for study in studies for row in study.rows()]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     text = table.to_csv(index=False)
-    path.write_bytes(gzip.compress(text.encode(), mtime=0))
+    path.write_bytes(gzip.compress(text.encode(errors="replace"), mtime=0))
 
 
 def _study(name: str, rows: pd.DataFrame) -> RecordedStudy:
