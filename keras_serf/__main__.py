@@ -1,9 +1,8 @@
-"""The command `python -m keras_serf`: is Serf all right on this machine?
+"""Self-check: `python -m keras_serf`.
 
-For reports of faults: it prints the versions, then a line for each thing
-checked. A line starts with `ok`, with `FAIL`, or with `note` for what is no
-fault of Serf's and yet may cost a model its accuracy. The exit code is 1 if a
-check failed.
+For bug reports: it prints the versions, then a line for each check. A line
+starts with `ok`, with `FAIL`, or with `note` for what is not a bug of Serf but
+may reduce the accuracy of a model. The exit code is 1 if a check failed.
 """
 
 import argparse
@@ -43,7 +42,7 @@ FORMATS = {"float32": (23, -126), "float16": (10, -14), "bfloat16": (7, -126)}
 # OpenVINO a whole one.
 ALLOWED = {"float32": 4.0, "float16": 1.01, "bfloat16": 1.01}
 # What a product of matrices may be computed in, and a relative error above
-# that: float32 errs by some 1e-7, TensorFloat-32 by 3e-4, bfloat16 by 2e-3.
+# that: about 1e-7 in float32, 3e-4 in TensorFloat-32, 2e-3 in bfloat16.
 PRECISIONS = {"float32": 1e-5, "TensorFloat-32": 1e-3, "bfloat16": np.inf}
 REMEDIES = {
     "jax": 'jax.config.update("jax_default_matmul_precision", "highest")',
@@ -79,9 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _report(arguments: Sequence[str] | None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m keras_serf",
-        description="Checks that Serf is all right on this machine, in a "
-        "report to paste where you tell of a fault. The exit code is 1 if "
-        "something is wrong.",
+        description="Checks Serf on this machine and prints a report to paste "
+        "into a bug report. The exit code is 1 if a check failed.",
     )
     parser.parse_args(arguments)
     failed = 0
@@ -94,12 +92,12 @@ def _report(arguments: Sequence[str] | None) -> int:
         for level, subject, text in findings(check):
             print(f"{level:4}  {subject:13}  {text}", flush=True)
             failed += level == FAIL
-    print("\nall right" if not failed else f"\nwrong: {failed} of the above")
+    print(f"\n{failed} failed" if failed else "\nall checks passed")
     return 1 if failed else 0
 
 
 def versions() -> str:
-    """Returns what an answer to a report needs to know, in three lines."""
+    """Returns versions and settings, in three lines."""
     backend = keras.backend.backend()
     framework = _version_of(backend)
     device = getattr(
@@ -166,7 +164,7 @@ def _initializer(name: str) -> type:
 
 
 def saved_names() -> Iterator[Finding]:
-    """Checks that what is saved has its name for ever, and loads the same."""
+    """Checks that saved names are the frozen ones, and load the same."""
     x = keras.ops.cast(np.linspace(-3, 3, 7), "float16")
     # Each with what is saved of it, and with what it is called.
     for ours, saved, called in (
@@ -274,7 +272,7 @@ def model() -> Iterator[Finding]:
     truth = x @ weights
     size = np.linalg.norm(product - truth) / np.linalg.norm(truth)
     precision = next(name for name, most in PRECISIONS.items() if size < most)
-    text = f"a model's float32 matrix products err by {size:.1g}"
+    text = f"float32 matrix products of a model have relative error {size:.1g}"
     if precision == "float32":
         yield OK, "precision", text
     else:
@@ -340,7 +338,7 @@ def judged(
     worst = int(np.argmax(error))
     at = _numbers(x).reshape(-1)[worst]
     size = f"{error.flat[worst]:.2g} {unit}"
-    text = f"errs by {size} at most, at x = {at:.6g}"
+    text = f"maximum error {size}, at x = {at:.6g}"
     if error.flat[worst] <= allowed:
         return OK, subject, text
     return FAIL, subject, f"{text}; expected {allowed:g} or less"
