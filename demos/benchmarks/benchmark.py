@@ -52,11 +52,10 @@ def free_folder(out: Path | None, default: Path) -> Path:
             f"{out} holds results already; choose another --out, or delete "
             "that folder"
         )
-    numbered = (
-        default.with_name(f"{default.name}-{n}") for n in itertools.count(2)
-    )
-    folders = itertools.chain([folder], numbered)
-    return next(each for each in folders if not (each / RESULTS).exists())
+    numbers = itertools.count(2)
+    while (folder / RESULTS).exists():
+        folder = default.with_name(f"{default.name}-{next(numbers)}")
+    return folder
 
 
 def installed(backends: Sequence[str]) -> list[str]:
@@ -91,6 +90,4 @@ def check_positive(option: str, *values: float) -> None:
     """Raises UserError if a number is zero, negative or not finite."""
     for value in values:
         if not 0 < value < float("inf"):
-            raise UserError(
-                f"Expected {option} to be above 0. Received: {value}"
-            )
+            raise UserError(f"Expected {option} above 0. Received: {value}")

@@ -1,17 +1,10 @@
-"""Errors of results against exact values, and what Serf promises of them."""
+"""Errors of results, and what Serf promises of them."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Self
 
 from demos.benchmarks import names
-from demos.benchmarks.accuracy.exact import Exact, to_float64
-
-Array = NDArray[Any]
 
 SYMBOLS = {"value": "f", "derivative": "f′", "second_derivative": "f″"}
 # In the units of the errors. Half a unit is what rounding to a half type takes
@@ -21,11 +14,6 @@ PROMISES = (
     "f within 4 ulp and f′ within 4 units in float32, 8 and 8 in float64, 0.51 "
     "and 0.51 in the half types, finite results and the right limits"
 )
-LIMITS: dict[str, dict[float, float]] = {
-    "value": {-math.inf: 0.0, math.inf: math.inf, math.nan: math.nan},
-    "derivative": {-math.inf: 0.0, math.inf: 1.0},
-    "second_derivative": {},
-}
 
 
 @dataclass(frozen=True)
@@ -61,35 +49,6 @@ class Errors:
         return f"{self.error:.4g}{at}"
 
 
-def compare(quantity: str, x: Array, y: Array, exact: Exact) -> Errors:
-    """Compares results `y` of any dtype at `x` with the exact values."""
-    x, y = to_float64(x), to_float64(y)
-    is_input, is_finite = np.isfinite(x), np.isfinite(y)
-    with np.errstate(invalid="ignore", over="ignore"):
-        difference = np.abs(y - exact.values - exact.remainder)
-        error = np.where(is_finite, difference / exact.unit, 0.0)
-    worst = int(np.argmax(error))
-    bad = x[is_input & ~is_finite]
-    absolute = is_input & is_finite & np.isinf(exact.unit)
-    flushed = np.max(difference, where=absolute, initial=0.0) / exact.allowance
-    wrong = []
-    for limit, expected in LIMITS[quantity].items():
-        at = np.isnan(x) if math.isnan(limit) else x == limit
-        right = np.isnan(y) if math.isnan(expected) else y == expected
-        if (at & ~right).any():
-            result = y[np.argmax(at & ~right)]
-            wrong.append(f"{SYMBOLS[quantity]}({limit:g}) = {result:g}")
-    return Errors(
-        inputs=int(np.count_nonzero(is_input)),
-        error=float(error[worst]),
-        at=float(x[worst]) if error[worst] > 0 else None,
-        nonfinite=bad.size,
-        example=float(min(bad, key=abs)) if bad.size else None,
-        flushed=float(flushed),
-        limits=tuple(wrong),
-    )
-
-
 @dataclass
 class Result:
     """The errors of an activation on a backend, in a mode and a dtype."""
@@ -102,14 +61,11 @@ class Result:
     errors: dict[str, Errors] = field(default_factory=dict)  # By quantity.
     reason: str = ""  # Why it was not measured, or not on all numbers.
 
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> Self:
-        """Makes a result of what `dataclasses.asdict` made of one."""
-        errors = {
-            name: Errors(**{**values, "limits": tuple(values["limits"])})
-            for name, values in content["errors"].items()
-        }
-        return cls(**{**content, "errors": errors})
+    def add(self, errors: Mapping[str, Errors], reason: str) -> None:
+        """Adds the errors on further numbers, and why there are no more."""
+        for name, found in errors.items():
+            self.errors[name] = self.errors.get(name, Errors()) + found
+        self.reason = self.reason or reason
 
 
 def broken(results: Sequence[Result]) -> dict[str, list[str]]:

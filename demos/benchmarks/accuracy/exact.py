@@ -1,4 +1,4 @@
-"""Exact values of Serf and its derivatives, and the units of errors."""
+"""Exact values of Serf and its derivatives, and errors against them."""
 
 import math
 from dataclasses import dataclass
@@ -10,11 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from demos.benchmarks.accuracy.errors import SYMBOLS, Errors
 from keras_serf import theory
 
 Array = NDArray[Any]
 
-QUANTITIES = ("value", "derivative", "second_derivative")
+LIMITS: dict[str, dict[float, float]] = {
+    "value": {-math.inf: 0.0, math.inf: math.inf, math.nan: math.nan},
+    "derivative": {-math.inf: 0.0, math.inf: 1.0},
+    "second_derivative": {},
+}
+QUANTITIES = tuple(LIMITS)
 # Where tails are flushed, in smallest normal numbers.
 MARGIN = {"value": 64, "derivative": 64, "second_derivative": 512}
 DIGITS = 40  # Of the reference for float64.
@@ -70,6 +76,35 @@ def to_float64(x: Array) -> Array:
     """Returns a copy in float64."""
     with np.errstate(invalid="ignore"):  # Signalling NaNs.
         return x.astype("float64")
+
+
+def compare(quantity: str, x: Array, y: Array, exact: Exact) -> Errors:
+    """Compares results `y` of any dtype at `x` with the exact values."""
+    x, y = to_float64(x), to_float64(y)
+    is_input, is_finite = np.isfinite(x), np.isfinite(y)
+    with np.errstate(invalid="ignore", over="ignore"):
+        difference = np.abs(y - exact.values - exact.remainder)
+        error = np.where(is_finite, difference / exact.unit, 0.0)
+    worst = int(np.argmax(error))
+    bad = x[is_input & ~is_finite]
+    absolute = is_input & is_finite & np.isinf(exact.unit)
+    flushed = np.max(difference, where=absolute, initial=0.0) / exact.allowance
+    wrong = []
+    for limit, expected in LIMITS[quantity].items():
+        at = np.isnan(x) if math.isnan(limit) else x == limit
+        right = np.isnan(y) if math.isnan(expected) else y == expected
+        if (at & ~right).any():
+            result = y[np.argmax(at & ~right)]
+            wrong.append(f"{SYMBOLS[quantity]}({limit:g}) = {result:g}")
+    return Errors(
+        inputs=int(np.count_nonzero(is_input)),
+        error=float(error[worst]),
+        at=float(x[worst]) if error[worst] > 0 else None,
+        nonfinite=bad.size,
+        example=float(min(bad, key=abs)) if bad.size else None,
+        flushed=float(flushed),
+        limits=tuple(wrong),
+    )
 
 
 # Each of the quantities, what rounding it lost, and the scales of the units of

@@ -1,7 +1,7 @@
 """The numbers on which activations are tried: samples, or all there are."""
 
+import functools
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import ml_dtypes
@@ -21,33 +21,33 @@ GRID = (-100.0, 20.0, 2**19)  # First and last number, and how many.
 FLOAT64 = 4096  # Numbers of float64, whose reference is slow.
 
 
-def blocks(dtype: str, samples: int) -> Iterator[Array]:
-    """Yields the numbers to try, always the same, in arrays.
+def block(dtype: str, samples: int, number: int) -> Array:
+    """Returns a block of the numbers to try, always the same.
 
-    All numbers of float16 and bfloat16; of float32 one from each of `samples`
-    equal parts of the bit patterns (all of them if there are 2^32), a grid, and
-    what is difficult. No array is longer than the first.
+    They are all numbers of float16 and bfloat16; of float32 one from each of
+    `samples` equal parts of the bit patterns (all of them if there are 2^32), a
+    grid, and what is difficult. No block is longer than the first.
     """
     if dtype == "float64":
-        yield _float64()
-    elif dtype != "float32":
-        yield _all_of_16_bits(dtype)
-    else:
-        for numbers in (_difficult(), np.linspace(*GRID, dtype="float32")):
-            for start in range(0, len(numbers), BLOCK):
-                yield numbers[start : start + BLOCK]
-        for first in range(0, samples, BLOCK):
-            edges = np.arange(first, min(first + BLOCK, samples) + 1)
-            edges = edges * PATTERNS // samples
-            patterns = edges[:-1]
-            if samples < PATTERNS:
-                draw = np.random.default_rng(first)
-                patterns = draw.integers(patterns, edges[1:])
-            yield patterns.astype("uint32").view("float32")
+        return _float64()
+    if dtype != "float32":
+        return _all_of_16_bits(dtype)
+    for numbers in (_difficult(), np.linspace(*GRID, dtype="float32")):
+        parts = math.ceil(len(numbers) / BLOCK)
+        if number < parts:
+            return numbers[BLOCK * number : BLOCK * (number + 1)]
+        number -= parts
+    first, last = BLOCK * number, min(BLOCK * (number + 1), samples)
+    edges = np.arange(first, last + 1) * PATTERNS // samples
+    patterns = edges[:-1]
+    if samples < PATTERNS:
+        draw = np.random.default_rng(number)
+        patterns = draw.integers(patterns, edges[1:])
+    return patterns.astype("uint32").view("float32")
 
 
 def count(dtype: str, samples: int) -> int:
-    """Returns how many arrays `blocks` yields."""
+    """Returns how many blocks there are."""
     if dtype != "float32":
         return 1
     parts = (len(_difficult()), GRID[2], samples)
@@ -63,6 +63,7 @@ def _all_of_16_bits(dtype: str) -> Array:
     return np.arange(2**16, dtype="uint16").view(numpy_dtype(dtype))
 
 
+@functools.cache
 def _difficult() -> Array:
     """Returns neighbours of `DIFFICULT`, limits, and all 16-bit numbers."""
     steps = np.arange(-NEIGHBOURS, NEIGHBOURS + 1)

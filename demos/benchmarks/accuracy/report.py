@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from demos.benchmarks import names
 from demos.benchmarks.accuracy.errors import SYMBOLS, Result, verdict
 from demos.benchmarks.accuracy.options import DTYPES
-from demos.benchmarks.backends import describe
+from demos.benchmarks.backends import Outcome
 from demos.benchmarks.benchmark import RESULTS
 from demos.common.files import write_json, write_text
 from demos.report.tables import markdown_table
@@ -22,34 +21,28 @@ EXPLANATION = (
 )
 
 
-def write(
-    folder: Path,
-    environments: Sequence[dict[str, Any]],
-    results: Sequence[Result],
-) -> str:
+def write(folder: Path, outcome: Outcome, results: Sequence[Result]) -> str:
     """Writes table.md and results.json; returns the text of table.md."""
     results = sorted(
         results,
         key=lambda each: (
             DTYPES.index(each.dtype),
-            [e["backend"] for e in environments].index(each.backend),
+            [e["backend"] for e in outcome.environments].index(each.backend),
             # Exhaustive sweeps come after the samples.
             each.activation != names.SERF,
         ),
     )
-    text = markdown(environments, results)
+    text = markdown(outcome, results)
     write_text(folder / "table.md", text + "\n")
     content = {
-        "environments": environments,
+        "environments": outcome.environments,
         "results": [asdict(each) for each in results],
     }
     write_json(folder / RESULTS, content)
     return text
 
 
-def markdown(
-    environments: Sequence[dict[str, Any]], results: Sequence[Result]
-) -> str:
+def markdown(outcome: Outcome, results: Sequence[Result]) -> str:
     """Returns what was measured, a table, what was not, and the verdict."""
     header = [
         *("run by", "activation", "mode", "dtype", "inputs"),
@@ -65,7 +58,7 @@ def markdown(
         [
             *("# Errors of Serf", ""),
             *(EXPLANATION, ""),
-            *(*describe(environments), ""),
+            *(*outcome.describe(), ""),
             *(*markdown_table([header, *rows]), ""),
             *([*notes, ""] if notes else []),
             f"**Verdict.** {verdict(results)}",

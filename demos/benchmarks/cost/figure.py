@@ -1,6 +1,7 @@
 """Time against size, and ratios to names.GELU."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,12 +14,7 @@ from demos.report.figures.style import COLOURS, new_figure, style_of
 
 
 def draw(path: Path, table: pd.DataFrame) -> None:
-    """Draws the figure, a row for each backend, as a PNG.
-
-    Args:
-        path: The file.
-        table: What `report.tabulate` returns, not empty.
-    """
+    """Draws what `report.tabulate` returned, a row for each backend."""
     backends = list(dict.fromkeys(table["backend"]))
     figure = new_figure(15, 4.4 * len(backends))
     axes = figure.subplots(len(backends), 3, squeeze=False)
@@ -33,22 +29,17 @@ def draw(path: Path, table: pd.DataFrame) -> None:
 def _draw_growth(
     axes: Axes, table: pd.DataFrame, work: str, backend: str
 ) -> None:
-    chosen = table[
-        (table["work"] == work)
-        & (table["mode"] == names.COMPILED)
-        & (table["dtype"] == "float32")
-    ]
+    of_work = (table["work"] == work) & (table["mode"] == names.COMPILED)
+    chosen = table[of_work & (table["dtype"] == "float32")]
     for name in FEW:
         one = chosen[chosen["activation"] == name].sort_values("size")
         if one.empty:
             continue
         style = style_of("gelu" if name == names.GELU else name)
+        style |= {"markersize": 4, "label": name}
         if name == names.COPY:
             style |= {"color": "0.45", "linestyle": "--"}
-        axes.loglog(
-            *(one["size"], one["nanoseconds"]),
-            **style | {"markersize": 4, "label": name},
-        )
+        axes.loglog(one["size"], one["nanoseconds"], **style)
     axes.set_title(f"{backend}: {work}, compiled, float32")
     axes.set_xlabel("elements")
     axes.set_ylabel("nanoseconds per element")
@@ -58,10 +49,8 @@ def _draw_growth(
 
 
 def _draw_ratios(axes: Axes, table: pd.DataFrame, backend: str) -> None:
-    single = table[
-        table["work"].isin((names.FORWARD, names.BOTH))
-        & (table["dtype"] == "float32")
-    ]
+    elementwise = table["work"].isin((names.FORWARD, names.BOTH))
+    single = table[elementwise & (table["dtype"] == "float32")]
     # The size that has most activations is the one that compares them all.
     counts = single.groupby("size")["activation"].nunique()
     if counts.empty:
@@ -69,24 +58,14 @@ def _draw_ratios(axes: Axes, table: pd.DataFrame, backend: str) -> None:
         return
     size = counts.idxmax()
     single = single[single["size"] == size]
-    groups = [
-        (mode, work)
-        for mode in names.FRAMEWORK_MODES
-        for work in (names.FORWARD, names.BOTH)
-        if ((single["mode"] == mode) & (single["work"] == work)).any()
-    ]
-    activations = [
-        name
-        for name in dict.fromkeys(single["activation"])
-        if name != names.COPY
-    ]
+    single = single[single["activation"] != names.COPY]
+    activations = single["activation"].unique()
     places = np.arange(len(activations), dtype=float)
-    for number, (mode, work) in enumerate(groups):
-        one = single[(single["mode"] == mode) & (single["work"] == work)]
+    groups = single.groupby(["mode", "work"], sort=False)
+    for number, ((mode, work), one) in enumerate(groups):
+        ratios = one.set_index("activation")[f"of {names.GELU}"]
         axes.plot(
-            one.set_index("activation")[f"of {names.GELU}"].reindex(
-                activations
-            ),
+            ratios.reindex(activations),
             places + 0.1 * (number - (len(groups) - 1) / 2),
             color=COLOURS[number // 2],
             marker="o" if work == names.FORWARD else "D",
@@ -103,9 +82,5 @@ def _draw_ratios(axes: Axes, table: pd.DataFrame, backend: str) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_title(f"{backend}: ratio to {names.GELU}, {size:,} float32")
     axes.grid(axis="x", alpha=0.3, which="both")
-    axes.legend(
-        fontsize="small",
-        ncols=2,
-        loc="upper center",
-        bbox_to_anchor=(0.5, -0.1),
-    )
+    place: Any = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.1)}
+    axes.legend(fontsize="small", ncols=2, **place)

@@ -1,76 +1,55 @@
 """Measures times and bytes; runs in a process of one backend."""
 
 import functools
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
-
-import keras
 
 from demos.benchmarks import names
 from demos.benchmarks.cost.models import batch, cnn, compiled, transformer
-from demos.benchmarks.cost.options import CostOptions
-from demos.benchmarks.cost.plan import Cell, Effort, effort_of, plan
+from demos.benchmarks.cost.plan import Task
 from demos.benchmarks.cost.timing import interleave, repeated
-from demos.benchmarks.frameworks import active_framework
-from demos.benchmarks.frameworks.base import Function, TrainingFramework, normal
-from demos.common.environment import environment
+from demos.benchmarks.frameworks.base import (
+    Function,
+    TrainingFramework,
+    active_framework,
+    normal,
+)
 from demos.common.errors import reason_of
-from demos.common.subprocesses import Emit
 
 KEPT_SIZE = 2**16  # Of the array whose activations' bytes are counted.
+Finding = tuple[str, Any]  # A list of `report.Findings`, and what to add.
+Make = Callable[[str], Callable[[], object]]
 
 
-@dataclass(frozen=True)
-class _Bench:
-    """What all measurements on the active backend share."""
-
-    options: CostOptions
-    effort: Effort
-    framework: TrainingFramework
-    functions: dict[str, Function]
-    emit: Emit
-
-    def fail(self, what: str, error: Exception) -> None:
-        """Notes a failure; the other measurements go on."""
-        reason = f"{keras.backend.backend()}: {what}: {reason_of(error)}"
-        self.emit("failures", reason)
-
-
-def measure(options: CostOptions, emit: Emit) -> None:
-    """Measures on the active backend what one process can measure.
-
-    Emits what `report.Findings.add` takes.
-    """
+def measure(task: Task) -> list[Finding]:
+    """Measures the activations of a cell; where one fails, the others go on."""
+    cell, effort = task.cell, task.effort
     framework: Any = active_framework()
-    effort = effort_of(options)
     functions = {names.COPY: lambda x: -x, **framework.activations()}
-    chosen = {n: functions[n] for n in effort.elementwise or functions}
-    bench = _Bench(options, effort, framework, chosen, emit)
-    cells = plan(options, keras.backend.backend(), framework.modes)
-    emit("environments", environment())
-    emit("total", len(cells) + ("memory" in options.parts))
-    if "memory" in options.parts:
-        _weigh_all(bench)
-    for cell, activations in cells:
-        _time(bench, cell, activations or chosen)
-
-
-def _weigh_all(bench: _Bench) -> None:
-    bench.emit("begin", "bytes kept")
-    for mode in bench.framework.kept_modes:
-        for name, function in bench.functions.items():
-            if name == names.COPY:
-                continue
-            try:
-                total, besides = weigh(bench.framework, function, mode)
-            except Exception as error:
-                bench.fail(f"bytes kept {mode}: {name}", error)
-                continue
-            kept = {"backend": keras.backend.backend(), "mode": mode}
-            kept |= {"activation": name, "total": total, "besides": besides}
-            bench.emit("kept", kept)
-    bench.emit("advance", 1)
+    findings: list[Finding] = []
+    samplers = {}
+    make = (_elementwise if cell.size else _model)(task, framework, functions)
+    for name in task.activations or functions:
+        try:
+            if cell.work != names.KEPT:
+                samplers[name] = repeated(make(name), effort.sample)
+            elif name != names.COPY:
+                total, besides = weigh(framework, functions[name], cell.mode)
+                kept: dict[str, Any]
+                kept = {"backend": cell.backend, "mode": cell.mode}
+                kept |= {"activation": name, "total": total, "besides": besides}
+                findings.append(("kept", kept))
+        except Exception as error:
+            failure = f"{cell.backend}: {task}: {name}: {reason_of(error)}"
+            findings.append(("unmeasured", failure))
+    if not samplers:
+        return findings
+    times = interleave(samplers, effort.seconds, effort.rounds)
+    for name, seconds in times.items():
+        timing = asdict(cell) | {"activation": name, "seconds": seconds}
+        findings.append(("timings", timing))
+    return findings
 
 
 def weigh(
@@ -78,10 +57,9 @@ def weigh(
 ) -> tuple[float, float]:
     """Measures what is kept from the forward pass to the backward pass.
 
-    Returns:
-        Bytes per element of a float32 array: of all buffers, each counted once,
-        and without those of input and output, which the layers on either side
-        often keep anyway. A scalar constant counts as nothing.
+    Returns bytes per element of a float32 array: of all buffers, and without
+    those of input and output, which the layers on either side often keep
+    anyway. A scalar constant counts as nothing.
     """
     framework.forget()
     x = framework.array(normal(KEPT_SIZE, 0), "float32")
@@ -91,55 +69,31 @@ def weigh(
     return sum(large.values()) / KEPT_SIZE, besides / KEPT_SIZE
 
 
-def _time(bench: _Bench, cell: Cell, activations: Iterable[str]) -> None:
-    """Times activations in turns."""
-    bench.emit("begin", str(cell))
-    try:
-        make = (_elementwise if cell.size else _model)(bench, cell)
-        samplers = {}
-        for name in activations:
-            if name not in bench.functions:
-                continue
-            try:
-                samplers[name] = repeated(make(name), bench.effort.sample)
-            except Exception as error:
-                bench.fail(f"{cell}: {name}", error)
-        times = interleave(samplers, bench.options.seconds, bench.effort.rounds)
-    except Exception as error:
-        bench.fail(str(cell), error)
-    else:
-        for name, taken in times.items():
-            timing = {"activation": name, "seconds": taken}
-            bench.emit("timings", asdict(cell) | timing)
-    bench.emit("advance", 1)
-
-
-Make = Callable[[str], Callable[[], object]]
-
-
-def _elementwise(bench: _Bench, cell: Cell) -> Make:
-    framework = bench.framework
+def _elementwise(
+    task: Task, framework: TrainingFramework, functions: dict[str, Function]
+) -> Make:
+    cell = task.cell
     x = framework.array(normal(cell.size, 0), cell.dtype)
     w = framework.array(normal(cell.size, 1), cell.dtype)
     framework.forget()
 
     def make(name: str) -> Callable[[], object]:
-        function = bench.functions[name]
         if cell.work == names.FORWARD:
-            return framework.forward(function, cell.mode, x)
-        return framework.forward_backward(function, cell.mode, x, w)
+            return framework.forward(functions[name], cell.mode, x)
+        return framework.forward_backward(functions[name], cell.mode, x, w)
 
     return make
 
 
-def _model(bench: _Bench, cell: Cell) -> Make:
-    build = transformer if cell.work == names.TRANSFORMER_STEP else cnn
+def _model(task: Task, *_: object) -> Make:
+    is_transformer = task.cell.work == names.TRANSFORMER_STEP
 
     def make(name: str) -> Callable[[], object]:
-        model = compiled(build(name), cell.mode)
-        x, y = batch(model, bench.effort.batch)
+        model = (transformer if is_transformer else cnn)(name)
+        model = compiled(model, task.cell.mode)
+        x, y = batch(model, task.effort.batch)
         # Both return NumPy's numbers, so they wait.
-        if cell.work == names.CNN_PREDICT:
+        if task.cell.work == names.CNN_PREDICT:
             return functools.partial(model.predict_on_batch, x)
         return functools.partial(model.train_on_batch, x, y)
 

@@ -16,9 +16,8 @@ def transformer(activation: str) -> keras.Model:
     """Builds two Transformer encoders and a classifier."""
     h = inputs = keras.Input((64, 64))
     for _ in range(2):
-        h = TransformerEncoder(
-            256, num_heads=4, activation=_in_keras(activation)
-        )(h)
+        function = _in_keras(activation)
+        h = TransformerEncoder(256, num_heads=4, activation=function)(h)
     h = layers.GlobalAveragePooling1D()(h)
     return keras.Model(inputs, layers.Dense(2)(h))
 
@@ -27,9 +26,8 @@ def cnn(activation: str) -> keras.Model:
     """Builds three convolutions and a classifier."""
     h = inputs = keras.Input((32, 32, 3))
     for filters in (32, 64, 128):
-        h = layers.Conv2D(
-            filters, 3, padding="same", activation=_in_keras(activation)
-        )(h)
+        function = _in_keras(activation)
+        h = layers.Conv2D(filters, 3, padding="same", activation=function)(h)
         h = layers.MaxPooling2D()(h)
     h = layers.GlobalAveragePooling2D()(h)
     return keras.Model(inputs, layers.Dense(2)(h))

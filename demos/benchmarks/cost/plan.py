@@ -9,7 +9,6 @@ from demos.benchmarks.cost.options import CostOptions
 # Those that are measured at many sizes, and in fresh processes.
 FEW = (names.COPY, names.RELU, names.GELU, names.MISH, names.SERF)
 FRESH = (names.GELU, names.MISH, names.SERF)
-LENGTHS = {"predict": False, "training step": True}  # Work on such batches.
 
 
 @dataclass(frozen=True)
@@ -22,16 +21,13 @@ class Cell:
     dtype: str = "float32"
     size: int = 0  # Of the array; 0 for whole models.
 
-    def __str__(self) -> str:
-        elements = f" {self.size:,} elements" if self.size else ""
-        return f"{self.work} {self.mode} {self.dtype}{elements}"
-
 
 @dataclass(frozen=True)
 class Effort:
     """How thoroughly is measured."""
 
-    rounds: int = 5  # At least.
+    seconds: float  # Of a cell; but a few rounds are run at least.
+    rounds: int = 5
     fresh_rounds: int = 3
     sample: float = 0.02  # Seconds of a sample at least: many calls if need be.
     layers: int = 24  # Of the network whose first step is timed.
@@ -44,46 +40,44 @@ class Effort:
     )
 
 
-QUICK = Effort(
-    *(1, 1, 0.001, 2, 2, 2),
-    elementwise=(names.COPY, names.RELU, names.GELU, names.SERF),
-    models=(names.RELU, names.GELU, names.SERF),
-)
-
-
 @dataclass(frozen=True)
-class FreshTask:
-    """What a fresh process measures.
+class Task:
+    """A cell, and its activations; no names mean all of them."""
 
-    A process of its own, because nothing has been traced or compiled there, and
-    because memory that one activation has freed would serve the next one.
-    """
-
-    work: str  # `names.FIRST_STEP`, or one of `LENGTHS`.
-    mode: str
-    activation: str
+    cell: Cell
+    activations: Sequence[str]
     effort: Effort
+
+    def __str__(self) -> str:
+        cell, size = self.cell, f" {self.cell.size:,}" if self.cell.size else ""
+        what = f"{cell.work} {cell.mode} {cell.dtype}{size}"
+        return " ".join([what, ", ".join(self.activations)]).strip()
 
 
 def effort_of(options: CostOptions) -> Effort:
     """Returns how thoroughly is measured."""
-    return QUICK if options.quick else Effort()
+    if not options.quick:
+        return Effort(options.seconds)
+    return Effort(
+        *(min(options.seconds, 0.1), 1, 1, 0.001, 2, 2, 2),
+        elementwise=(names.COPY, names.RELU, names.GELU, names.SERF),
+        models=(names.RELU, names.GELU, names.SERF),
+    )
 
 
-def plan(
-    options: CostOptions, backend: str, modes: Sequence[str]
-) -> list[tuple[Cell, Sequence[str]]]:
-    """Lists the cells that one process measures, each with its activations.
-
-    The modes are those of the framework. No names mean all activations.
-    """
+def plan(options: CostOptions, backend: str) -> list[Task]:
+    """Lists what one process measures."""
     effort = effort_of(options)
     cells: dict[Cell, Sequence[str]] = {}
+    if "memory" in options.parts:
+        for mode in names.KEPT_MODES[backend]:
+            cells[Cell(backend, names.KEPT, mode)] = effort.elementwise
     if "elementwise" in options.parts:
         for dtype in options.dtypes:
-            for mode in modes:
+            for mode in names.MODES[backend]:
                 for work in (names.FORWARD, names.BOTH):
-                    cells[Cell(backend, work, mode, dtype, options.size)] = ()
+                    cell = Cell(backend, work, mode, dtype, options.size)
+                    cells[cell] = effort.elementwise
     if "growth" in options.parts:
         for size in options.sizes:
             for work in (names.FORWARD, names.BOTH):
@@ -94,28 +88,25 @@ def plan(
             cells[Cell(backend, work, names.DEFAULT)] = effort.models
             if backend == "tensorflow":  # By default no XLA on a CPU.
                 cells[Cell(backend, work, names.COMPILED)] = effort.models
-    return list(cells.items())
+    return [Task(*cell, effort) for cell in cells.items()]
 
 
-def fresh_plan(options: CostOptions, backend: str) -> list[FreshTask]:
-    """Lists what fresh processes measure, in turns."""
+def fresh_plan(options: CostOptions, backend: str) -> list[Task]:
+    """Lists what new processes measure, one activation each, in turns.
+
+    Nothing has been traced or compiled in such a process, and no memory that
+    one activation has freed serves the next one.
+    """
     effort = effort_of(options)
-    tasks = []
+    cells = []
     if "compile" in options.parts:
         # JAX compiles by default.
         modes = (names.DEFAULT, names.COMPILED)[: 1 if backend == "jax" else 2]
-        tasks += [
-            FreshTask(names.FIRST_STEP, mode, activation, effort)
-            for mode in modes
-            for _ in range(effort.fresh_rounds)
-            for activation in FRESH
-        ]
+        cells = [Cell(backend, names.FIRST_STEP, mode) for mode in modes]
+        cells *= effort.fresh_rounds
     # Only TensorFlow compiles a part of what runs by default: JAX compiles all
     # of it anew for each shape, and PyTorch nothing.
     if "lengths" in options.parts and backend == "tensorflow":
-        tasks += [
-            FreshTask(work, names.DEFAULT, activation, effort)
-            for work in LENGTHS
-            for activation in FRESH
-        ]
-    return tasks
+        works = (names.LENGTHS_PREDICT, names.LENGTHS_STEP)
+        cells += [Cell(backend, work, names.DEFAULT) for work in works]
+    return [Task(cell, (name,), effort) for cell in cells for name in FRESH]

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from demos.benchmarks import names
-from demos.benchmarks.backends import describe
+from demos.benchmarks.backends import Outcome
 from demos.benchmarks.benchmark import RESULTS
 from demos.benchmarks.cost.figure import draw
 from demos.benchmarks.cost.options import CostOptions
@@ -18,7 +18,6 @@ from demos.benchmarks.cost.plan import Cell
 from demos.common.files import atomic, write_json, write_text
 from demos.report.tables import markdown_table
 
-SHORT = {names.FORWARD: "fwd", names.BOTH: "fwd+bwd"}
 REFERENCES = (names.GELU, names.MISH, names.COPY, names.RELU)  # Of ratios.
 CELL = [each.name for each in fields(Cell)]
 EXPLANATION = (
@@ -34,49 +33,31 @@ Record = Mapping[str, Any]
 
 
 @dataclass
-class Findings:
-    """All that was measured, in the order of measurement.
+class Findings(Outcome):
+    """All that was measured, in the order of measurement."""
 
-    Attributes:
-        environments: Versions, processor and cores of each backend.
-        timings: The fields of a `plan.Cell`, `activation`, and `seconds`: the
-            time of one call in each round; the activations of a cell share its
-            rounds.
-        kept: `backend`, `mode`, `activation`, `total` and `besides`, as
-            `measure.weigh` returns them.
-        lengths: `backend`, `work`, `activation`, `seconds` and `mebibytes`.
-        failures: What could not be measured, and why.
-    """
-
-    environments: list[Record] = field(default_factory=list)
+    # The fields of a `plan.Cell`, `activation`, and `seconds`: the time of one
+    # call in each round; the activations of a cell share its rounds.
     timings: list[Record] = field(default_factory=list)
+    # `backend`, `mode`, `activation`, and `total` and `besides` of `weigh`.
     kept: list[Record] = field(default_factory=list)
+    # `backend`, `work`, `activation`, `seconds` and `mebibytes`.
     lengths: list[Record] = field(default_factory=list)
-    failures: list[str] = field(default_factory=list)
-
-    def add(self, kind: str, content: Any) -> None:
-        """Adds what a child process has emitted to the list `kind`."""
-        getattr(self, kind).append(content)
+    unmeasured: list[str] = field(default_factory=list)  # And why.
 
 
 def write(folder: Path, options: CostOptions, findings: Findings) -> str:
-    """Writes timings.csv, table.md, figure.png and results.json.
-
-    Returns the text of table.md.
-    """
+    """Writes all files of the report; returns the text of table.md."""
     table = tabulate(findings.timings)
     text = markdown(table, options, findings)
-    content = {
-        "options": {**asdict(options), "out": str(folder)},
-        **asdict(findings),
-    }
     with atomic(folder / "timings.csv") as path:
         table.to_csv(path, index=False)
     write_text(folder / "table.md", text + "\n")
     if not table.empty:
         with atomic(folder / "figure.png") as path:
             draw(path, table)
-    write_json(folder / RESULTS, content)
+    about = {"options": asdict(options) | {"out": str(folder)}}
+    write_json(folder / RESULTS, about | asdict(findings))
     return text
 
 
@@ -118,48 +99,37 @@ def markdown(
     lines = ["# The cost of Serf", ""]
     if options.quick:
         lines += ["**Smoke test: the numbers are not meaningful.**", ""]
-    lines += [EXPLANATION, "", *describe(findings.environments)]
+    lines += [EXPLANATION, "", *findings.describe()]
     if not table.empty:
         lines += _elementwise_tables(table, options.size)
         for work in names.MODEL_WORK:
             lines += _model_table(table, work)
     lines += _lengths_table(findings.lengths)
     lines += _kept_table(findings.kept)
-    if findings.failures:
-        failures = [f"- {failure}" for failure in findings.failures]
-        lines += ["", "## Not measured", "", *failures]
-    return "\n".join(lines)
+    missing = [f"- {each}" for each in findings.unmeasured + findings.failures]
+    return "\n".join(lines + (_section("Not measured", *missing)))
 
 
 def _section(title: str, *lines: str) -> list[str]:
-    return ["", f"## {title}", "", *lines]
+    return ["", f"## {title}", "", *lines] if lines else []
 
 
 def _elementwise_tables(table: pd.DataFrame, size: int) -> list[str]:
     """Compares all activations, at one size."""
-    single = table[table["work"].isin(SHORT) & (table["size"] == size)]
+    passes = (names.FORWARD, names.BOTH)
+    single = table[table["work"].isin(passes) & (table["size"] == size)]
     references = (names.GELU, names.MISH, names.COPY)
     columns = ["nanoseconds", *(f"of {name}" for name in references)]
     lines: list[str] = []
     for (backend, dtype, mode), group in single.groupby(
         ["backend", "dtype", "mode"], sort=False
     ):
-        wide = group.pivot(index="activation", columns="work", values=columns)
-        wide = wide.reindex(group["activation"].unique())
-        passes = [work for work in SHORT if work in set(group["work"])]
-        order = [(column, work) for work in passes for column in columns]
-        header = [
-            f"{SHORT[work]} {column.replace('nanoseconds', 'ns')}"
-            for column, work in order
-        ]
-        rows = [
-            [str(name), *map(_number, row)]
-            for name, row in zip(wide.index, wide[order].values, strict=True)
-        ]
-        lines += _section(
-            f"{backend}, {dtype}, {mode}, {size:,} elements",
-            *markdown_table([["activation", *header], *rows]),
-        )
+        rows = [["pass", "activation", "ns each", *columns[1:]]]
+        for row in group.to_dict("records"):
+            numbers = [_number(row[column]) for column in columns]
+            rows.append([row["work"], row["activation"], *numbers])
+        title = f"{backend}, {dtype}, {mode}, {size:,} elements"
+        lines += _section(title, *markdown_table(rows, left=2))
     return lines
 
 
@@ -214,25 +184,19 @@ def _lengths_table(lengths: Sequence[Record]) -> list[str]:
 
 
 def _kept_table(kept: Sequence[Record]) -> list[str]:
+    rows = [["backend", "mode", "activation", "bytes", "besides"]]
+    for each in kept:
+        rows.append([each["backend"], each["mode"], each["activation"]])
+        rows[-1] += [f"{each['total']:g}", f"{each['besides']:g}"]
     if not kept:
         return []
-    columns = list(dict.fromkeys((k["backend"], k["mode"]) for k in kept))
-    texts = {
-        (k["activation"], k["backend"], k["mode"]): (
-            f"{k['total']:g} ({k['besides']:g})"
-        )
-        for k in kept
-    }
-    rows = [["activation", *map(" ".join, columns)]]
-    for name in dict.fromkeys(k["activation"] for k in kept):
-        rows.append([name, *(texts.get((name, *c), "") for c in columns)])
     return _section(
         "Kept for the backward pass",
-        "Bytes per element in float32; in brackets, without input and output. "
+        "Bytes per element in float32, and those besides input and output. "
         "Not measured in TensorFlow's graphs and with XLA, where it depends on "
         "the whole model.",
         "",
-        *markdown_table(rows),
+        *markdown_table(rows, left=3),
     )
 
 

@@ -1,18 +1,16 @@
 """Runs the benchmark on one backend after another."""
 
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from demos.benchmarks import backends, names
+from demos.benchmarks import names
+from demos.benchmarks.backends import calls
 from demos.benchmarks.cost.options import CostOptions
-from demos.benchmarks.cost.plan import Cell, effort_of, fresh_plan
+from demos.benchmarks.cost.plan import Cell, effort_of, fresh_plan, plan
 from demos.benchmarks.cost.report import Findings, write
-from demos.common.errors import UserError
-from demos.common.progress import progress_bar
 
 MEASURE = "demos.benchmarks.cost.measure"
 FRESH = "demos.benchmarks.cost.fresh"
@@ -31,68 +29,51 @@ def run(options: CostOptions, chosen: Sequence[str], folder: Path) -> int:
     Returns the exit code: 1 if a backend could not be measured, otherwise 0.
     """
     if options.quick:
-        size = min(options.size, QUICK_SIZE)
-        options = replace(
-            options,
-            size=size,
-            sizes=(size,),
-            dtypes=options.dtypes[:1],
-            seconds=min(options.seconds, 0.1),
-        )
+        size, dtypes = min(options.size, QUICK_SIZE), options.dtypes[:1]
+        options = replace(options, size=size, sizes=(size,), dtypes=dtypes)
     findings = Findings()
-    logs = folder / "logs"
-    failures, interrupted = backends.run(
-        *(MEASURE, dict.fromkeys(chosen, options), logs),
-        *("cells", findings.add),
-        **MALLOC,
-    )
-    try:
-        for backend in () if interrupted else chosen:
-            _measure_fresh(options, backend, logs, findings)
-    except KeyboardInterrupt:
-        interrupted = True
-    findings.failures += failures
+    tasks = {backend: plan(options, backend) for backend in chosen}
+    found = calls(MEASURE, tasks, folder, findings, **MALLOC)
+    for backend, task, records in found:
+        if isinstance(records, Exception):
+            records = [("unmeasured", f"{backend}: {task}: {records}")]
+        for kind, record in records:
+            getattr(findings, kind).append(record)
+    if not findings.interrupted:
+        _measure_fresh(options, chosen, folder, findings)
     if findings.timings or findings.kept or findings.lengths:
         print(write(folder, options, findings))
     else:
-        print(*findings.failures, sep="\n", file=sys.stderr)
-    return backends.finish(folder, failures, interrupted)
+        print(*findings.unmeasured, sep="\n", file=sys.stderr)
+    return findings.finish(folder)
 
 
 def _measure_fresh(
-    options: CostOptions, backend: str, logs: Path, findings: Findings
+    options: CostOptions,
+    chosen: Sequence[str],
+    folder: Path,
+    findings: Findings,
 ) -> None:
     """Measures what needs a new process for each number."""
-    tasks = fresh_plan(options, backend)
-    log = logs / f"{backend}.txt"
+    tasks = {backend: fresh_plan(options, backend) for backend in chosen}
     first_steps: dict[tuple[Cell, str], list[float]] = {}
-    with progress_bar(len(tasks), "processes", desc=backend) as bar:
-        for task in tasks:
-            what = f"{backend}: {task.work} {task.mode}: {task.activation}"
-            bar.set_description_str(what)
-            # torch.compile shall find nothing that was compiled before.
-            with (
-                tempfile.TemporaryDirectory() as cache,
-                backends.child(
-                    *(FRESH, backend, log), TORCHINDUCTOR_CACHE_DIR=cache
-                ) as process,
-            ):
-                try:
-                    result = process.call(task)
-                except UserError as error:
-                    findings.failures.append(f"{what}: {error}")
-                    continue
-                finally:
-                    bar.update()
-            if task.work == names.FIRST_STEP:
-                cell = Cell(backend, task.work, task.mode)
-                place = cell, task.activation
-                first_steps.setdefault(place, []).append(result["seconds"])
-            else:
-                task_of = {"backend": backend, "work": task.work}
-                task_of |= {"activation": task.activation}
-                findings.add("lengths", task_of | result)
-    for (cell, activation), seconds in first_steps.items():
-        if len(seconds) == effort_of(options).fresh_rounds:
-            timing = {"activation": activation, "seconds": seconds}
-            findings.add("timings", asdict(cell) | timing)
+    # What torch.compile compiled before would be found again.
+    cold: dict[str, Any] = {"TORCHINDUCTOR_FORCE_DISABLE_CACHES": "1"}
+    for backend, task, found in calls(
+        FRESH, tasks, folder, findings, fresh=True, **cold
+    ):
+        (name,) = task.activations
+        if isinstance(found, Exception):
+            findings.unmeasured.append(f"{backend}: {task}: {found}")
+            continue
+        seconds, mebibytes = found
+        if task.cell.work == names.FIRST_STEP:
+            first_steps.setdefault((task.cell, name), []).append(seconds)
+        else:
+            record = {"backend": backend, "work": task.cell.work}
+            record |= {"activation": name, "seconds": seconds}
+            findings.lengths.append(record | {"mebibytes": mebibytes})
+    for (cell, name), times in first_steps.items():
+        if len(times) == effort_of(options).fresh_rounds:  # None has failed.
+            timing = {"activation": name, "seconds": times}
+            findings.timings.append(asdict(cell) | timing)

@@ -18,14 +18,8 @@ def interleave(
 ) -> dict[str, tuple[float, ...]]:
     """Runs samplers, which return seconds, in a random order each round.
 
-    Args:
-        samplers: By name.
-        seconds: No round begins later.
-        least: The number of rounds that are run even so.
-        clock: Returns the time in seconds.
-
-    Returns:
-        By name, a time for each round; in the order of `samplers`.
+    No round begins after `seconds`, but `least` rounds are run even so. Returns
+    by name a time for each round, in the order of `samplers`.
     """
     times: dict[str, list[float]] = {name: [] for name in samplers}
     draw = random.Random(0)
@@ -55,7 +49,7 @@ def repeated(
     """Makes a sampler of a call, which it repeats until a clock can measure it.
 
     The call is made here first, so that no sample compiles anything. A sample
-    takes about `least_seconds`, and returns the seconds that one call takes.
+    takes about `least_seconds` and returns the seconds of one call.
     """
 
     def sample(count: int) -> float:

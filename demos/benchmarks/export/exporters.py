@@ -20,10 +20,8 @@ def keras(model: Any, path: Path, x: Any, format: str, **options: Any) -> None:
     (inputs,) = model.inputs
     if inputs.shape[0] is not None:
         # Keras would forget it.
-        spec = InputSpec(
-            shape=inputs.shape, dtype=inputs.dtype, name=inputs.name
-        )
-        options["input_signature"] = [spec]
+        spec = {"shape": inputs.shape, "dtype": inputs.dtype}
+        options["input_signature"] = [InputSpec(**spec, name=inputs.name)]
     model.export(str(path), format=format, verbose=False, **options)
 
 
@@ -51,13 +49,7 @@ def stablehlo(model: Any, path: Path, x: Any) -> None:
 
 
 def litert(model: Any, path: Path, x: Any, weights: str = "") -> None:
-    """Writes a LiteRT file without operations of TensorFlow.
-
-    Its weights become `weights`, "float16" or "int8", if that is not empty.
-
-    Raises:
-        RuntimeError: The converter left no weights in that dtype.
-    """
+    """Writes a LiteRT file; its weights may become "float16" or "int8"."""
     from keras import backend
 
     if backend.backend() == "torch":
@@ -67,12 +59,11 @@ def litert(model: Any, path: Path, x: Any, weights: str = "") -> None:
     else:
         import tensorflow as tf
 
-        # Keras would allow operations of TensorFlow too, through Flex.
-        specification: dict[str, Any] = {
-            "supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]
+        specification = {
+            # Keras would allow operations of TensorFlow too, through Flex.
+            "supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS],
+            "supported_types": [tf.float16] if weights == "float16" else [],
         }
-        if weights == "float16":
-            specification["supported_types"] = [tf.float16]
         optimizations = [tf.lite.Optimize.DEFAULT] if weights else []
         _convert(model, path, specification, optimizations=optimizations)
     if weights and weights not in litert_dtypes(path):
@@ -125,9 +116,8 @@ def _quantize_weights(path: Path, weights: str) -> None:
     if weights == "int8":
         work.add_dynamic_config(*every, num_bits=8)
     else:
-        work.add_weight_only_config(
-            *every, num_bits=16, algorithm_key="float_casting"
-        )
+        cast = {"num_bits": 16, "algorithm_key": "float_casting"}
+        work.add_weight_only_config(*every, **cast)
     work.quantize().export_model(str(path), overwrite=True)
 
 
@@ -144,14 +134,7 @@ def onnx_integer(model: Any, path: Path, x: Any) -> None:
 
 
 def keras_quantized(model: Any, path: Path, x: Any, mode: str) -> None:
-    """Saves a model that Keras has quantized to "int8", "int4" or "float8".
-
-    Float8 takes its scales from training on `x`, which leaves the weights alone
-    here.
-
-    Raises:
-        RuntimeError: The model has no layer that Keras quantizes.
-    """
+    """Saves a model that Keras has quantized to "int8", "int4" or "float8"."""
     from keras import ops, optimizers
 
     with warnings.catch_warnings():
@@ -164,7 +147,7 @@ def keras_quantized(model: Any, path: Path, x: Any, mode: str) -> None:
     ]
     if mode not in modes:
         raise RuntimeError(f"Keras has quantized no layer to {mode}")
-    if mode == "float8":
+    if mode == "float8":  # Training sets its scales, and here no weights.
         y = ops.convert_to_numpy(model(x))
         model.compile(optimizers.SGD(0.0), "mse")
         model.fit(x, y, epochs=2, verbose=0)

@@ -1,6 +1,5 @@
 """The models: small, but with weights that LiteRT quantizes, 1024 at least."""
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -12,78 +11,61 @@ from numpy.typing import NDArray
 from demos.benchmarks.export.trials import RANGES
 
 BATCH = 4
-STEPS, FEATURES, PIXELS, WORDS = 3, 32, 12, 50
+WORDS, STEPS = 50, 3
+SHAPES: dict[str, tuple[int, ...]] = {
+    "dense": (32,),
+    "cnn": (12, 12, 3),
+    "lstm": (STEPS, 32),
+    "transformer": (STEPS,),
+    **dict.fromkeys(RANGES, (256,)),
+}
 
 
 def inputs(model: str) -> NDArray[Any]:
     """Draws `BATCH` inputs of a model, always the same."""
     draw = np.random.default_rng(0)
+    shape = BATCH, *SHAPES[model]
     if model == "transformer":
-        return draw.integers(0, WORDS, (BATCH, STEPS), dtype="int32")
+        return draw.integers(0, WORDS, shape, dtype="int32")
     if model in RANGES:
-        span = RANGES[model]
-        return np.linspace(-span, span, 1024, dtype="float32").reshape(
-            BATCH, -1
-        )
-    shape = {
-        "dense": (BATCH, FEATURES),
-        "cnn": (BATCH, PIXELS, PIXELS, 3),
-        "lstm": (BATCH, STEPS, FEATURES),
-    }[model]
+        ends = -RANGES[model], RANGES[model]
+        return np.linspace(*ends, 1024, dtype="float32").reshape(shape)
     # Wide enough to reach both tails.
     return draw.normal(0, 2, shape).astype("float32")
 
 
-def _dense(activation: str, batch: int | None, unroll: bool) -> keras.Model:
-    x = start = keras.Input((FEATURES,), batch)
-    for _ in range(2):
-        x = layers.Dense(64, activation=activation)(x)
-    return keras.Model(start, layers.Dense(4)(x))
-
-
-def _cnn(activation: str, batch: int | None, unroll: bool) -> keras.Model:
-    x = start = keras.Input((PIXELS, PIXELS, 3), batch)
-    x = layers.Conv2D(32, 3, activation=activation)(x)
-    x = layers.SeparableConv2D(48, 3, activation=activation)(x)
-    x = layers.Conv2D(48, 3, strides=2)(x)
-    x = layers.BatchNormalization()(x)
-    x = layers.Activation(activation)(x)
-    x = layers.GlobalAveragePooling2D()(x)
-    return keras.Model(start, layers.Dense(4)(x))
-
-
-def _lstm(activation: str, batch: int | None, unroll: bool) -> keras.Model:
-    x = start = keras.Input((STEPS, FEATURES), batch)
-    x = layers.LSTM(
-        24,
-        activation=activation,
-        recurrent_activation=activation,
-        unroll=unroll,
-    )(x)
-    return keras.Model(start, layers.Dense(4)(x))
-
-
-def _transformer(
-    activation: str, batch: int | None, unroll: bool
+def build(
+    model: str, activation: str, batch: int | None, unroll: bool = False
 ) -> keras.Model:
-    hub: Any = keras_hub.layers  # Its defaults mislead the type checker.
-    x = start = keras.Input((STEPS,), batch, dtype="int32")
-    x = hub.TokenAndPositionEmbedding(WORDS, STEPS, 32)(x)
-    x = hub.TransformerEncoder(64, num_heads=2, activation=activation)(x)
-    x = layers.GlobalAveragePooling1D()(x)
-    return keras.Model(start, layers.Dense(4)(x))
+    """Builds a model for a batch size, or for any; loops may be unrolled."""
+    dtype = "int32" if model == "transformer" else "float32"
+    x = start = keras.Input(SHAPES[model], batch, dtype=dtype)
+    for layer in _layers(model, activation, unroll):
+        x = layer(x)
+    return keras.Model(start, x)
 
 
-def _alone(activation: str, batch: int | None, unroll: bool) -> keras.Model:
-    x = keras.Input((1024 // BATCH,), batch)
-    return keras.Model(x, layers.Activation(activation)(x))
-
-
-# Of activation, batch size, and whether to unroll loops.
-MODELS: Mapping[str, Callable[[str, int | None, bool], keras.Model]] = {
-    "dense": _dense,
-    "cnn": _cnn,
-    "lstm": _lstm,
-    "transformer": _transformer,
-    **dict.fromkeys(RANGES, _alone),
-}
+def _layers(model: str, activation: str, unroll: bool) -> list[Any]:
+    if model in RANGES:
+        return [layers.Activation(activation)]
+    end = layers.Dense(4)
+    if model == "dense":
+        return [*(layers.Dense(64, activation) for _ in range(2)), end]
+    if model == "lstm":
+        gates = {"recurrent_activation": activation, "unroll": unroll}
+        return [layers.LSTM(24, activation, **gates), end]
+    if model == "transformer":
+        hub: Any = keras_hub.layers  # Its defaults mislead the type checker.
+        return [
+            hub.TokenAndPositionEmbedding(WORDS, STEPS, 32),
+            hub.TransformerEncoder(64, num_heads=2, activation=activation),
+            *(layers.GlobalAveragePooling1D(), end),
+        ]
+    return [
+        layers.Conv2D(32, 3, activation=activation),
+        layers.SeparableConv2D(48, 3, activation=activation),
+        layers.Conv2D(48, 3, strides=2),
+        layers.BatchNormalization(),
+        layers.Activation(activation),
+        *(layers.GlobalAveragePooling2D(), end),
+    ]

@@ -1,6 +1,7 @@
 """The report: tables of all formats, and the verdict."""
 
 import contextlib
+from collections import Counter
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import asdict
 from importlib import metadata
@@ -21,18 +22,11 @@ from demos.benchmarks.export.trials import (
     Cell,
     Results,
     Trial,
-    TrialResult,
     cells,
 )
 from demos.common.files import write_json, write_text
 from demos.report.tables import markdown_table
 
-LABELS = {
-    "dense": "Dense",
-    "cnn": "CNN",
-    "lstm": "LSTM",
-    "transformer": "Transformer",
-}
 # What converters and runtimes come from, besides Keras and its backends.
 PACKAGES = (
     *("keras", "keras-hub", *BACKENDS),
@@ -103,7 +97,8 @@ def markdown(
     lines += [f"{number}. {note}" for note, number in notes.items()]
     lines += [""] * bool(notes)
     lines += [f"- {failure}" for failure in failures] + [""] * bool(failures)
-    return "\n".join([*lines, f"**Verdict.** {verdict(whole)}"])
+    lines += [f"**Verdict.** {verdict(whole)}"] * bool(whole)
+    return "\n".join(lines).rstrip()
 
 
 def _models_table(
@@ -111,14 +106,7 @@ def _models_table(
 ) -> list[list[str]]:
     models = list(dict.fromkeys(cell.model for cell in whole))
     places = {(cell.format, cell.backend, cell.model): cell for cell in whole}
-    header = [
-        "format",
-        "from",
-        "run by",
-        "bound",
-        *(LABELS[model] for model in models),
-    ]
-    rows = [header]
+    rows = [["format", "from", "run by", "bound", *models]]
     for name, target in TARGETS.items():
         for backend in BACKENDS:
             there = [places.get((name, backend, model)) for model in models]
@@ -132,10 +120,9 @@ def _models_table(
 def _text(cell: Cell, notes: MutableMapping[str, int]) -> str:
     if cell.verdict == WORKS:
         return f"{cell.ours.error:.1e}{NEEDS[cell.ours.need]}"
-    reason = cell.ours.reason or (
-        f"needs {cell.ours.need}; {CONTROL} needs "
-        f"{cell.control.need or 'nothing'}"
-    )
+    need = cell.control.need or "nothing"
+    more = f"needs {cell.ours.need}; {CONTROL} needs {need}"
+    reason = cell.ours.reason or more
     word = "FAILS" if cell.verdict == FAILS else cell.verdict
     return f"{word} ({notes.setdefault(reason, len(notes) + 1)})"
 
@@ -150,24 +137,19 @@ def _integers_table(
             target = TARGETS[trial.format]
             row = [target.label, trial.backend, target.version, trial.model]
             for activation in INTEGER_ACTIVATIONS:
-                result = results.get(Trial(*place, activation), TrialResult())
-                if result.error is not None:
-                    row.append(f"{result.error:.3f}")
-                elif result.reason:
+                result = results.get(Trial(*place, activation))
+                if result and result.reason:
                     number = notes.setdefault(result.reason, len(notes) + 1)
                     row.append(f"{'no' if result.tried else ABSENT} ({number})")
                 else:
-                    row.append("")
+                    row.append(f"{result.error:.3f}" if result else "")
             rows.append(row)
     return rows
 
 
 def verdict(whole: Sequence[Cell]) -> str:
     """Says in one sentence what the table of models says."""
-    count = {
-        name: sum(cell.verdict == name for cell in whole)
-        for name in (WORKS, FAILS, NEITHER, ABSENT)
-    }
+    count = Counter(cell.verdict for cell in whole)
     tried = len(whole) - count[ABSENT]
     text = (
         f"Serf works in {count[WORKS]} of {tried} cells; in "
@@ -176,8 +158,7 @@ def verdict(whole: Sequence[Cell]) -> str:
     if count[ABSENT]:
         text += f"; {count[ABSENT]} more were not tried"
     broken = [
-        f"{TARGETS[cell.format].label} from {cell.backend}, "
-        f"{LABELS[cell.model]}"
+        f"{TARGETS[cell.format].label} from {cell.backend}, {cell.model}"
         for cell in whole
         if cell.verdict == FAILS
     ]

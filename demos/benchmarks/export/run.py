@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from demos.benchmarks import backends
+from demos.benchmarks.backends import Outcome, calls
 from demos.benchmarks.export.options import ExportOptions
 from demos.benchmarks.export.report import write
 from demos.benchmarks.export.targets import TARGETS
@@ -17,9 +17,6 @@ from demos.benchmarks.export.trials import (
     TrialResult,
     cells,
 )
-from demos.common.errors import UserError
-from demos.common.progress import progress_bar
-from demos.common.subprocesses import EndedEarlyError
 
 ATTEMPT = "demos.benchmarks.export.attempt"
 
@@ -30,23 +27,16 @@ def run(options: ExportOptions, chosen: Sequence[str], folder: Path) -> int:
     Returns the exit code: 1 if ReLU works somewhere and Serf does not, or a
     backend could not be tried; otherwise 0.
     """
+    outcome = Outcome()
     results: dict[Trial, TrialResult] = {}
-    failures: list[str] = []
-    logs = folder / "logs"
-    backends.make_folder(logs)
-    interrupted = False
-    try:
-        for backend in chosen:
-            log = logs / f"{backend}.txt"
-            try:
-                try_backend(backend, plan(options, backend), log, results)
-            except UserError as error:  # The backend does not start.
-                failures.append(f"{backend}: {error}; see {log}")
-    except KeyboardInterrupt:
-        interrupted = True
+    trials = {backend: plan(options, backend) for backend in chosen}
+    for _, trial, result in calls(ATTEMPT, trials, folder, outcome):
+        if not isinstance(result, TrialResult):  # It has killed its process.
+            result = TrialResult(reason=str(result))
+        results[trial] = result
     if results:
-        print(write(folder, results, failures))
-    code = backends.finish(folder, failures, interrupted)
+        print(write(folder, results, outcome.failures))
+    code = outcome.finish(folder)
     return code or int(any(c.verdict == FAILS for c in cells(results)))
 
 
@@ -54,43 +44,11 @@ def plan(options: ExportOptions, backend: str) -> list[Trial]:
     """Lists what to try on a backend."""
     models = tuple(dict.fromkeys(options.models))
     models = models[:1] if options.quick else models
-    formats = [
-        name
-        for name in dict.fromkeys(options.formats)
-        if backend in TARGETS[name].backends
-    ]
+    whole = [(model, name) for model in models for name in (SERF, CONTROL)]
+    alone = [(span, name) for span in RANGES for name in INTEGER_ACTIVATIONS]
     return [
         Trial(backend, name, model, activation)
-        for name in formats
-        for model in (RANGES if TARGETS[name].is_integer else models)
-        for activation in (
-            INTEGER_ACTIVATIONS if TARGETS[name].is_integer else (SERF, CONTROL)
-        )
+        for name in dict.fromkeys(options.formats)
+        if backend in TARGETS[name].backends
+        for model, activation in (alone if TARGETS[name].is_integer else whole)
     ]
-
-
-def try_backend(
-    backend: str,
-    trials: Sequence[Trial],
-    log: Path,
-    results: dict[Trial, TrialResult],
-) -> None:
-    """Makes the trials of a backend; the results are added as they come.
-
-    A trial that kills its process is one that failed; another process makes the
-    next one.
-    """
-    with (
-        progress_bar(len(trials), "trials", desc=backend) as bar,
-        backends.child(ATTEMPT, backend, log) as process,
-    ):
-        for trial in trials:
-            label = TARGETS[trial.format].label
-            bar.set_description_str(
-                f"{backend}: {label}, {trial.model}, {trial.activation}"
-            )
-            try:
-                results[trial] = TrialResult(**process.call(trial))
-            except EndedEarlyError as error:
-                results[trial] = TrialResult(reason=str(error))
-            bar.update()

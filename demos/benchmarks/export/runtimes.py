@@ -16,15 +16,13 @@ def saved_model(path: Path) -> Run:
     import tensorflow as tf
 
     loaded = tf.saved_model.load(str(path))
-    serve = loaded.signatures["serving_default"]
-    (name,) = serve.structured_input_signature[1]
 
     def run(x: Any) -> Any:
+        serve = loaded.signatures["serving_default"]
+        (name,) = serve.structured_input_signature[1]
         (y,) = serve(**{name: tf.constant(x)}).values()
         return y.numpy()
 
-    # Its variables live as long as it does.
-    run.loaded = loaded  # type: ignore[attr-defined]
     return run
 
 
@@ -53,12 +51,7 @@ def exported_program(path: Path) -> Run:
     import torch
 
     module = torch.export.load(path).module()
-
-    def run(x: Any) -> Any:
-        with torch.no_grad():
-            return module(torch.from_numpy(x)).numpy()
-
-    return run
+    return torch.no_grad()(lambda x: module(torch.from_numpy(x)).numpy())
 
 
 def stablehlo(path: Path) -> Run:

@@ -26,23 +26,19 @@ class Trial:
     model: str  # In `options.MODELS`, or in `RANGES`.
     activation: str
 
+    def __str__(self) -> str:
+        return f"{self.format}, {self.model}, {self.activation}"
+
 
 @dataclass(frozen=True)
 class TrialResult:
-    """What came of a trial.
+    """What came of a trial."""
 
-    Attributes:
-        error: Largest difference, over the largest output except in integer
-            arithmetic; None if there is none.
-        need: The first of `NEEDS` that worked.
-        reason: Why it does not work; empty if it does.
-        tried: False if a package that it needs is not installed.
-    """
-
+    # Largest difference, over the largest output except in integer arithmetic.
     error: float | None = None
-    need: str = ANY_BATCH
-    reason: str = ""
-    tried: bool = True
+    need: str = ANY_BATCH  # The first of `NEEDS` that worked.
+    reason: str = ""  # Why it does not work; empty if it does.
+    tried: bool = True  # False if a package that it needs is not installed.
 
 
 Results = Mapping[Trial, TrialResult]

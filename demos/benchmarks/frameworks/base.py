@@ -1,5 +1,6 @@
 """The interface of a framework, and what Keras alone offers: values."""
 
+import importlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 import keras_serf
 from demos.benchmarks import names
+from demos.common.backend import TRAINING
 
 Array = NDArray[Any]
 Function = Callable[..., Any]
@@ -19,9 +21,6 @@ Kept = tuple[dict[int, int], set[int]]
 
 class Framework:
     """A backend that evaluates functions, as NumPy and OpenVINO do."""
-
-    modes: tuple[str, ...] = (names.EAGER,)
-    kept_modes: tuple[str, ...] = (names.EAGER,)  # In which `kept` can measure.
 
     def activations(self) -> dict[str, Function]:
         """Returns Serf, its composition, and other activations of Keras."""
@@ -49,21 +48,16 @@ class Framework:
 
 
 class TrainingFramework(Framework):
-    """A backend that differentiates and can be timed.
+    """A backend that differentiates and can be timed."""
 
-    A subclass has these attributes besides: `array(values, dtype)` makes an
-    array on the device; `in_mode(function, mode)` compiles if need be;
-    `derivative(f)` is f'; `pullback(f)` takes x and w, and returns f(x) and the
-    gradient of sum(w f(x)); `wait(result)` waits until it is computed; and
-    `kept(function, x)` finds the buffers that wait for the backward pass: the
-    size in bytes of each by its address, and the addresses of input and output.
-    """
-
-    array: Callable[[Array, str], Any]
-    in_mode: Callable[[Function, str], Function]
+    array: Callable[[Array, str], Any]  # On the device, of a dtype.
+    in_mode: Callable[[Function, str], Function]  # Compiled, if need be.
     derivative: Callable[[Function], Function]
+    # Of x and w, to f(x) and the gradient of sum(w f(x)).
     pullback: Callable[[Function], Function]
-    wait: Callable[[Any], object]
+    wait: Callable[[Any], object]  # Until the argument is computed.
+    # The buffers of f(x) that wait for the backward pass: the bytes of each by
+    # its address, and the addresses of input and output.
     kept: Callable[[Function, Any], Kept]
 
     def derivatives(self, function: Function, mode: str) -> list[Function]:
@@ -89,12 +83,16 @@ class TrainingFramework(Framework):
         """Drops what was compiled, so that no cache or limit is met."""
 
 
-def normal(size: int, seed: int) -> Array:
-    """Draws standard normal numbers in float32.
+def active_framework() -> Framework:
+    """Returns the framework of the active Keras backend."""
+    backend = keras.backend.backend()
+    if backend not in TRAINING:
+        return Framework()
+    return importlib.import_module(f"{__package__}.{backend}").FRAMEWORK()
 
-    They repeat after the first million, since drawing more would take longer
-    than the measurement.
-    """
+
+def normal(size: int, seed: int) -> Array:
+    """Draws standard normal numbers in float32; they repeat after a million."""
     draw = np.random.default_rng(seed)
     values = draw.standard_normal(min(size, 2**20), dtype=np.float32)
     return np.resize(values, size)

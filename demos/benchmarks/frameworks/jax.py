@@ -16,8 +16,6 @@ from demos.benchmarks.frameworks.base import (
 
 
 class _Jax(TrainingFramework):
-    modes = (names.EAGER, names.COMPILED)
-
     def evaluate(
         self, functions: Sequence[Function], x: Array, dtype: str
     ) -> list[Array]:

@@ -17,8 +17,6 @@ from demos.benchmarks.frameworks.base import (
 
 
 class _TensorFlow(TrainingFramework):
-    modes = (names.EAGER, names.GRAPH, names.COMPILED)
-
     def __init__(self) -> None:
         self.has_gpu = bool(tf.config.list_logical_devices("GPU"))
 

@@ -15,8 +15,6 @@ from demos.benchmarks.frameworks.base import (
 
 
 class _Torch(TrainingFramework):
-    modes = kept_modes = (names.EAGER, names.COMPILED)
-
     def __init__(self) -> None:
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
 

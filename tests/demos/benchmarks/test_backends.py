@@ -4,19 +4,19 @@ import keras
 import pytest
 
 from demos.benchmarks import backends
+from demos.common.errors import UserError
 from demos.common.subprocesses import EndedEarlyError
 
 MODULE = "demos_benchmark_module"
 SOURCE = """
+import os
 import keras
 
-def measure(task, emit):
+def measure(task):
     print("noise")
-    emit("total", 2)
-    emit("begin", "first")
-    emit("result", [keras.backend.backend(), task])
-    emit("advance", 1)
-    raise ValueError("no luck")
+    if task == "bad":
+        raise ValueError("no luck")
+    return keras.backend.backend(), task, os.getpid()
 """
 
 
@@ -28,22 +28,28 @@ def module(tmp_path, monkeypatch):
     return MODULE
 
 
-def test_results_arrive_and_a_failure_is_a_line(module, tmp_path):
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_task_that_fails_does_not_stop_the_others(module, tmp_path, fresh):
     backend = keras.backend.backend()
-    results = []
-    failures, interrupted = backends.run(
-        *(module, {backend: "task"}, tmp_path / "logs", "calls"),
-        lambda *result: results.append(result),
-    )
-    assert not interrupted
-    assert results == [("result", [backend, "task"])]
-    log = tmp_path / "logs" / f"{backend}.txt"
-    assert failures == [f"{backend}: ValueError: no luck; see {log}"]
-    assert "noise" in log.read_text()
+    outcome = backends.Outcome()
+    tasks = {backend: ["one", "bad", "two"]}
+    found = [*backends.calls(module, tasks, tmp_path, outcome, fresh=fresh)]
+    assert [each[:2] for each in found] == [
+        (backend, task) for task in tasks[backend]
+    ]
+    one, bad, two = (result for _, _, result in found)
+    assert (one[:2], two[:2]) == ((backend, "one"), (backend, "two"))
+    assert (one[2] != two[2]) == fresh
+    assert isinstance(bad, EndedEarlyError)
+    assert str(bad) == "ValueError: no luck"
+    assert "noise" in (tmp_path / "logs" / f"{backend}.txt").read_text()
+    assert outcome.failures == []
+    if not fresh:
+        assert outcome.environments[0]["backend"] == backend
 
 
 class Child:
-    """A child process that the user interrupts, or that dies."""
+    """A child process whose user interrupts it, or that does not start."""
 
     def __init__(self, error):
         self._error = error
@@ -54,28 +60,29 @@ class Child:
     def __exit__(self, *details):
         pass
 
-    def call(self, task, on_event):
-        on_event("result", task)
-        raise self._error
+    def call(self, task):
+        if task == 2:
+            raise self._error
+        return task
 
 
 @pytest.mark.once
 @pytest.mark.parametrize(
-    ("error", "code", "count", "line"),
+    ("error", "code", "results", "line"),
     [
-        (KeyboardInterrupt(), 130, 1, "interrupted: what was measured is in"),
-        (EndedEarlyError("died"), 1, 2, "error: torch: died; see"),
+        (KeyboardInterrupt(), 130, [1], "interrupted: what was measured is in"),
+        (UserError("no Keras"), 1, [1, 3], "error: jax: no Keras; see"),
     ],
 )
 def test_results_before_the_end_are_kept(
-    error, code, count, line, tmp_path, monkeypatch, capsys
+    error, code, results, line, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr(backends, "child", lambda *args, **kwargs: Child(error))
-    results = []
-    outcome = backends.run(
-        *("module", {"jax": 1, "torch": 2}, tmp_path, "calls"),
-        lambda *result: results.append(result),
+    monkeypatch.setattr(
+        backends, "ChildProcess", lambda *args, **kwargs: Child(error)
     )
-    assert len(results) == count
-    assert backends.finish(tmp_path, *outcome) == code
+    outcome = backends.Outcome()
+    tasks = {"jax": [1, 2], "torch": [3]}
+    found = [*backends.calls("module", tasks, tmp_path, outcome)]
+    assert [result for _, _, result in found] == results
+    assert outcome.finish(tmp_path) == code
     assert line in capsys.readouterr().err

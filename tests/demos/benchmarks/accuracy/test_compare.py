@@ -7,8 +7,8 @@ import mpmath as mp
 import numpy as np
 import pytest
 
-from demos.benchmarks.accuracy.errors import Errors, compare
-from demos.benchmarks.accuracy.exact import exact
+from demos.benchmarks.accuracy.errors import Errors
+from demos.benchmarks.accuracy.exact import compare, exact
 from demos.benchmarks.accuracy.inputs import numpy_dtype
 
 pytestmark = pytest.mark.once

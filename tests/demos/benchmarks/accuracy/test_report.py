@@ -8,6 +8,7 @@ import pytest
 from demos.__main__ import main
 from demos.benchmarks.accuracy.errors import Errors, Result, broken, verdict
 from demos.benchmarks.accuracy.report import markdown
+from demos.benchmarks.backends import Outcome
 
 
 def result(activation="serf", dtype="float32", reason="", **errors):
@@ -56,7 +57,7 @@ def test_a_promise_is_more_than_small_errors(errors, reason, line):
 @pytest.mark.once
 def test_the_report_says_what_was_not_measured_and_why():
     text = markdown(
-        [],
+        Outcome(),
         [
             result(value=Errors(9, 1.0, -1.5), derivative=Errors(9)),
             result("serf (composed)", reason="ValueError: no such op"),

@@ -3,7 +3,7 @@
 import keras
 
 from demos.benchmarks.cost.measure import weigh
-from demos.benchmarks.frameworks import active_framework
+from demos.benchmarks.frameworks.base import active_framework
 from demos.benchmarks.names import COMPOSED, EAGER, SERF
 
 

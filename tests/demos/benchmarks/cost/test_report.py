@@ -21,12 +21,13 @@ from demos.benchmarks.names import (
     FIRST_STEP,
     FORWARD,
     GELU,
-    GRAPH,
+    KEPT,
     MISH,
     MODEL_WORK,
     RELU,
     SERF,
 )
+from demos.common.subprocesses import EndedEarlyError
 
 
 def timing(activation, *seconds, mode=COMPILED):
@@ -72,7 +73,7 @@ def test_the_table_holds_medians_and_ratios_within_a_cell():
 class Child:
     """A child process that measures everything in no time."""
 
-    def __init__(self, module, backend, log, **options):
+    def __init__(self, function, backend, log, **options):
         self.backend = backend
 
     def __enter__(self):
@@ -81,31 +82,38 @@ class Child:
     def __exit__(self, *details):
         pass
 
-    def call(self, task, on_event=None):
+    def close(self):
+        pass
+
+    def call(self, task):
         name = self.backend
-        if on_event is None:  # A fresh process.
-            seconds = 2.0 if task.activation == GELU else 3.5
-            return {"seconds": seconds, "mebibytes": 30.2}
-        environment = {"backend": name, name: "1.0", "keras": "3", "cores": 2}
-        environment |= {"keras_serf": "0", "devices": "cpu", "processor": "x"}
-        on_event("environments", environment)
-        cells = plan(task, name, (EAGER, COMPILED))
-        on_event("total", len(cells))
-        for number, (cell, _) in enumerate(cells):
-            on_event("begin", str(cell))
-            for activation in (COPY, RELU, GELU, MISH, SERF):
-                times = {"seconds": [number + 1.0, number + 2.0]}
-                content = {**vars(cell), "activation": activation, **times}
-                on_event("timings", content)
-            on_event("advance", 1)
-        kept = {"mode": EAGER, "activation": SERF, "total": 4.0, "besides": 0.0}
-        on_event("kept", {"backend": name, **kept})
-        on_event("failures", f"{name}: something: did not work")
+        if task is None:
+            about = {"keras": "3", "cores": 2, "keras_serf": "0", name: "1.0"}
+            return {
+                "backend": name,
+                "devices": "cpu",
+                "processor": "x",
+                **about,
+            }
+        if task.cell.work in (FIRST_STEP, "predict", "training step"):
+            return (2.0 if task.activations == (GELU,) else 3.5), 30.2
+        if task.cell.work == KEPT and task.cell.mode == EAGER:
+            kept = {"activation": SERF, "total": 4.0, "besides": 0.0}
+            return [("kept", {"backend": name, "mode": EAGER, **kept})]
+        if task.cell.work == CNN_STEP:
+            raise EndedEarlyError("killed")
+        return [
+            (
+                "timings",
+                {**vars(task.cell), "activation": each, "seconds": [1.0, 2.0]},
+            )
+            for each in (COPY, RELU, GELU, MISH, SERF)
+        ]
 
 
 @pytest.mark.once
 def test_the_report_is_written(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(backends, "child", Child)
+    monkeypatch.setattr(backends, "ChildProcess", Child)
     out = tmp_path / "report"
     command = ["cost", "--out", str(out)]
     monkeypatch.setattr(
@@ -121,12 +129,9 @@ def test_the_report_is_written(tmp_path, capsys, monkeypatch):
     assert f"| torch      | {first_step}" in text
     lengths = "predict       | serf       |    3.50 | +1.50 |  30 |"
     assert f"| tensorflow | {lengths}" in text
-    assert "| serf       |            4 (0) |       4 (0) |" in text
-    assert text.endswith(
-        "## Not measured\n\n"
-        "- tensorflow: something: did not work\n"
-        "- torch: something: did not work\n"
-    )
+    assert "| torch      | eager | serf       |     4 |       0 |" in text
+    assert "## Not measured\n\n- tensorflow: CNN step default" in text
+    assert text.endswith("serf: killed\n")
     for paragraph in text.split("\n\n"):
         rows = [line for line in paragraph.splitlines() if line[:1] == "|"]
         assert len({len(row) for row in rows}) <= 1
@@ -144,20 +149,21 @@ def test_the_report_is_written(tmp_path, capsys, monkeypatch):
 @pytest.mark.once
 def test_only_what_is_asked_for_is_planned():
     options = CostOptions(parts=("growth", "compile"), sizes=(10, 1000, 10))
-    cells = plan(options, "tensorflow", (EAGER, GRAPH, COMPILED))
-    assert [(cell.work, cell.mode, cell.size) for cell, _ in cells] == [
+    cells = [task.cell for task in plan(options, "tensorflow")]
+    assert [(cell.work, cell.mode, cell.size) for cell in cells] == [
         (FORWARD, COMPILED, 10),
         (BOTH, COMPILED, 10),
         (FORWARD, COMPILED, 1000),
         (BOTH, COMPILED, 1000),
     ]
     tasks = fresh_plan(options, "tensorflow")
-    assert {(t.work, t.mode) for t in tasks} == {
+    assert {(t.cell.work, t.cell.mode) for t in tasks} == {
         (FIRST_STEP, DEFAULT),
         (FIRST_STEP, COMPILED),
     }
     # In turns, so that other load on the machine affects all alike.
-    assert [t.activation for t in tasks][:6] == [GELU, MISH, SERF] * 2
+    names = [name for task in tasks for name in task.activations]
+    assert names == [GELU, MISH, SERF] * 6
 
 
 @pytest.mark.once
@@ -171,8 +177,7 @@ def test_only_what_is_asked_for_is_planned():
 )
 def test_models_run_as_keras_does_by_default(backend, modes):
     options = CostOptions(parts=("steps", "lengths"))
-    cells = plan(options, backend, (EAGER, GRAPH, COMPILED))
-    assert {cell.mode for cell, _ in cells} == modes
+    assert {task.cell.mode for task in plan(options, backend)} == modes
     assert bool(fresh_plan(options, backend)) == (backend == "tensorflow")
 
 

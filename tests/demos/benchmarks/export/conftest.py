@@ -35,7 +35,7 @@ def keras_as_onnx(monkeypatch, trains):
         def load(path):
             return lambda x: keras.ops.convert_to_numpy(models[-1](x)) * factor
 
-        onnx = replace(TARGETS["onnx"], package="keras", converters={})
+        onnx = replace(TARGETS["onnx"], package="keras")
         onnx = replace(onnx, export=export, load=load, **changes)
         monkeypatch.setitem(TARGETS, "onnx", onnx)
 

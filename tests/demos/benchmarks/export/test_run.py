@@ -10,7 +10,7 @@ from demos.benchmarks import backends
 from demos.benchmarks.export.attempt import measure
 from demos.benchmarks.export.options import ExportOptions
 from demos.benchmarks.export.run import plan
-from demos.benchmarks.export.trials import FIXED_BATCH
+from demos.benchmarks.export.trials import FIXED_BATCH, TrialResult
 from demos.common.errors import UserError
 from demos.common.subprocesses import EndedEarlyError
 
@@ -20,7 +20,7 @@ class Child:
 
     behave = staticmethod(lambda trial: None)
 
-    def __init__(self, module, backend, log):
+    def __init__(self, function, backend, log):
         pass
 
     def __enter__(self):
@@ -30,7 +30,7 @@ class Child:
         pass
 
     def call(self, trial):
-        return self.behave(trial) or measure(trial, None)
+        return trial and (self.behave(trial) or measure(trial))
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def run(tmp_path, monkeypatch, capsys):
 
     def run(*options, name="report", behave=lambda trial: None):
         monkeypatch.setattr(Child, "behave", staticmethod(behave))
-        monkeypatch.setattr(backends, "child", Child)
+        monkeypatch.setattr(backends, "ChildProcess", Child)
         monkeypatch.setattr("demos.benchmarks.benchmark.installed", list)
         backend = keras.backend.backend()
         code = main(
@@ -109,7 +109,7 @@ def test_the_report_is_written_and_never_overwritten(
     assert "holds results already" in error
 
 
-GOOD = {"error": 1e-7}
+GOOD = TrialResult(1e-7)
 
 
 @pytest.mark.once
@@ -165,8 +165,8 @@ def test_a_smoke_test_is_one_model():
 def test_integer_arithmetic_is_compared_with_other_activations(run, tmp_path):
     def behave(trial):
         if trial.activation == "mish":
-            return {"reason": "no such op"}
-        return {"error": {"within 3": 0.02, "within 8": 0.07}[trial.model]}
+            return TrialResult(reason="no such op")
+        return TrialResult({"within 3": 0.02, "within 8": 0.07}[trial.model])
 
     backends = ("--backends", "torch")
     code, text, _ = run("--formats", "onnx_int8", *backends, behave=behave)
@@ -204,4 +204,7 @@ def test_a_quick_run_in_a_process_of_its_own(trains, tmp_path, capfd):
     assert capfd.readouterr().err == f"wrote {out}\n"
     cells = json.loads((out / "results.json").read_text())["cells"]
     assert {c["format"] for c in cells} == {"keras_int8", "saved_model"}
-    assert "== Trial(" in (out / "logs" / f"{backend}.txt").read_text()
+    assert (
+        "== keras_int8, dense, serf"
+        in (out / "logs" / f"{backend}.txt").read_text()
+    )
