@@ -129,7 +129,10 @@ def check_texts(texts: Sequence[str]) -> None:
     """Raises UserError where a text held bytes that are not UTF-8."""
     for number, text in enumerate(texts, 1):
         if any("\ud800" <= character <= "\udfff" for character in text):
-            raise UserError(f"text {number} is not UTF-8: {text}")
+            raise UserError(
+                f"text {number} is not UTF-8: {text}; where the locale is not, "
+                "set PYTHONUTF8=1"
+            )
 
 
 def check_study(options: StudyOptions, runs: Path) -> None:
