@@ -40,6 +40,7 @@ from demos.study.trial import (
 )
 
 RESUMES = "finished trials are kept; run the same command again to resume"
+EPOCHS = "no trial has finished; the same command resumes at the last epoch"
 
 
 class Study:
@@ -155,9 +156,8 @@ class Study:
                 f"{self.folder} is not writable: {error}; {remedy}"
             ) from None
         except KeyboardInterrupt:
-            if not self._any_finished(trials):
-                raise
-            raise KeyboardInterrupt(RESUMES) from None
+            kept = RESUMES if self._any_finished(trials) else EPOCHS
+            raise KeyboardInterrupt(f"{kept} ({self.folder})") from None
         results = (
             failures.get(trial.name) or self._read(trial) for trial in trials
         )

@@ -16,6 +16,7 @@ from demos.common.progress import log
 from demos.datasets import images
 from demos.study.trial import TrialRecord, best, gather, saved_fingerprint
 from demos.tasks.options import PredictOptions
+from demos.tasks.task import QUICK
 
 Content = TypeVar("Content")
 
@@ -164,6 +165,8 @@ def find(
         f"{path}: seed {chosen.seed}, {objective.replace('_', ' ')} "
         f"{chosen.metrics[objective]:.3f}"
     )
+    if f"{QUICK}-" in f"{chosen.config.get('dataset')}-":
+        log("warning: the model of a smoke test (--quick), which knows little")
     return SavedModel(path, chosen, command)
 
 

@@ -16,6 +16,7 @@ from demos.training import optimizers
 from demos.training.task import TrainingTask
 
 SPLITS = ("train", "validation", "test")
+QUICK = "-quick"  # Behind the name of the data of a smoke test.
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,7 @@ def smoke_test_part(
     """
     return replace(
         dataset,
-        name=f"{dataset.name}-quick",
+        name=f"{dataset.name}{QUICK}",
         train=take(dataset.train, train),
         validation=take(dataset.validation, other),
         test=take(dataset.test, other),

@@ -62,7 +62,7 @@ class AblationOptions(ClassificationOptions):
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the command; raises UserError where the input is invalid."""
-    print(run(parse(AblationOptions, arguments, COMMAND)).text)
+    print(run(parse(AblationOptions, arguments, COMMAND)).short)
     return 0
 
 

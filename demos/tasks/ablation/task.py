@@ -1,6 +1,7 @@
 """Ablation: a study of each axis on small networks, and a page for all."""
 
 import os
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -70,13 +71,13 @@ def run(options: AblationOptions) -> Report:
             failed[axis] = str(error)
     if not reports:
         raise UnfinishedError(next(iter(failed.values())))
+    warnings = [study.SMOKE_TEST] * options.quick
     notes = [
-        study.SMOKE_TEST * options.quick,
         task.describe(),
         *(f"{axis}: {reason}" for axis, reason in failed.items()),
         f"Not varied: {fixed(task)}.",
     ]
-    return write(folder, reports, [note for note in notes if note])
+    return write(folder, reports, notes, warnings)
 
 
 def fixed(task: ClassificationTask) -> str:
@@ -90,7 +91,10 @@ def fixed(task: ClassificationTask) -> str:
 
 
 def write(
-    folder: Path, reports: Mapping[str, Report], notes: Sequence[str]
+    folder: Path,
+    reports: Mapping[str, Report],
+    notes: Sequence[str],
+    warnings: Sequence[str] = (),
 ) -> Report:
     """Writes what the studies show together.
 
@@ -99,6 +103,7 @@ def write(
             ablation.png.
         reports: By axis, the report of its study.
         notes: About the data and what the studies share, a line each.
+        warnings: Why the scores may mean little.
 
     Returns:
         A report on all of them.
@@ -127,13 +132,10 @@ def write(
     lines = [
         f"# {title}",
         "",
-        *(f"{note}\n" for note in notes),
+        *(f"{note}\n" for note in (*warnings, *notes)),
         *markdown_table([HEADER, *cells], left=3),
         "",
         f"**Verdict.** {' '.join(verdicts)}",
-        "",
-        *(f"- {axis}: {page}" for axis, page in pages.items()),
-        f"- all: {folder / PAGE}",
     ]
     text = "\n".join(lines)
     try:
@@ -148,6 +150,7 @@ def write(
         page = fill(
             PAGE,
             title=title,
+            warnings=warnings,
             findings=verdicts,
             notes=notes,
             pictures=embedded({chart: folder / chart.name}),
@@ -172,4 +175,6 @@ def write(
         write_text(folder / PAGE, page)
     except OSError as error:
         raise UserError(f"{folder} is not writable: {error}") from None
-    return Report(text, folder, every)
+    short = [textwrap.fill(line, 80) for line in (*warnings, *verdicts)]
+    short.append(f"report: {folder / PAGE}")
+    return Report(text, folder, every, short="\n".join(short))

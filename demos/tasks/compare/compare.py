@@ -101,7 +101,8 @@ def compare(
 
     Returns:
         The report, which a notebook shows; its `folder` holds `report.html`,
-        tables, figures, and the best model of each activation.
+        tables, figures, and the best model of each activation. Its verdict and
+        its path are printed.
 
     Raises:
         UserError: An argument is invalid, or no trial finished.
@@ -196,7 +197,7 @@ def compare(
             return {"baseline": {task.metrics[0]: baseline}}
         return task.trivial_baseline(first)
 
-    return conduct(
+    report = conduct(
         trained,
         trials,
         options,
@@ -209,6 +210,8 @@ def compare(
         ),
         {},
     )
+    print(f"{report.findings[0]}\nreport: {report.folder / 'report.html'}")
+    return report
 
 
 def _values(name: str, values: Any) -> tuple[Any, ...]:

@@ -141,8 +141,11 @@ def test_a_model_that_cannot_be_saved_fails_its_trial_alone(tmp_path):
 def test_stopped_by_hand_it_says_what_is_kept(tmp_path):
     task = Unsaved()
     task.error = KeyboardInterrupt
-    with pytest.raises(KeyboardInterrupt, match="finished trials are kept"):
+    with pytest.raises(
+        KeyboardInterrupt, match="finished trials are kept"
+    ) as e:
         Study(task, tmp_path).run(TRIALS, Silent())
+    assert str(tmp_path) in str(e.value)
     assert len(gather(tmp_path)) == 1
 
 
@@ -216,7 +219,7 @@ def test_ctrl_c_is_heard_where_a_framework_makes_another_error_of_it(tmp_path):
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         task = Swallowing()
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt, match="resumes at the last"):
             Study(task, tmp_path).run(TRIALS, Silent())
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:

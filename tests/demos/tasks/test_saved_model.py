@@ -25,7 +25,7 @@ def runs(tmp_path):
     return tmp_path / "runs" / "sentiment"
 
 
-def write_study(folder, *trials, task="sentiment"):
+def write_study(folder, *trials, task="sentiment", dataset="reviews"):
     """Writes records with these settings and scores, and empty models."""
     (folder / "trials").mkdir(parents=True)
     write_json(folder / "study.json", {"fingerprint": "f"})
@@ -35,7 +35,7 @@ def write_study(folder, *trials, task="sentiment"):
             seed,
             "f",
             metrics={OBJECTIVE: score},
-            config={"task": task},
+            config={"task": task, "dataset": dataset},
         )
         write_json(folder / "trials" / f"{record.name}.json", vars(record))
         (folder / f"{record.label}.keras").touch()
@@ -67,6 +67,13 @@ def test_the_best_on_the_validation_set_is_taken(runs, capsys):
     with pytest.raises(UserError, match="holds no trained model with serf;"):
         found(folder, runs, "serf")
     assert found(None, runs).path == folder / "gelu.keras"
+
+
+@pytest.mark.parametrize("dataset", ["reviews-quick", "emoji-quick-en-de"])
+def test_the_model_of_a_smoke_test_warns(runs, capsys, dataset):
+    trial = (0.7, {"activation": "relu"})
+    found(write_study(runs / "a", trial, dataset=dataset), runs)
+    assert "smoke test (--quick)" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_a_study_of_another_task_is_not_asked(runs):

@@ -70,7 +70,10 @@ def test_an_axis_that_fails_leaves_the_others(tmp_path, monkeypatch, capsys):
     page = (tmp_path / "ablation.html").read_text(encoding="utf-8")
     assert "relu against the others" in page  # Serf was not among them.
     assert "serf" not in page
-    capsys.readouterr()
+    shown = capsys.readouterr().out
+    assert shown.startswith(SMOKE_TEST)
+    assert shown.endswith(f"report: {tmp_path / 'ablation.html'}\n")
+    assert "|" not in shown  # No Markdown on a terminal.
     # `run` gives --vary layers, so that axis has to be there.
     monkeypatch.setattr(
         study, "run", lambda *_: (_ for _ in ()).throw(UnfinishedError("none"))

@@ -99,8 +99,11 @@ def test_the_same_call_resumes_and_another_one_is_refused(
 ):
     folder = finished[0].folder
     before = {p: p.stat().st_mtime_ns for p in folder.glob("trials/*")}
-    run(data, folder)
-    assert "4 of 4 trials finished before" in capsys.readouterr().err
+    report = run(data, folder)
+    captured = capsys.readouterr()
+    assert "4 of 4 trials finished before" in captured.err
+    sentence, path = captured.out.splitlines()
+    assert (sentence, path[8:]) == (report.findings[0], f"{folder}/report.html")
     x, y = data
     for other, options in (
         ((x, 1 - y), {}),
