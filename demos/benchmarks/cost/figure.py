@@ -10,7 +10,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from demos.benchmarks import names
 from demos.benchmarks.cost.plan import FEW
-from demos.report.figures.style import COLOURS, new_figure, style_of
+from demos.report.figures.style import new_figure, style_of
 
 
 def draw(path: Path, table: pd.DataFrame) -> None:
@@ -67,7 +67,7 @@ def _draw_ratios(axes: Axes, table: pd.DataFrame, backend: str) -> None:
         axes.plot(
             ratios.reindex(activations),
             places + 0.1 * (number - (len(groups) - 1) / 2),
-            color=COLOURS[number // 2],
+            color=str(0.3 * (number // 2)),  # Colours are activations'.
             marker="o" if work == names.FORWARD else "D",
             markerfacecolor="white" if work == names.FORWARD else None,
             linestyle="none",

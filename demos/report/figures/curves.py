@@ -8,7 +8,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from demos.report.figures.style import legend_below, new_figure, style_of
+from demos.report.figures.style import (
+    is_logarithmic,
+    legend_below,
+    new_figure,
+    style_of,
+)
 from demos.report.trials import (
     activations_of,
     finished,
@@ -46,7 +51,7 @@ def draw_curves(
     for number, level in enumerate(shown):
         axes = every[number]
         chosen = [r for r in results if level.items() <= r.settings.items()]
-        draw_activations(axes, chosen, presentation.curve)
+        draw_activations(axes, chosen, presentation)
         axes.set_title(level_name(level, "\n"), fontsize="medium")
         lowest = number + columns >= len(shown)
         axes.tick_params(labelbottom=lowest)
@@ -76,21 +81,22 @@ def draw_curves(
 
 
 def draw_activations(
-    axes: Axes, results: Sequence[TrialRecord], curve: str
+    axes: Axes, results: Sequence[TrialRecord], presentation: Presentation
 ) -> None:
     """Draws a curve of the histories, over the epochs, of each activation."""
     done = finished(results)
-    longest = 1
+    longest, means = 1, [math.nan]
     names = activations_of(done)
     banded = names if len(names) <= MOST_BANDS else [reference_of(done)]
     for name in names:
         curves = [
-            result.history[curve]
+            result.history[presentation.curve]
             for result in done
             if result.settings["activation"] == name
         ]
         epochs = np.arange(1, 1 + min(map(len, curves)))
         values = np.array([curve[: len(epochs)] for curve in curves])
+        means += values.mean(axis=0).tolist()
         draw_band(
             axes,
             epochs,
@@ -102,6 +108,9 @@ def draw_activations(
             markevery=1 + len(epochs) // 12,
         )
         longest = max(longest, len(epochs))
+    loss = not presentation.metrics[0].higher_is_better
+    if loss and is_logarithmic(np.nanmin(means), np.nanmax(means)):
+        axes.set_yscale("log")
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set_xlim(0.5, max(longest + 0.5, axes.get_xlim()[1]))

@@ -11,6 +11,7 @@ from demos.report.figures.curves import MEAN_AND_BAND, draw_activations
 from demos.report.figures.style import (
     LETTER,
     LINES,
+    is_logarithmic,
     legend_below,
     new_figure,
     style_of,
@@ -28,7 +29,6 @@ from demos.report.trials import (
 from demos.report.types import Baselines, Chart, Metric, Presentation
 from demos.study.trial import TrialRecord
 
-DECADE = 10  # A range this wide is drawn on a logarithmic scale.
 CLOSE = 0.08  # Share of the axis: labels nearer than this may overlap.
 INTERVAL = "mean of the seeds and its 95% bootstrap interval"
 
@@ -53,7 +53,7 @@ def draw_overview(
     figure = new_figure(max(11, 4 + 1.3 * len(names)), height)
     curves, panel = figure.subplots(1, 2)
     figure.suptitle(presentation.title, wrap=True)
-    draw_activations(curves, results, presentation.curve)
+    draw_activations(curves, results, presentation)
     curves.set_ylabel(presentation.curve_label)
     curves.set_title(MEAN_AND_BAND)
     curves.legend()
@@ -245,7 +245,7 @@ def _places(values: Sequence[Any]) -> tuple[np.ndarray, bool]:
     equal = np.arange(len(values), dtype="float64")
     if not numeric(values) or isinstance(values[0], bool):
         return equal, False
-    logarithmic = values[0] > 0 and values[-1] >= DECADE * values[0]
+    logarithmic = is_logarithmic(values[0], values[-1])
     places = np.asarray(values, "float64")
     if logarithmic:
         places = np.log(places)

@@ -27,6 +27,7 @@ MARKERS = "osD^vPX"
 NUMBERS = {"relu": 0, "gelu": 1, "silu": 2, "mish": 3, "serf": 4}
 DIVERGING = "PuOr"  # For colour-blind readers; purple is the higher end.
 LETTER = 0.09  # Width in inches, about.
+DECADE = 10  # A range this wide is drawn on a logarithmic scale.
 
 
 def style_of(activation: str) -> dict[str, Any]:
@@ -48,6 +49,11 @@ def style_of(activation: str) -> dict[str, Any]:
         "linewidth": 2.4 if activation == "serf" else 1.4,
         "zorder": 3 if activation == "serf" else 2,
     }
+
+
+def is_logarithmic(low: float, high: float) -> bool:
+    """Whether an axis is logarithmic: scores, which begin near 0, are not."""
+    return low > 0 and high >= DECADE * low
 
 
 def new_figure(width: float, height: float) -> Figure:

@@ -226,6 +226,12 @@ class ModelTask:
     ) -> Presentation:
         """Says how the report calls things."""
         first = self.metrics[0]
+
+        def decimals(name: str) -> int:
+            """Five significant digits, four decimals at most."""
+            values = [abs(r.metrics.get(name, 0)) for r in records]
+            return max(0, 5 - len(str(int(max(values)))))
+
         return Presentation(
             title=f"Comparison: {self.name}",
             metrics=tuple(
@@ -235,6 +241,7 @@ class ModelTask:
                     self.higher_is_better
                     if name == first
                     else not LOWER_IS_BETTER.search(name),
+                    decimals(name),
                 )
                 for name in self.metrics
             ),

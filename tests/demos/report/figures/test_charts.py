@@ -347,3 +347,26 @@ def test_levels_are_rows_of_the_forest_plot_if_there_are_few():
     results = study(("relu", "serf"), 3, layers=range(30))
     (axes,) = draw_forest(analyze(results, METRIC, {}), "Title").figure.axes
     assert len(axes.get_yticklabels()) == 1
+
+
+@pytest.mark.parametrize("higher", [True, False])
+def test_a_loss_that_falls_by_a_decade_is_drawn_on_a_logarithmic_scale(higher):
+    results = [
+        TrialRecord(
+            {"activation": "serf"},
+            seed,
+            "f",
+            metrics={"accuracy": 0.1},
+            history={"val": [2.0, 0.4, 0.1]},
+        )
+        for seed in range(3)
+    ]
+    metric = Metric("accuracy", "score", higher)
+    (chart,) = charts.draw(
+        results,
+        {},
+        Presentation("Title", (metric,), "val", "validation"),
+        analyze(results, metric, {}),
+    )
+    scale = "linear" if higher else "log"
+    assert chart.figure.axes[0].get_yscale() == scale
