@@ -181,9 +181,10 @@ def test_bad_input_is_one_line_and_writes_nothing(
     assert main([task, *arguments]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err.startswith("error: ")
-    assert captured.err.count("\n") == 1
-    assert says in captured.err
+    *first, last = captured.err.splitlines()
+    assert first in ([], ["loading Keras and the data ..."])
+    assert last.startswith("error: ")
+    assert says in last
     assert {path: path.read_bytes() for path in tmp_path.rglob("*")} == before
 
 
