@@ -9,14 +9,9 @@ from demos.study.trial import TrialRecord
 
 
 def advice(records: Sequence[TrialRecord], shown: Presentation) -> list[str]:
-    """Returns warnings about the training of the trials.
+    """Returns warnings about the training of the trials of a study.
 
-    Args:
-        records: Those of all trials.
-        shown: Names the training curve of the objective.
-
-    Returns:
-        A line where the best epoch is mostly the last one.
+    There is one where the best epoch is mostly the last one.
     """
     curves = [
         record.history[shown.curve]
@@ -36,12 +31,7 @@ def advice(records: Sequence[TrialRecord], shown: Presentation) -> list[str]:
 def looks(folder: Path, seeds: int) -> str:
     """Remembers with how many seeds the verdict of a study was read.
 
-    Args:
-        folder: Folder of the study.
-        seeds: The number of seeds, now.
-
-    Returns:
-        A note where it was read with several numbers of seeds, else "".
+    Returns a note where it was read with several numbers of seeds, else "".
     """
     path = folder / "looks.json"
     try:

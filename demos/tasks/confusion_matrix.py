@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -20,35 +21,28 @@ NAMED, NUMBERED = 20, 6
 COLUMNS = 4  # Of matrices; more would not be legible on a page.
 
 
-def lines(predictions: Sequence[int], label_names: Sequence[str]) -> str:
-    r"""Returns the content of `FILE`.
+def files(
+    predictions: Sequence[int], label_names: Sequence[str]
+) -> dict[str, str]:
+    r"""Returns what `chart` reads, by the name of the file.
 
     Example:
 
-    >>> lines([1, 0], ["cat", "dog"])
-    'dog\ncat\n'
+    >>> files([1, 0], ["cat", "dog"])
+    {'test.txt': 'dog\ncat\n'}
     """
-    return "".join(f"{label_names[label]}\n" for label in predictions)
+    return {FILE: "".join(f"{label_names[i]}\n" for i in predictions)}
 
 
 def chart(
-    folder: Path,
-    records: Sequence[TrialRecord],
-    label_names: Sequence[str],
-    labels: Sequence[int],
+    folder: Path, records: Sequence[TrialRecord], dataset: Any
 ) -> Chart | None:
     """Draws the confusion matrix of each activation, over all seeds.
 
-    Args:
-        folder: Folder of the study.
-        records: Finished trials; those whose predictions cannot be read are
-            left out.
-        label_names: Names of all labels.
-        labels: Index of the true label of each example of the test split.
-
-    Returns:
-        The chart; None where no predictions can be read.
+    Trials whose predictions cannot be read are left out; without any there is
+    no chart.
     """
+    label_names, labels = dataset.label_names, dataset.test.labels
     matrices: dict[str, np.ndarray] = {}
     for label, group in by_label(records).items():
         for record in group:

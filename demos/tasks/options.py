@@ -3,7 +3,7 @@
 import importlib.util
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,6 +15,11 @@ from demos.common.files import check_writable, is_regular
 Backend = Literal["tensorflow", "jax", "torch"]
 MOST_IMAGE_SIZE = 1024  # Pixels; a batch of larger ones fills the memory.
 Optimizer = Literal["adamw", "adam", "nadam", "lion", "rmsprop", "sgd"]
+Values = Annotated[
+    tuple[str, ...],
+    tyro.conf.UseAppendAction,
+    tyro.conf.arg(metavar="NAME=VALUE,...", help_behavior_hint=""),
+]
 
 
 @dataclass(frozen=True)
@@ -31,11 +36,7 @@ class StudyOptions:
     margin: float | None = None
     """The smallest difference that matters: below it, activations count as
     equivalent. By default 1 point of a score in percent, 1 BLEU."""
-    tune: Annotated[
-        tuple[str, ...],
-        tyro.conf.UseAppendAction,
-        tyro.conf.arg(metavar="NAME=VALUE,...", help_behavior_hint=""),
-    ] = ()
+    tune: Values = ()
     """Chooses the value of a model or training option on the validation split,
     for each activation its own: --tune learning_rate=0.001,0.003,0.01."""
     tune_seeds: tuple[int, ...] = (1000, 1001, 1002)
@@ -48,11 +49,7 @@ class StudyOptions:
     The same command, given again, resumes the study."""
     backend: Backend | None = None
     """Backend of Keras; by default the value of KERAS_BACKEND."""
-    vary: Annotated[
-        tuple[str, ...],
-        tyro.conf.UseAppendAction,
-        tyro.conf.arg(metavar="NAME=VALUE,...", help_behavior_hint=""),
-    ] = ()
+    vary: Values = ()
     """Runs the study for every value of a model or training option too:
     --vary layers=1,2,4 --vary optimizer=adam,sgd, in all combinations."""
     jobs: int | None = None
@@ -136,15 +133,7 @@ def check_texts(texts: Sequence[str]) -> None:
 
 
 def check_study(options: StudyOptions, runs: Path) -> None:
-    """Checks the options that all studies share.
-
-    Args:
-        options: The command line.
-        runs: Folder of the task's studies.
-
-    Raises:
-        UserError: A value is invalid, or the output folder is not writable.
-    """
+    """Checks options and output folder; raises UserError if invalid."""
     for name in ("activations", "seeds"):
         check_unique(f"--{name}", getattr(options, name))
     for name in ("seeds", "tune_seeds"):
@@ -195,38 +184,25 @@ def check_numbers(
     fractions: Collection[str] = (),
     may_be_zero: Collection[str] = (),
 ) -> None:
-    """Checks the numbers among options.
+    """Checks the numbers among the fields of dataclasses.
 
-    Args:
-        configs: Dataclasses. Fields that hold no number are skipped.
-        fractions: Names of the fields that must be in [0, 1).
-        may_be_zero: Names of the fields that may be 0; all other numbers must
-            be above 0, and finite.
-
-    Raises:
-        UserError: A number is out of its range.
+    Those of `fractions` must be in [0, 1), all others above 0, or 0 if
+    `may_be_zero` names them, and finite; UserError if one is not.
     """
     for config in configs:
-        for item in fields(config):
-            value = getattr(config, item.name)
-            flag = f"--{item.name.replace('_', '-')}"
+        for name, value in vars(config).items():
             if isinstance(value, bool) or not isinstance(value, int | float):
                 continue
-            if item.name in fractions:
-                if not 0 <= value < 1:
-                    raise UserError(
-                        f"{flag} must be at least 0 and below 1. "
-                        f"Received: {value}"
-                    )
-            elif item.name == "image_size" and value > MOST_IMAGE_SIZE:
+            valid, needed = 0 < value < math.inf, "above 0"
+            if name in fractions:
+                valid, needed = 0 <= value < 1, "at least 0 and below 1"
+            elif name == "image_size" and value > MOST_IMAGE_SIZE:
+                valid, needed = False, f"at most {MOST_IMAGE_SIZE}"
+            if not valid and not (value == 0 and name in may_be_zero):
                 raise UserError(
-                    f"{flag} must be at most {MOST_IMAGE_SIZE}. "
+                    f"--{name.replace('_', '-')} must be {needed}. "
                     f"Received: {value}"
                 )
-            elif not (value == 0 and item.name in may_be_zero) and not (
-                0 < value < float("inf")
-            ):
-                raise UserError(f"{flag} must be above 0. Received: {value}")
 
 
 def check_heads(embedding_dim: int, heads: int) -> None:

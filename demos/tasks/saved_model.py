@@ -1,18 +1,19 @@
 """The trained models of a study, as `predict` finds and loads them."""
 
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import keras
+import numpy as np
 from PIL import Image
 from tokenizers import Tokenizer
 
 from demos.common.errors import UserError
 from demos.common.files import read_json, read_text
-from demos.common.progress import log
+from demos.common.progress import log, print_line
 from demos.datasets import images
 from demos.study.trial import TrialRecord, best, gather, saved_fingerprint
 from demos.tasks.options import PredictOptions
@@ -25,10 +26,8 @@ Content = TypeVar("Content")
 class SavedModel:
     """A trained model, and the files that its task saved beside it.
 
-    Attributes:
-        path: The `.keras` file.
-        record: The record of its trial.
-        command: The command that trains, for errors.
+    Each method raises UserError where its file is missing or damaged; `command`
+    is how to train again.
     """
 
     path: Path
@@ -40,9 +39,6 @@ class SavedModel:
 
         It is not compiled: the optimizer belongs to the backend that trained.
         In Keras' safe mode, no code that the file holds is run.
-
-        Raises:
-            UserError: The file is damaged.
         """
 
         def reader(path: Path) -> keras.Model:
@@ -53,15 +49,7 @@ class SavedModel:
         return self._read(self.path, reader)
 
     def json(self, name: str, **kinds: type) -> Any:
-        """Reads a JSON file of the study.
-
-        Args:
-            name: Name of the file.
-            **kinds: Types of values that it holds, by their keys.
-
-        Raises:
-            UserError: The file is missing or damaged.
-        """
+        """Reads a JSON file of the study, with values of these types."""
 
         def reader(path: Path) -> Any:
             content = read_json(path)
@@ -73,15 +61,7 @@ class SavedModel:
         return self._read(self.path.with_name(name), reader)
 
     def labels(self, count: int, name: str = "labels.json") -> list[str]:
-        """Reads the names of the labels.
-
-        Args:
-            count: How many the model has.
-            name: Name of the file.
-
-        Raises:
-            UserError: The file is missing or damaged, or of another model.
-        """
+        """Reads the names of the labels, as many as the model has."""
 
         def reader(path: Path) -> list[str]:
             content = read_json(path)
@@ -99,11 +79,7 @@ class SavedModel:
         return self._read(self.path.with_name(name), reader)
 
     def tokenizer(self, name: str = "tokenizer.json") -> Tokenizer:
-        """Reads a tokenizer of the study.
-
-        Raises:
-            UserError: The file is missing or damaged.
-        """
+        """Reads a tokenizer of the study."""
         return self._read(
             self.path.with_name(name),
             lambda path: Tokenizer.from_str(read_text(path)),
@@ -121,22 +97,22 @@ class SavedModel:
             ) from None
 
 
+def print_labels(
+    label_names: Sequence[str], probabilities: np.ndarray, inputs: Sequence[Any]
+) -> None:
+    """Prints label and probability of each input, and the input."""
+    width = max(map(len, label_names))
+    for row, text in zip(probabilities, inputs, strict=True):
+        label = label_names[row.argmax()]
+        print_line(f"{label:{width}}  {row.max():.3f}  {text}")
+
+
 def find(
     options: PredictOptions, runs: Path, objective: str, command: str
 ) -> SavedModel:
-    """Finds the best model of a study, and says which it is.
+    """Finds the best model of a study by the objective, and says which.
 
-    Args:
-        options: The command line.
-        runs: Folder of the task's studies.
-        objective: The metric that chooses.
-        command: The command that trains, for errors.
-
-    Returns:
-        The model.
-
-    Raises:
-        UserError: There is no study, or no such model.
+    UserError where there is none; `command` is how to train one.
     """
     folder = options.out or latest_study(runs)
     records = [
@@ -181,11 +157,7 @@ def latest_study(runs: Path) -> Path:
 
 
 def open_image(path: Path) -> Image.Image:
-    """Opens an image file, upright, in RGB.
-
-    Raises:
-        UserError: The file is not an image, or damaged.
-    """
+    """Opens an image file, upright, in RGB; UserError if it is none."""
     try:
         return images.open_image(path)
     except MemoryError:

@@ -1,7 +1,7 @@
 """The base of the tasks: data and settings, and what every trial does first."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
@@ -27,13 +27,9 @@ class Task(TrainingTask):
     on the test split and, as `validation_...`, on the validation split; and it
     describes its data and its report.
 
-    Args:
-        dataset: The data, in three splits.
-        model: The sizes of the model.
-        training: How to train it.
-
     Attributes:
-        name: Name of the task.
+        notes: What a reader of the report should know about the data.
+        unit: What an example is, in plural.
         objective: The metric, higher is better, that chooses the best model; it
             is measured on the validation split.
         groups: Names that stand for several options in `--vary`.
@@ -45,7 +41,9 @@ class Task(TrainingTask):
     dataset: Any
     model: Any
     training: Any
+    notes: tuple[str, ...] = field(default=(), init=False, repr=False)
     name: ClassVar[str]
+    unit: ClassVar[str]
     objective: ClassVar[str]
     groups: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
     fixed: ClassVar[Collection[str]] = ()
@@ -78,9 +76,8 @@ class Task(TrainingTask):
     def optimizer(self, steps: int, **options: Any) -> keras.Optimizer:
         """Makes the optimizer, with linear warm-up and cosine decay.
 
-        Args:
-            steps: Number of batches of an epoch.
-            **options: See `demos.training.optimizers.make`.
+        `steps` is the number of batches of an epoch; for the options see
+        `demos.training.optimizers.make`.
         """
         training = self.training
         rate = optimizers.cosine(
@@ -91,11 +88,7 @@ class Task(TrainingTask):
         return optimizers.make(training.optimizer, rate, **options)
 
     def check(self, varied: Collection[str] = ()) -> None:
-        """Raises UserError where options do not fit the data or Keras.
-
-        Args:
-            varied: Names of what is varied.
-        """
+        """Raises UserError where options, or what is varied, do not fit."""
 
     def save_assets(self, folder: Path) -> None:
         """Writes what every saved model needs beside it."""
@@ -113,36 +106,35 @@ class Task(TrainingTask):
 
     def describe(self) -> str:
         """Describes the data in a line: name, sizes, labels and notes."""
-        raise NotImplementedError
+        labels = f"labels {', '.join(self.dataset.label_names)}"
+        notes = *self.dataset.notes, *self.notes
+        return "; ".join([sizes(self.dataset, self.unit), labels, *notes])
 
     def presentation(
         self, folder: Path, records: Sequence[TrialRecord]
     ) -> Presentation:
-        """Says how the report calls things.
-
-        Args:
-            folder: Folder of the study.
-            records: Those of all trials; at least one finished.
-        """
+        """Says how the report of a folder calls things."""
         raise NotImplementedError
 
 
 def sizes(dataset: Any, unit: str) -> str:
-    """Describes the splits of a dataset in a line.
+    """Describes the splits of a dataset, whose rows are `unit`, in plural.
 
-    Args:
-        dataset: The dataset.
-        unit: What a row is, in plural.
-
-    Returns:
-        Such as "digits: 900 images for training, 50 for validation, 50 for
-        testing".
+    Such as "digits: 900 images for training, 50 for validation, 50 for
+    testing".
     """
     train, validation, test = (len(getattr(dataset, name)) for name in SPLITS)
     return (
         f"{dataset.name}: {train} {unit} for training, {validation} for "
         f"validation, {test} for testing"
     )
+
+
+def with_validation(
+    test: Mapping[str, float], validation: Mapping[str, float]
+) -> dict[str, float]:
+    """Merges the scores of two splits, the second as `validation_...`."""
+    return {**test, **{f"validation_{k}": v for k, v in validation.items()}}
 
 
 def waiting_note(records: Sequence[TrialRecord]) -> str:
@@ -156,37 +148,27 @@ def waiting_note(records: Sequence[TrialRecord]) -> str:
 
 
 def smoke_test_part(
-    dataset: Any, take: Callable[[Any, int], Any], train: int, other: int
+    dataset: Any,
+    train: int,
+    rows: Callable[[Any, int], Iterable[int]] = lambda part, most: evenly(
+        len(part), most
+    ),
 ) -> Any:
     """Takes the few rows of a dataset that a smoke test uses.
 
-    Args:
-        dataset: The dataset.
-        take: Returns so many rows of a split, at most.
-        train: How many rows of the training split.
-        other: How many of each other split.
-
-    Returns:
-        The dataset, with "-quick" behind its name.
+    That is at most so many rows of the training split, a quarter of them of the
+    others. `rows` chooses so many of a split; by default evenly spaced.
     """
-    return replace(
-        dataset,
-        name=f"{dataset.name}{QUICK}",
-        train=take(dataset.train, train),
-        validation=take(dataset.validation, other),
-        test=take(dataset.test, other),
-    )
+    parts = {name: getattr(dataset, name) for name in SPLITS}
+    few = {
+        name: part.take([*rows(part, train if name == "train" else train // 4)])
+        for name, part in parts.items()
+    }
+    return replace(dataset, name=f"{dataset.name}{QUICK}", **few)
 
 
 def evenly(count: int, most: int) -> range:
-    """Chooses rows, evenly spaced.
-
-    Args:
-        count: How many rows there are.
-        most: How many to take at most.
-
-    Returns:
-        Their indices.
+    """Chooses so many of `count` indices at most, evenly spaced.
 
     Example:
 

@@ -11,16 +11,10 @@ PADDING, UNKNOWN = 0, 1
 
 
 def learn(texts: Sequence[str], vocabulary_size: int) -> Tokenizer:
-    """Learns a vocabulary.
+    """Learns a vocabulary: words in lower case without accents.
 
-    Args:
-        texts: The training texts.
-        vocabulary_size: Maximum number of words, the most frequent ones; a word
-            that occurs once is unknown.
-
-    Returns:
-        A tokenizer of words in lower case without accents; token 0 is padding,
-        token 1 any unknown word.
+    It holds the most frequent words of the training texts; a word that occurs
+    once is unknown.
     """
     tokenizer = Tokenizer(models.WordLevel(unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer()  # pyright: ignore
@@ -40,29 +34,14 @@ def learn(texts: Sequence[str], vocabulary_size: int) -> Tokenizer:
 
 
 def length_for(tokenizer: Tokenizer, texts: Sequence[str]) -> int:
-    """Returns the tokens that 95% of the texts fit in, from 2 to 256.
-
-    Args:
-        tokenizer: Counts the tokens.
-        texts: The training texts.
-
-    Returns:
-        The length.
-    """
+    """Returns the tokens that 95% of the texts fit in, from 2 to 256."""
     return covering(
         [len(encoding.ids) for encoding in tokenizer.encode_batch(texts)]
     )
 
 
 def covering(lengths: Sequence[int]) -> int:
-    """Returns the length that 95% of the texts fit in, from 2 to 256.
-
-    Args:
-        lengths: Tokens of each training text.
-
-    Returns:
-        The length.
-    """
+    """Returns the length that covers 95% of the lengths, from 2 to 256."""
     return int(np.clip(np.quantile(lengths, 0.95), SHORTEST, LONGEST))
 
 
@@ -71,14 +50,11 @@ def encode(
 ) -> np.ndarray:
     """Turns texts into what the model reads.
 
-    Args:
-        tokenizer: The tokenizer.
-        texts: The texts.
-        sequence_length: Longer texts are cut there, shorter ones padded.
+    Longer texts are cut, shorter ones padded. The first token is never padding,
+    not even of an empty text, so that there is something to pool.
 
     Returns:
-        int32, shape `(len(texts), sequence_length)`. The first is never
-        padding, not even of an empty text, so that there is something to pool.
+        int32, shape `(len(texts), sequence_length)`.
     """
     inputs = np.full((len(texts), sequence_length), PADDING, "int32")
     inputs[:, 0] = UNKNOWN

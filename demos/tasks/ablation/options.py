@@ -67,18 +67,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def run(options: AblationOptions) -> Any:
-    """Runs a study of each axis, and reports on all of them.
-
-    Args:
-        options: The command line.
-
-    Returns:
-        The `demos.report.types.Report`; its files are written, beside those
-        of the studies.
-
-    Raises:
-        UserError: The input is invalid, or no trial finished.
-    """
+    """Runs a study of each axis; UserError if the input is invalid."""
     axis_texts(options)
     check(options)
     check_study(options, RUNS)
@@ -88,9 +77,6 @@ def run(options: AblationOptions) -> Any:
 
 def axis_texts(options: AblationOptions) -> dict[str, str]:
     """Returns, by axis, what its study varies, as `--vary` takes it.
-
-    Raises:
-        UserError: There is no such axis, or it is named twice.
 
     Example:
 

@@ -36,17 +36,7 @@ PAGE = "ablation.html"
 
 
 def run(options: AblationOptions) -> Report:
-    """Runs a study of each axis, and reports on all of them.
-
-    Args:
-        options: The command line, checked.
-
-    Returns:
-        The report; its files are written, beside those of the studies.
-
-    Raises:
-        UserError: The input is invalid, or no trial finished.
-    """
+    """Runs a study of each axis, and reports on all of them."""
     channels_last()
     texts = axis_texts(options)
     if options.quick:
@@ -96,20 +86,10 @@ def write(
     notes: Sequence[str],
     warnings: Sequence[str] = (),
 ) -> Report:
-    """Writes what the studies show together.
+    """Writes what the studies show together, and returns a report on it.
 
-    Args:
-        folder: Where to write ablation.html, ablation.md, ablation.csv and
-            ablation.png.
-        reports: By axis, the report of its study.
-        notes: About the data and what the studies share, a line each.
-        warnings: Why the scores may mean little.
-
-    Returns:
-        A report on all of them.
-
-    Raises:
-        UserError: The folder is not writable.
+    That is ablation.html, ablation.md, ablation.csv and ablation.png. The
+    warnings say why the scores may mean little.
     """
     metric = COMPARED["ablation"]
     records = {axis: one.results for axis, one in reports.items()}

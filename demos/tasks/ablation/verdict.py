@@ -22,15 +22,9 @@ Analyses = Mapping[str, Analysis]
 def pairs(
     analyses: Analyses,
 ) -> list[tuple[str, Comparison, Interaction | None]]:
-    """Lists all comparisons.
+    """Lists the comparisons of all axes, of means over the values of an axis.
 
-    Args:
-        analyses: By axis, its comparisons, adjusted for all axes together.
-
-    Returns:
-        For each axis and other activation, the mean difference over the values
-        of the axis, and whether it depends on the value; None if no seed
-        finished.
+    With each comes whether it depends on the value; None if no seed finished.
     """
     rows = []
     for axis, analysis in analyses.items():
@@ -82,10 +76,8 @@ def summary(
 ) -> list[str]:
     """Says what the axes show together, and whether depth matters.
 
-    Args:
-        analyses: By axis, its comparisons, adjusted for all axes together.
-        depth: Comparisons over the depth alone; None where it was not varied.
-        metric: What is compared.
+    The p-values of `analyses` are adjusted for all axes together; those of
+    `depth`, which is None where it was not varied, for that axis alone.
     """
     sentences = []
     if depth:
@@ -134,11 +126,6 @@ def claim(
     depends: Sequence[Interaction], reference: str, metric: Metric
 ) -> str:
     """Says whether deeper networks gain more: as an interaction, by a test.
-
-    Args:
-        depends: The interactions of activation and depth.
-        reference: The activation of which it is claimed.
-        metric: What is compared.
 
     Example:
 

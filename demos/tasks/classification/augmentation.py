@@ -14,9 +14,6 @@ def shift_and_flip(
         shift: Maximum shift in each direction, in pixels; the border is black.
         flip: Whether half of the images are flipped horizontally.
 
-    Returns:
-        Pixels of the same shape and dtype.
-
     Example:
 
     >>> pixels = np.arange(4, dtype="uint8").reshape(1, 2, 2, 1)

@@ -14,43 +14,30 @@ import numpy as np
 
 import keras_serf
 from demos.common.errors import UserError
+from demos.tasks.classification.options import ModelConfig
 
 SMALL = ("cnn", "mlp")
-POOLED = 4  # Pixels of a side from which pictures are pooled.
+WIDTHS = {"cnn": 16, "mlp": 128}  # Without --width.
 LEAST_SIDE = 32  # Of Keras Applications: most refuse less.
 
 
 def build_model(
-    network: str,
     activation: str,
     shape: tuple[int, int, int],
     labels: int,
-    *,
-    layers: int,
-    width: int,
-    initializer: str,
+    sizes: ModelConfig,
     dropout: float = 0.0,
-    batch_normalization: bool = False,
-    image_size: int | None = None,
 ) -> keras.Model:
     """Builds a network, its weights drawn by Keras' global seed.
 
     Args:
-        network: `"cnn"`, `"mlp"`, or one of `applications()`; to those nothing
-            but the next three arguments and the last one matters.
         activation: Of all hidden layers.
         shape: Height, width and channels of a picture.
         labels: How many there are.
-        layers: Convolutions of `"cnn"`, hidden layers of `"mlp"`.
-        width: Channels of the first convolution, which double with each
-            pooling; units of each hidden layer.
-        initializer: Of the weights of hidden layers.
+        sizes: The network and its sizes. Networks of Keras Applications have
+            their own; see `application`.
         dropout: Fraction dropped after each hidden layer of `"mlp"`, and before
             the last layer of `"cnn"`.
-        batch_normalization: Whether hidden layers normalize before their
-            activation.
-        image_size: Pixels of a side that pictures are resized to; by default
-            they stay as they are, but see `application`.
 
     Returns:
         A model of uint8 `(batch, *shape)` to logits `(batch, labels)`.
@@ -60,42 +47,37 @@ def build_model(
 
     Example:
 
-    >>> model = build_model(
-    ...     "mlp",
-    ...     "serf",
-    ...     (8, 8, 1),
-    ...     10,
-    ...     layers=3,
-    ...     width=16,
-    ...     initializer="he_normal",
-    ... )
+    >>> sizes = ModelConfig("mlp", layers=3, width=16)
+    >>> model = build_model("serf", (8, 8, 1), 10, sizes)
     >>> model.output_shape, model.count_params()
     ((None, 10), 1754)
     """
+    network, size = sizes.network, sizes.image_size
     check(network)
-    network = network.lower()
     if network not in SMALL:
-        return application(network, activation, shape, labels, image_size)
+        return application(network, activation, shape, labels, size)
     inputs = keras.Input(shape, dtype="uint8", name="pixels")
     x = keras.layers.Rescaling(1 / 255)(inputs)
-    x = _resized(x, image_size or shape[0], image_size or shape[1])
-    poolings = _poolings(x.shape[1:3])
+    x = _resized(x, size or shape[0], size or shape[1])
+    width = sizes.width or WIDTHS[network]
+    # Down to 2 or 3 pixels a side.
+    poolings = max(0, min(x.shape[1:3]).bit_length() - 2)
     if network == "mlp":
         x = keras.layers.Flatten()(x)
-    for number in range(layers):
+    for number in range(sizes.layers):
         if network == "mlp":
             layer: Any = keras.layers.Dense(
-                width, kernel_initializer=initializer
+                width, kernel_initializer=sizes.initializer
             )
         else:
             layer = keras.layers.Conv2D(
                 width * 2 ** min(number, poolings),
                 3,
                 padding="same",
-                kernel_initializer=initializer,
+                kernel_initializer=sizes.initializer,
             )
         x = layer(x)
-        if batch_normalization:
+        if sizes.batch_normalization:
             x = keras.layers.BatchNormalization()(x)
         x = keras.layers.Activation(activation)(x)
         if network == "mlp":
@@ -120,21 +102,8 @@ def application(
 
     Its rectifiers are replaced by `keras_serf.replace_activations`; gates such
     as those of squeeze-and-excitation stay. Grey pictures are read as red,
-    green and blue.
-
-    Args:
-        network: One of `applications()`.
-        activation: Takes the place of the network's own.
-        shape: Height, width and channels of a picture.
-        labels: How many there are.
-        image_size: Pixels of a side that pictures are resized to; by default
-            those smaller than 32 x 32 are enlarged to that.
-
-    Returns:
-        A model of uint8 `(batch, *shape)` to logits `(batch, labels)`.
-
-    Raises:
-        UserError: It cannot read such pictures.
+    green and blue. By default, pictures smaller than 32 x 32 are enlarged to
+    that. See `build_model`.
     """
     make = applications()[network]
     options: dict[str, Any] = {}
@@ -168,26 +137,16 @@ def application(
 def scale_to_unit_variance(model: keras.Model, inputs: np.ndarray) -> None:
     """Scales new weights so that all hidden layers begin with a variance of 1.
 
-    Layer by layer, by what it makes of some inputs before its activation: the
-    second step of Mishkin and Matas, "All you need is a good init", 2016
-    (https://arxiv.org/abs/1511.06422). With it the initial scale, which He's
-    initializer chooses for ReLU, is as good for one activation as for another.
-
-    Args:
-        model: `"cnn"` or `"mlp"`, new; it is changed.
-        inputs: A few hundred, as the model takes them.
+    Layer by layer, by what it makes of a few hundred inputs before its
+    activation: the second step of Mishkin and Matas, "All you need is a good
+    init", 2016 (https://arxiv.org/abs/1511.06422). With it the initial scale,
+    which He's initializer chooses for ReLU, is as good for one activation as
+    for another. The model, `"cnn"` or `"mlp"`, is changed.
 
     Example:
 
-    >>> model = build_model(
-    ...     "mlp",
-    ...     "silu",
-    ...     (2, 2, 1),
-    ...     10,
-    ...     layers=9,
-    ...     width=16,
-    ...     initializer="he_normal",
-    ... )
+    >>> sizes = ModelConfig("mlp", layers=9, width=16)
+    >>> model = build_model("silu", (2, 2, 1), 10, sizes)
     >>> pixels = np.arange(64, dtype="uint8").reshape(16, 2, 2, 1)
     >>> scale_to_unit_variance(model, pixels)
     >>> before_last = keras.Model(model.input, model.layers[-4].output)
@@ -208,10 +167,7 @@ def scale_to_unit_variance(model: keras.Model, inputs: np.ndarray) -> None:
 
 
 def applications() -> dict[str, Any]:
-    """Returns the functions of `keras.applications` that build a network.
-
-    Returns:
-        By name, in lower case.
+    """Returns the functions of `keras.applications`, by lower-case name.
 
     Example:
 
@@ -226,14 +182,7 @@ def applications() -> dict[str, Any]:
 
 
 def check(network: str) -> None:
-    """Checks that there is a network of this name.
-
-    Args:
-        network: The name, in any case.
-
-    Raises:
-        UserError: There is none.
-    """
+    """Raises UserError where there is no network of this name, in any case."""
     known = [*SMALL, *sorted(applications())]
     if network.lower() not in known:
         near = difflib.get_close_matches(network.lower(), known, cutoff=0)
@@ -248,11 +197,3 @@ def _resized(x: Any, height: int, width: int) -> Any:
     if x.shape[1:3] == (height, width):
         return x
     return keras.layers.Resizing(height, width)(x)
-
-
-def _poolings(sides: tuple[int, int]) -> int:
-    """Returns how often pictures can be halved and stay pictures."""
-    side, count = min(sides), 0
-    while side >= POOLED:
-        side, count = side // 2, count + 1
-    return count

@@ -115,14 +115,7 @@ def presets(arguments: Sequence[str]) -> ClassificationOptions | None:
 
 
 def check(options: Any) -> None:
-    """Checks the sizes of a model and its training.
-
-    Args:
-        options: The command line or the task: it has `model` and `training`.
-
-    Raises:
-        UserError: A value is invalid.
-    """
+    """Raises UserError where sizes or training are invalid."""
     check_numbers(
         [options.model, options.training],
         fractions=("dropout",),

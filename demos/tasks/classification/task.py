@@ -1,6 +1,6 @@
 """Classification: data, training, scores, baselines and report of the task."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,6 @@ from sklearn.dummy import DummyClassifier
 from sklearn.pipeline import make_pipeline
 
 from demos.common.errors import UserError
-from demos.common.progress import print_line
 from demos.datasets.load import load_images
 from demos.datasets.splits import evenly_by_label
 from demos.datasets.types import ImageSplit
@@ -32,8 +31,14 @@ from demos.tasks.classification.options import (
     ClassificationPredictOptions,
 )
 from demos.tasks.metrics import COMPARED
-from demos.tasks.saved_model import SavedModel, open_image
-from demos.tasks.task import Task, evenly, sizes, smoke_test_part
+from demos.tasks.saved_model import SavedModel, open_image, print_labels
+from demos.tasks.task import (
+    Task,
+    evenly,
+    sizes,
+    smoke_test_part,
+    with_validation,
+)
 from demos.training import batches, dead_units, optimizers
 from demos.training.batches import ArrayBatches
 from demos.training.fit import fit
@@ -43,15 +48,10 @@ EXAMPLES, COLUMNS = 20, 10  # Of examples.png.
 COMPONENTS = 50  # Principal components of the baseline.
 PROBED = 256  # Images that show which units are dead, and the scale of layers.
 PROBE_BATCH = 32  # Large networks have large outputs.
-WIDTHS: Mapping[str, int] = {"cnn": 16, "mlp": 128}
 # Options that networks of Keras Applications do not have.
-SMALL_ONLY = {
-    "layers",
-    "width",
-    "initializer",
-    "dropout",
-    "batch_normalization",
-}
+SMALL_ONLY = frozenset(
+    ("layers", "width", "initializer", "dropout", "batch_normalization")
+)
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ class ClassificationTask(Task):
     """Trains and scores one classifier of images; see `Task`."""
 
     name = "classification"
+    unit = "images"
     objective = "validation_accuracy"
     fixed = ("image_size",)
 
@@ -68,14 +69,7 @@ class ClassificationTask(Task):
         return f"{self.dataset.name}-{self.model.network}"
 
     def check(self, varied: Collection[str] = ()) -> None:
-        """Checks what the options need of the network and of the images.
-
-        Args:
-            varied: Names of what is varied.
-
-        Raises:
-            UserError: A value is invalid.
-        """
+        """Checks what the options need of the network and of the images."""
         network = self.model.network
         networks.check(network)
         side = min(self.dataset.train.pixels.shape[1:3])
@@ -86,39 +80,22 @@ class ClassificationTask(Task):
             )
         if network in networks.SMALL:
             return
-        for name in sorted(varied):
-            if SMALL_ONLY & {*self.groups.get(name, (name,))}:
-                raise UserError(
-                    f"--vary {name} needs --network "
-                    f"{' or '.join(networks.SMALL)}. Received: {network}"
-                )
-        if self.model.unit_variance:
+        options = [f"--vary {name}" for name in sorted(SMALL_ONLY & {*varied})]
+        options += ["--unit-variance"] * self.model.unit_variance
+        if options:
             raise UserError(
-                f"--unit-variance needs --network "
-                f"{' or '.join(networks.SMALL)}. Received: {network}"
+                f"{options[0]} needs --network {' or '.join(networks.SMALL)}. "
+                f"Received: {network}"
             )
 
     def build(self, activation: str) -> keras.Model:
-        """Builds the network, from pixels to logits.
-
-        Args:
-            activation: Activation of the hidden layers.
-
-        Raises:
-            UserError: There is no such network, or it cannot read the images.
-        """
-        sizes = self.model
+        """Builds the network, from pixels to logits."""
         return networks.build_model(
-            sizes.network,
             activation,
             self.dataset.train.pixels.shape[1:],
             len(self.dataset.label_names),
-            layers=sizes.layers,
-            width=sizes.width or WIDTHS.get(sizes.network, 0),
-            initializer=sizes.initializer,
-            dropout=self.training.dropout,
-            batch_normalization=sizes.batch_normalization,
-            image_size=sizes.image_size,
+            self.model,
+            self.training.dropout,
         )
 
     def train(self, trial: Trial, context: TrialContext) -> TrialResult:
@@ -138,15 +115,9 @@ class ClassificationTask(Task):
             else None,
         )
         probed = pixels[list(evenly(len(pixels), PROBED))]
-
-        def compiled() -> keras.Model:
-            model = self.build(trial.settings["activation"])
-            if self.model.unit_variance:
-                networks.scale_to_unit_variance(model, probed)
-            self._compile(model, len(data))
-            return model
-
-        model = self.reuse(trial, compiled)
+        model = self.reuse(
+            trial, lambda: self._compiled_model(trial, len(data), probed)
+        )
         dead_at_first = dead_units.share(model, probed, PROBE_BATCH)
         history = fit(
             model,
@@ -160,8 +131,8 @@ class ClassificationTask(Task):
             callbacks=(dead_units.DeadUnits(probed, PROBE_BATCH),),
         )
         predictions, metrics = self._scored(self.dataset.test, model)
-        _, scores = self._scored(self.dataset.validation, model)
-        metrics |= {f"validation_{name}": v for name, v in scores.items()}
+        _, validation_metrics = self._scored(self.dataset.validation, model)
+        metrics = with_validation(metrics, validation_metrics)
         metrics[dead_units.LOG] = dead_units.share(model, probed, PROBE_BATCH)
         metrics[dead_units.AT_FIRST] = dead_at_first
         outputs = keras.layers.Softmax()(model.output)
@@ -171,20 +142,13 @@ class ClassificationTask(Task):
             model.count_params(),
             # Not compiled: it loads without this package.
             keras.Model(model.input, outputs, name=model.name).save,
-            {
-                confusion_matrix.FILE: confusion_matrix.lines(
-                    predictions, self.dataset.label_names
-                )
-            },
+            confusion_matrix.files(predictions, self.dataset.label_names),
         )
 
     def baselines(self) -> dict[str, dict[str, float]]:
-        """Scores simple models.
+        """Scores the class frequencies and linear discriminant analysis.
 
-        Returns:
-            By name: the class frequencies of the training split, and linear
-            discriminant analysis of the first 50 principal components of the
-            pixels, with Ledoit and Wolf's shrinkage, by scikit-learn.
+        The latter with Ledoit and Wolf's shrinkage, after a PCA of the pixels.
         """
         train, test = (
             (part.pixels.reshape(len(part), -1) / np.float32(255), part.labels)
@@ -211,14 +175,10 @@ class ClassificationTask(Task):
     def describe(self) -> str:
         """Describes the data in a line."""
         height, width, channels = self.dataset.train.pixels.shape[1:]
-        return "; ".join(
-            [
-                f"{sizes(self.dataset, 'images')}, "
-                f"{height} x {width} x {channels}",
-                f"{len(self.dataset.label_names)} labels",
-                *self.dataset.notes,
-            ]
-        )
+        counts = f"{sizes(self.dataset, self.unit)}, {height} x {width}"
+        labels = f"{len(self.dataset.label_names)} labels"
+        notes = self.dataset.notes
+        return "; ".join([f"{counts} x {channels}", labels, *notes])
 
     def presentation(
         self, folder: Path, records: Sequence[TrialRecord]
@@ -227,12 +187,7 @@ class ClassificationTask(Task):
         finished = [record for record in records if not record.reason]
         pictures: list[Chart | None] = [
             dead_units.chart(records),
-            confusion_matrix.chart(
-                folder,
-                finished,
-                self.dataset.label_names,
-                self.dataset.test.labels,
-            ),
+            confusion_matrix.chart(folder, finished, self.dataset),
             self._examples(),
         ]
         return Presentation(
@@ -249,8 +204,13 @@ class ClassificationTask(Task):
             pictures=tuple(filter(None, pictures)),
         )
 
-    def _compile(self, model: keras.Model, steps: int) -> None:
+    def _compiled_model(
+        self, trial: Trial, steps: int, probed: np.ndarray
+    ) -> keras.Model:
         training = self.training
+        model = self.build(trial.settings["activation"])
+        if self.model.unit_variance:
+            networks.scale_to_unit_variance(model, probed)
         rate = training.learning_rate
         model.compile(
             optimizers.make(
@@ -265,6 +225,7 @@ class ClassificationTask(Task):
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             metrics=["accuracy"],
         )
+        return model
 
     def _scored(
         self, part: ImageSplit, model: keras.Model
@@ -302,25 +263,16 @@ TASK = ClassificationTask
 def load(
     options: ClassificationOptions, split_seed: int | None = None
 ) -> ClassificationTask:
-    """Loads the data of a study.
+    """Loads the data, split at random if a seed is given, as a task.
 
-    Args:
-        options: The command line.
-        split_seed: Draws a random split; by default the split is fixed.
-
-    Raises:
-        UserError: The data is missing or invalid, or the network cannot read
-            the images.
+    Raises UserError where they are invalid, or the network cannot read them.
     """
     dataset = load_images(options.dataset, options.model.image_size, split_seed)
     if options.quick:
         dataset = smoke_test_part(
             dataset,
-            lambda images, most: images.take(
-                evenly_by_label(images.labels, most)
-            ),
-            train=640,
-            other=160,
+            640,
+            lambda images, most: evenly_by_label(images.labels, most),
         )
     task = ClassificationTask(dataset, options.model, options.training)
     task.check()
@@ -335,30 +287,18 @@ def predict(options: ClassificationPredictOptions, saved: SavedModel) -> None:
     pixels = [
         read_image(path, *model.input_shape[1:]) for path in options.images
     ]
-    width = max(map(len, label_names))
-    for path, row in zip(
-        options.images, model.predict(np.stack(pixels), verbose=0), strict=True
-    ):
-        label = label_names[row.argmax()]
-        print_line(f"{label:{width}}  {row.max():.3f}  {path}")
+    probabilities = model.predict(np.stack(pixels), verbose=0)
+    print_labels(label_names, probabilities, options.images)
 
 
 def read_image(
     path: Path, height: int, width: int, channels: int
 ) -> np.ndarray:
-    """Reads an image file as the input of a network.
-
-    Args:
-        path: The file, in any format that Pillow reads.
-        height: Height in pixels; the image is stretched to it.
-        width: Width in pixels.
-        channels: 1 for grey, 3 for RGB.
+    """Reads an image file, stretched to the input of a network.
 
     Returns:
-        `uint8`, shape `(height, width, channels)`.
-
-    Raises:
-        UserError: The file is missing, or no image.
+        `uint8`, shape `(height, width, channels)`: 1 channel for grey, 3 for
+        RGB.
     """
     image = open_image(path)
     grey = image.convert("L") if channels == 1 else image

@@ -23,14 +23,7 @@ def trivial_baseline(
 
     It is the class frequencies (so, the majority class) for labels, and the
     mean or the median of the training targets for numbers; as a probability or
-    as a logit, whichever the model's own metrics score better.
-
-    Args:
-        model: Compiled and built, with one output.
-        train: Inputs and targets of the training split.
-        test: Inputs and targets of the test split.
-        metric: The metric that decides which constant is the best.
-        higher_is_better: Whether the metric should be high.
+    as a logit, whichever the model's own `metric` scores better.
 
     Returns:
         The model's metrics by the name of the baseline; nothing where the model

@@ -15,10 +15,11 @@ from demos.study.study import grid
 from demos.study.sweep import OTHER
 from demos.study.trial import Task, Trial
 from demos.study.tuning import TunedTask
+from demos.tasks.compare.baselines import trivial_baseline
 from demos.tasks.compare.data import split
-from demos.tasks.compare.model_task import TRAINING, ModelTask
+from demos.tasks.compare.model_task import TRAINING, ModelTask, built
 from demos.tasks.demo import start_training
-from demos.tasks.options import StudyOptions, check_study
+from demos.tasks.options import StudyOptions, check_study, check_unique
 from demos.tasks.study import conduct, folder_by, tune_settings, with_notes
 
 RUNS = Path("runs", "compare")
@@ -195,7 +196,13 @@ def compare(
     def baselines() -> dict[str, dict[str, float]]:
         if baseline is not None:
             return {"baseline": {task.metrics[0]: baseline}}
-        return task.trivial_baseline(first)
+        return trivial_baseline(
+            built(build_model, first, task.data["train"]),
+            task.data["train"],
+            task.data["test"],
+            task.metrics[0],
+            task.higher_is_better,
+        )
 
     report = conduct(
         trained,
@@ -215,11 +222,7 @@ def compare(
 
 
 def _values(name: str, values: Any) -> tuple[Any, ...]:
-    """Makes a tuple of plain values.
-
-    Raises:
-        UserError: They are not plain values, or there is none, or one twice.
-    """
+    """Makes a tuple of plain values, at least one, without repeats."""
     if isinstance(values, str | int | float):
         raise UserError(f"{name} must be a list. Received: {values!r}")
     plain = tuple(v.item() if isinstance(v, np.generic) else v for v in values)
@@ -229,9 +232,5 @@ def _values(name: str, values: Any) -> tuple[Any, ...]:
                 f"{name} must hold numbers, booleans or strings without a "
                 f"slash. Received: {value!r}"
             )
-    if not plain or len(set(plain)) < len(plain):
-        raise UserError(
-            f"{name} needs at least one value, without repeats. "
-            f"Received: {', '.join(map(str, plain)) or 'none'}"
-        )
+    check_unique(name, plain)
     return plain

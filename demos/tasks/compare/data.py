@@ -16,17 +16,9 @@ Arrays = tuple[Any, Any]  # Inputs and targets: arrays or structures of arrays.
 
 
 def split(data: Any, seed: int | None = None) -> dict[str, Arrays]:
-    """Splits data into training, validation and test.
+    """Splits data, as `compare` takes it, into training, validation and test.
 
-    Args:
-        data: As `compare` takes it.
-        seed: Draws a random split; by default the split is fixed.
-
-    Returns:
-        Inputs and targets by split.
-
-    Raises:
-        UserError: The data has another structure, or too few rows.
+    A seed draws a random split; by default the split is fixed.
 
     Example:
 

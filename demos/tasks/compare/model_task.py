@@ -17,9 +17,8 @@ from demos.common.errors import UserError
 from demos.common.keras_config import clear_session
 from demos.report.types import Metric, Presentation
 from demos.study.trial import Trial, TrialContext, TrialRecord, TrialResult
-from demos.tasks.compare.baselines import trivial_baseline
 from demos.tasks.compare.data import Arrays, count_rows, rows_of
-from demos.tasks.task import SPLITS
+from demos.tasks.task import SPLITS, with_validation
 from demos.training.batches import ArrayBatches
 from demos.training.fit import fit
 from demos.training.task import start_trial
@@ -44,14 +43,9 @@ class ModelTask:
     """Trains and scores one model of a user.
 
     Attributes:
-        build_model: Builds a model from an activation and what is varied.
-        data: Inputs and targets by split.
-        epochs: Number of epochs.
-        batch_size: Batch size.
         metrics: Names of the metrics that the model is compiled with, and
             `"loss"`; the first is compared.
         higher_is_better: Whether the first should be high.
-        name: Name of the model.
         digest: Identifies the model and the data.
         can_be_saved: Whether the best models are kept.
     """
@@ -79,19 +73,10 @@ class ModelTask:
         mode: str,
         trial: Trial,
     ) -> Self:
-        """Builds the model of a trial once, to learn and check its metrics.
+        """Builds the model of any trial once, to learn and check its metrics.
 
-        Args:
-            build_model: See the attributes.
-            data: See the attributes.
-            epochs: See the attributes.
-            batch_size: See the attributes.
-            metric: Name of the metric to compare; None for the first.
-            mode: `"auto"`, `"max"` or `"min"`.
-            trial: Any trial.
-
-        Raises:
-            UserError: The model or one of its metrics cannot be used.
+        `metric` is the name of the one to compare, None for the first; `mode`
+        is `"auto"`, `"max"` or `"min"`.
         """
         if mode not in ("auto", "max", "min"):
             raise UserError(
@@ -147,20 +132,6 @@ class ModelTask:
             + ("" if self.can_be_saved else f"; {NOT_SAVED}")
         )
 
-    def trivial_baseline(self, trial: Trial) -> dict[str, dict[str, float]]:
-        """Scores the best constant prediction; see `baselines`.
-
-        Args:
-            trial: Any trial, for the model.
-        """
-        return trivial_baseline(
-            built(self.build_model, trial, self.data["train"]),
-            self.data["train"],
-            self.data["test"],
-            self.metrics[0],
-            self.higher_is_better,
-        )
-
     def config(self) -> dict[str, Any]:
         """Returns all that decides a trial's result, besides the trial."""
         return {
@@ -175,15 +146,7 @@ class ModelTask:
         }
 
     def run(self, trial: Trial, context: TrialContext) -> TrialResult:
-        """Trains one model and scores it once on the test split.
-
-        Args:
-            trial: Its settings hold the `activation` and what is varied.
-            context: Receives each epoch; folders.
-
-        Raises:
-            DivergedError: The loss is not finite.
-        """
+        """Trains one model and scores it once on the test split."""
         start_trial(trial)
         model = built(self.build_model, trial, self.data["train"])
         batch_size = trial.settings.get("batch_size", self.batch_size)
@@ -209,8 +172,7 @@ class ModelTask:
         sign = 1 if self.higher_is_better else -1
         return TrialResult(
             {
-                **test,
-                **{f"validation_{k}": value for k, value in validation.items()},
+                **with_validation(test, validation),
                 "objective": sign * validation[self.metrics[0]],
             },
             history,
@@ -254,11 +216,7 @@ class ModelTask:
 def built(
     build_model: Callable[..., keras.Model], trial: Trial, train: Arrays
 ) -> keras.Model:
-    """Builds the model of a trial.
-
-    Raises:
-        UserError: It is not a compiled Keras model.
-    """
+    """Builds the model of a trial; raises UserError if it is none."""
     arguments = {
         name: value
         for name, value in trial.settings.items()

@@ -3,14 +3,13 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
 from demos.common.files import read_text
-from demos.datasets.types import BoxedPictures, Detection
+from demos.datasets.types import Box, Detection
 from demos.report.figures.style import COLOURS
 from demos.report.trials import by_label
 from demos.report.types import Chart
@@ -23,17 +22,6 @@ IMAGES = 4  # Of the test split, on the chart.
 COLUMNS = 6  # Of the chart, with the truth.
 SIDE = 192  # Height and width of an image on the chart, in pixels.
 SHOWN = 0.3  # Lowest score of a box that is drawn: `vis_thresh` of the paper.
-
-
-class Drawn(NamedTuple):
-    """A box to draw, with its text; measured in sides of the image."""
-
-    label: int
-    text: str
-    left: float
-    top: float
-    width: float
-    height: float
 
 
 def to_json(found: Sequence[Found]) -> str:
@@ -79,20 +67,17 @@ def from_json(text: str) -> list[Found]:
         raise ValueError(f"not detections: {error}") from None
 
 
-def named(boxes: Sequence[Any], label_names: Sequence[str]) -> list[Drawn]:
-    """Returns boxes with the name of their label, and their score if any."""
-    drawn = []
-    for box in boxes:
-        score = getattr(box, "score", None)
-        text = label_names[box.label]
-        if score is not None:
-            text += f" {score:.2f}"
-        place = box.left, box.top, box.width, box.height
-        drawn.append(Drawn(box.label, text, *place))
-    return drawn
+def caption(box: Box | Found, label_names: Sequence[str]) -> str:
+    """Returns the name of a box's label, and its score if it was found."""
+    score = f" {box.score:.2f}" if isinstance(box, Found) else ""
+    return label_names[box.label] + score
 
 
-def draw(picture: Image.Image, boxes: Sequence[Drawn]) -> Image.Image:
+def draw(
+    picture: Image.Image,
+    boxes: Sequence[Box | Found],
+    label_names: Sequence[str],
+) -> Image.Image:
     """Draws boxes into a copy of an image, a colour for each label."""
     copy = picture.convert("RGB")
     pen = ImageDraw.Draw(copy)
@@ -109,34 +94,24 @@ def draw(picture: Image.Image, boxes: Sequence[Drawn]) -> Image.Image:
             width=line,
         )
         # Above the box, or in it where there is no room above.
-        margin_x, margin_y, *corner = pen.textbbox((0, 0), box.text, font=font)
+        text = caption(box, label_names)
+        margin_x, margin_y, *corner = pen.textbbox((0, 0), text, font=font)
         width, height = corner[0] - margin_x, corner[1] - margin_y
         x = min(max(0, left), max(0, copy.width - width))
         y = top - height if top >= height else max(0, top)
         pen.rectangle((x, y, x + width, y + height), fill=colour)
-        pen.text(
-            (x - margin_x, y - margin_y), box.text, fill="white", font=font
-        )
+        pen.text((x - margin_x, y - margin_y), text, fill="white", font=font)
     return copy
 
 
 def grid(
     rows: Sequence[Sequence[Image.Image]], titles: Sequence[str] = ()
 ) -> Any:
-    """Draws a grid of images.
-
-    Args:
-        rows: The images; the last row may be shorter.
-        titles: Titles of the columns, if any.
-
-    Returns:
-        A matplotlib figure.
-    """
+    """Draws a grid of images, below the titles of its columns, as a figure."""
     columns = max(map(len, rows))
     figure = Figure(
         figsize=(2 * columns, 2 * len(rows) + 0.3), layout="constrained"
     )
-    FigureCanvasAgg(figure)
     every = figure.subplots(len(rows), columns, squeeze=False)
     for line, row in zip(every, rows, strict=True):
         for axes, picture in zip(line, row, strict=False):
@@ -152,27 +127,14 @@ def grid(
 
 def drawn_images(
     dataset: Detection,
-    part: BoxedPictures,
-    rows: Sequence[int],
-    boxes: Sequence[Sequence[Any]],
+    pictures: Sequence[Any],
+    boxes: Sequence[Sequence[Box | Found]],
 ) -> list[Image.Image]:
-    """Draws boxes into some images of a split.
-
-    Args:
-        dataset: Reads the images, and names the labels.
-        part: The split.
-        rows: Indices of the images.
-        boxes: `Box` or `Found`, of each of these.
-
-    Returns:
-        Square images.
-    """
+    """Draws boxes into images of a dataset."""
+    images = [Image.fromarray(dataset.read(each, SIDE)) for each in pictures]
     return [
-        draw(
-            Image.fromarray(dataset.read(part.pictures[row], SIDE)),
-            named(own, dataset.label_names),
-        )
-        for row, own in zip(rows, boxes, strict=True)
+        draw(image, own, dataset.label_names)
+        for image, own in zip(images, boxes, strict=True)
     ]
 
 
@@ -182,35 +144,20 @@ def chart(
     """Draws the boxes that models find in a few images of the test split.
 
     The images are evenly spaced in the split; the models are those of each
-    activation's first seed.
-
-    Args:
-        folder: Folder of the study.
-        results: Finished trials; those whose boxes cannot be read are left out.
-        dataset: Has the test split.
-
-    Returns:
-        The chart; None where no boxes can be read.
+    activation's first seed. Trials whose boxes cannot be read are left out;
+    without any there is no chart.
     """
-    test = dataset.test
-    chosen = list(evenly(len(test), IMAGES))
-    columns = {
-        "truth": drawn_images(
-            dataset, test, chosen, [test.boxes[row] for row in chosen]
-        )
-    }
+    chosen = evenly(len(dataset.test), IMAGES)
+    test = dataset.test.take(chosen)
+    columns = {"truth": drawn_images(dataset, test.pictures, test.boxes)}
     for label, group in by_label(results).items():
         found = _answers(folder, group[0])
         if found is not None and len(columns) < COLUMNS:
-            columns[label] = drawn_images(
-                dataset,
-                test,
-                chosen,
-                [
-                    [b for b in found if b.picture == r and b.score >= SHOWN]
-                    for r in chosen
-                ],
-            )
+            boxes = [
+                [b for b in found if b.picture == row and b.score >= SHOWN]
+                for row in chosen
+            ]
+            columns[label] = drawn_images(dataset, test.pictures, boxes)
     if len(columns) == 1:
         return None
     figure = grid(list(zip(*columns.values(), strict=True)), list(columns))

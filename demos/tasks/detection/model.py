@@ -20,6 +20,7 @@ import numpy as np
 from keras import ops
 
 from demos.datasets.types import Box
+from demos.tasks.detection.options import ModelConfig
 from demos.tasks.detection.scores import MOST, Found
 from demos.training.batches import ArrayBatches
 
@@ -49,29 +50,15 @@ MOMENTUM = 0.9
 
 
 def build_model(
-    activation: str,
-    *,
-    labels: int,
-    image_size: int,
-    channels: int,
-    layers: int,
-    initializer: str,
+    activation: str, labels: int, sizes: ModelConfig
 ) -> keras.Model:
     """Builds the detector.
 
-    The first layer takes squares of 4 x 4 pixels, two more halve the sides;
-    then the places are doubled again, and what the model had seen at their size
-    is added. Between them are residual blocks (He et al., "Deep Residual
-    Learning for Image Recognition", CVPR 2016, figure 2), with batch
-    normalization before each activation.
-
-    Args:
-        activation: Of all layers but those that give the answer.
-        labels: How many there are.
-        image_size: Pixels of a side, a multiple of 16.
-        channels: Of the first layer; each that halves the sides doubles them.
-        layers: Number of residual blocks at each of the three sizes.
-        initializer: Of the convolutions' weights.
+    The first layer takes squares of 4 x 4 pixels, two more halve the sides and
+    double the channels; then the places are doubled again, and what the model
+    had seen at their size is added. Between them are residual blocks (He et
+    al., "Deep Residual Learning for Image Recognition", CVPR 2016, figure 2),
+    with batch normalization before each activation.
 
     Returns:
         A model of pixels from 0 to 255, shape `(batch, image_size, image_size,
@@ -85,7 +72,7 @@ def build_model(
             stride,
             padding="same",
             use_bias=False,  # Normalization has its own.
-            kernel_initializer=initializer,
+            kernel_initializer=sizes.initializer,
         )(x)
         return keras.layers.BatchNormalization(momentum=MOMENTUM)(x)
 
@@ -97,14 +84,15 @@ def build_model(
         added = convolve(activate(convolve(x, width)), width)
         return activate(keras.layers.Add()([x, added]))
 
-    pixels = keras.Input((image_size, image_size, 3), name="pixels")
+    side = sizes.image_size
+    pixels = keras.Input((side, side, 3), name="pixels")
     # White is 0, so that paper says nothing.
     x = keras.layers.Rescaling(-1 / 255, 1.0)(pixels)
-    x = activate(convolve(x, channels, STRIDE, STRIDE))
+    x = activate(convolve(x, sizes.channels, STRIDE, STRIDE))
     seen = []
     stride = STRIDE
     while True:
-        for _ in range(layers):
+        for _ in range(sizes.layers):
             x = residual(x)
         if stride == COARSEST:
             break
@@ -116,7 +104,7 @@ def build_model(
         x = keras.layers.UpSampling2D()(convolve(x, width, kernel=1))
         x = activate(keras.layers.Add()([x, finer]))
         x = activate(convolve(x, width))
-    x = activate(convolve(x, 2 * channels))
+    x = activate(convolve(x, 2 * sizes.channels))
     # In float32, whatever the layers before compute in.
     logits = keras.layers.Conv2D(
         labels,
@@ -140,13 +128,9 @@ def encode(boxes: Boxes, labels: int, grid: int) -> np.ndarray:
     """Draws the maps that a perfect detector would answer.
 
     The heat of a thing is 1 at the place where its centre lies, and falls off
-    as a Gaussian around it; that of a label is the highest of its things.
-
-    Args:
-        boxes: Of each picture. Those around crowds are left out. Where the
-            centres of two lie in one place, the numbers are of the later one.
-        labels: How many there are.
-        grid: Places of a side.
+    as a Gaussian around it; that of a label is the highest of its things. Boxes
+    around crowds are left out. Where the centres of two lie in one place, the
+    numbers are of the later one.
 
     Returns:
         float32, shape `(pictures, grid, grid, labels + 4 + 1)`: a map, with
@@ -180,7 +164,7 @@ def encode(boxes: Boxes, labels: int, grid: int) -> np.ndarray:
 
 
 def loss(y_true: Any, y_pred: Any) -> Any:
-    """Computes the loss of each picture.
+    """Computes the loss of each picture, shape `(batch,)`.
 
     With N things in the picture (1 where there is none), Y the heat and p the
     sigmoid of the logits, s and o the sizes and the offsets of centres:
@@ -191,14 +175,8 @@ def loss(y_true: Any, y_pred: Any) -> Any:
             -(1 - Y)^4 p^2 log(1 - p)       elsewhere
 
     These are equations 1, 2 and 3 of the paper, where the latter two sums are
-    taken over the centres alone.
-
-    Args:
-        y_true: What `encode` returns, shape `(batch, grid, grid, labels + 5)`.
-        y_pred: Maps, shape `(batch, grid, grid, labels + 4)`.
-
-    Returns:
-        The losses, shape `(batch,)`.
+    taken over the centres alone. `y_true` is what `encode` returns, shape
+    `(batch, grid, grid, labels + 5)`; `y_pred` are maps.
     """
     labels = y_pred.shape[-1] - NUMBERS
     heat, numbers, there = (
@@ -226,16 +204,7 @@ def _sum(x: Any) -> Any:
 
 
 def mean_loss(boxes: Boxes, maps: np.ndarray, batch_size: int = 64) -> float:
-    """Computes the mean loss of pictures.
-
-    Args:
-        boxes: Of each picture.
-        maps: What the model has answered.
-        batch_size: Pictures at a time.
-
-    Returns:
-        The mean; 0 without pictures.
-    """
+    """Computes the mean loss of pictures, so many at a time; 0 without any."""
     grid, labels = maps.shape[1], maps.shape[-1] - NUMBERS
     total = 0.0
     for start in range(0, len(maps), batch_size):
@@ -252,15 +221,9 @@ def decode(maps: np.ndarray, least_score: float = LEAST_SCORE) -> list[Found]:
     """Finds boxes in maps: one at each peak of a label's heat.
 
     A peak is a place with no higher one among its eight neighbours (the paper,
-    section 4).
-
-    Args:
-        maps: What the model has answered.
-        least_score: Boxes with a lower score are left out.
-
-    Returns:
-        The boxes, those of a picture together, the best of them first and 100
-        at most. They may reach out of the picture.
+    section 4). The boxes of a picture stand together, the best of them first
+    and 100 at most. They may reach out of the picture. Those with a score below
+    `least_score` are left out.
     """
     grid, labels = maps.shape[1], maps.shape[-1] - NUMBERS
     logits = np.asarray(maps[..., :labels], "float64")
@@ -302,15 +265,8 @@ class BoxBatches(ArrayBatches):
     """Serves pixels and what `encode` makes of the boxes, for training.
 
     Maps are encoded batch by batch: those of many pictures, with many labels,
-    would fill the memory.
-
-    Args:
-        pixels: uint8, shape `(pictures, side, side, 3)`.
-        boxes: Of each picture.
-        labels: How many there are.
-        batch_size: Pictures a batch.
-        seed: Decides the order, and what is flipped.
-        flip: Whether half of the pictures are mirrored, left and right.
+    would fill the memory. With `flip`, half of the pictures are mirrored, left
+    and right. The pixels are uint8, shape `(pictures, side, side, 3)`.
     """
 
     def __init__(
@@ -345,12 +301,6 @@ class BoxBatches(ArrayBatches):
 
 def flipped(boxes: Sequence[Box]) -> tuple[Box, ...]:
     """Mirrors boxes, left and right, as their picture is.
-
-    Args:
-        boxes: Of a picture.
-
-    Returns:
-        The boxes.
 
     Example:
 

@@ -54,13 +54,6 @@ class TrainingConfig:
     """Flips half of the training images horizontally."""
 
 
-# For other data than animals: fewer images, and larger, of more things.
-OTHER_DATA = (
-    ModelConfig(image_size=128, channels=32),
-    TrainingConfig(epochs=50, batch_size=16, learning_rate=0.005, flip=True),
-)
-
-
 @dataclass(frozen=True)
 class DetectionOptions(StudyOptions):
     """Trains a small detector with each activation, and compares them."""
@@ -99,19 +92,17 @@ def presets(arguments: Sequence[str]) -> DetectionOptions | None:
     """Returns the defaults of the `--dataset` of a command line."""
     if option_value(arguments, "--dataset") in ("animals", None):
         return None
-    model, training = OTHER_DATA
-    return DetectionOptions(model=model, training=training)
+    # Other data have fewer images, and larger ones, of more things.
+    return DetectionOptions(
+        model=ModelConfig(image_size=128, channels=32),
+        training=TrainingConfig(
+            epochs=50, batch_size=16, learning_rate=0.005, flip=True
+        ),
+    )
 
 
 def check(options: Any) -> None:
-    """Checks the sizes of a model and its training.
-
-    Args:
-        options: The command line or the task: it has `model` and `training`.
-
-    Raises:
-        UserError: A value is invalid.
-    """
+    """Raises UserError where sizes or training are invalid."""
     check_numbers(
         [options.model, options.training],
         may_be_zero=("weight_decay", "layers", "warmup_epochs"),

@@ -16,14 +16,7 @@ MOST = 100  # Boxes of an image that count: COCO's maxDets.
 class Found(NamedTuple):
     """A box that a detector finds, measured in sides of the image.
 
-    Attributes:
-        picture: Index of the image.
-        label: Index of the label.
-        score: Confidence, from 0 to 1.
-        left: Distance from the left edge of the image.
-        top: Distance from the upper edge of the image.
-        width: Width of the box.
-        height: Height of the box.
+    `picture` and `label` are indices, `score` is the confidence, from 0 to 1.
     """
 
     picture: int
@@ -41,12 +34,9 @@ def detection_scores(
     """Scores detections by pycocotools.
 
     Average precision is the area under the precision-recall curve, at 101
-    recalls; its mean is taken over the labels that occur in `truth`.
-
-    Args:
-        truth: The boxes of each image. Those around crowds do not count.
-        found: The boxes that a detector finds; the best 100 of a label in an
-            image count.
+    recalls; its mean is taken over the labels that occur in `truth`. Boxes
+    around crowds do not count, nor do more than the best 100 boxes of a label
+    in an image.
 
     Returns:
         `map_50`, at an IoU (intersection over union) of at least 0.5, and

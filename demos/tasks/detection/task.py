@@ -39,6 +39,7 @@ from demos.tasks.task import (
     sizes,
     smoke_test_part,
     waiting_note,
+    with_validation,
 )
 from demos.training import batches
 from demos.training.fit import fit
@@ -50,10 +51,10 @@ EXAMPLES = 12  # Training images in examples.png.
 class DetectionTask(Task):
     """Trains and scores one detector; see `Task`."""
 
-    notes: tuple[str, ...] = field(init=False)
     _pixels: dict[str, np.ndarray] = field(init=False, repr=False)
 
     name = "detection"
+    unit = "images"
     # COCO's main score; at a single IoU of 0.5, good models differ less.
     objective = "validation_map"
     fixed = ("image_size",)
@@ -107,11 +108,13 @@ class DetectionTask(Task):
             self.training.flip,
         )
         model = self.reuse(
-            trial,
-            lambda: self._compiled_model(
-                trial.settings["activation"], len(data)
-            ),
+            trial, lambda: self._compiled_model(trial, len(data))
         )
+
+        def score(epoch: int, logs: dict[str, float]) -> None:
+            scores = self.scores("validation", self.maps(model, "validation"))
+            logs.update({f"val_{name}": v for name, v in scores.items()})
+
         began = time.perf_counter()
         history = fit(
             model,
@@ -121,16 +124,15 @@ class DetectionTask(Task):
             context=context,
             monitor="val_map",
             mode="max",
-            callbacks=(_ValidationScores(self),),
+            callbacks=(keras.callbacks.LambdaCallback(on_epoch_end=score),),
         )
         seconds = time.perf_counter() - began
-        metrics = {}
-        for part, prefix in (("validation", "validation_"), ("test", "")):
-            maps = self.maps(model, part)
-            for name, value in self.scores(part, maps).items():
-                metrics[f"{prefix}{name}"] = value
+        maps = self.maps(model, "test")
         return TrialResult(
-            metrics,
+            with_validation(
+                self.scores("test", maps),
+                self.scores("validation", self.maps(model, "validation")),
+            ),
             history,
             model.count_params(),
             # Not compiled: it loads without this package.
@@ -146,18 +148,7 @@ class DetectionTask(Task):
         )
 
     def scores(self, part: str, maps: np.ndarray) -> dict[str, float]:
-        """Scores the maps that a model predicts.
-
-        Args:
-            part: `"train"`, `"validation"` or `"test"`.
-            maps: What `maps` returned for it.
-
-        Returns:
-            `map`, `map_50` and `loss`.
-
-        Raises:
-            DivergedError: A prediction is not finite.
-        """
+        """Scores the maps of a split; DivergedError if one is not finite."""
         if not np.isfinite(maps).all():
             raise DivergedError("a prediction is not finite")
         boxes = getattr(self.dataset, part).boxes
@@ -176,10 +167,8 @@ class DetectionTask(Task):
             },
         )
         train = self.dataset.train
-        rows = list(evenly(len(train), EXAMPLES))
-        drawn = drawing.drawn_images(
-            self.dataset, train, rows, [train.boxes[row] for row in rows]
-        )
+        few = train.take(evenly(len(train), EXAMPLES))
+        drawn = drawing.drawn_images(self.dataset, few.pictures, few.boxes)
         figure = drawing.grid(
             [drawn[i : i + 4] for i in range(0, len(drawn), 4)]
         )
@@ -200,15 +189,9 @@ class DetectionTask(Task):
         """Describes the data in a line."""
         dataset = self.dataset
         boxes = sum(map(len, dataset.test.boxes))
+        counts = f"{sizes(dataset, self.unit)} with {boxes} boxes"
         labels = f"labels {', '.join(dataset.label_names)}"
-        return "; ".join(
-            [
-                f"{sizes(dataset, 'images')} with {boxes} boxes",
-                labels,
-                *dataset.notes,
-                *self.notes,
-            ]
-        )
+        return "; ".join([counts, labels, *dataset.notes, *self.notes])
 
     def presentation(
         self, folder: Path, records: Sequence[TrialRecord]
@@ -229,14 +212,11 @@ class DetectionTask(Task):
             pictures=(detections,) if detections else (),
         )
 
-    def _compiled_model(self, activation: str, steps: int) -> keras.Model:
+    def _compiled_model(self, trial: Trial, steps: int) -> keras.Model:
         model = detector.build_model(
-            activation,
-            labels=len(self.dataset.label_names),
-            image_size=self.model.image_size,
-            channels=self.model.channels,
-            layers=self.model.layers,
-            initializer=self.model.initializer,
+            trial.settings["activation"],
+            len(self.dataset.label_names),
+            self.model,
         )
         model.compile(
             self.optimizer(steps, weight_decay=self.training.weight_decay),
@@ -245,28 +225,10 @@ class DetectionTask(Task):
         return model
 
 
-class _ValidationScores(keras.callbacks.Callback):
-    """Scores the validation split after each epoch, as logs `val_...`."""
-
-    def __init__(self, task: DetectionTask) -> None:
-        super().__init__()
-        self._task = task
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        maps = self._task.maps(self.model, "validation")
-        for name, value in self._task.scores("validation", maps).items():
-            logs[f"val_{name}"] = value
-
-
 def mean_boxes(part: BoxedPictures) -> list[Found]:
-    """Returns the mean box of each label.
+    """Returns the mean box of each label, crowds left out, of picture 0.
 
-    Args:
-        part: The split; boxes around crowds do not count.
-
-    Returns:
-        Boxes of picture 0, with the mean centre and the mean size of the
-        label's boxes, and its fraction of all boxes as the score.
+    Its score is the fraction of the boxes that have the label.
     """
     boxes = [box for row in part.boxes for box in row if not box.crowd]
     means = []
@@ -283,26 +245,19 @@ def mean_boxes(part: BoxedPictures) -> list[Found]:
 def in_pixels(box: Box | Found, width: int, height: int) -> str:
     """Returns left, top, right and bottom of a box, within its image.
 
-    Args:
-        box: The box, measured in sides of the image.
-        width: Width of the image, in pixels.
-        height: Height of the image, in pixels.
-
     Example:
 
-    >>> in_pixels(Box(0, -0.1, 0.25, 0.5, 0.5), 200, 100)
+    >>> in_pixels(Box(0, -0.1, 0.25, 0.5, 0.5), width=200, height=100)
     '0 25 80 75'
     """
-    numbers = (
-        box.left * width,
-        box.top * height,
-        (box.left + box.width) * width,
-        (box.top + box.height) * height,
+    places = (
+        (box.left, width),
+        (box.top, height),
+        (box.left + box.width, width),
+        (box.top + box.height, height),
     )
-    edges = (width, height, width, height)
     return " ".join(
-        str(round(min(max(0.0, number), edge)))
-        for number, edge in zip(numbers, edges, strict=True)
+        str(round(min(max(0.0, place), 1.0) * side)) for place, side in places
     )
 
 
@@ -310,20 +265,16 @@ TASK = DetectionTask
 
 
 def load(options: DetectionOptions) -> DetectionTask:
-    """Loads the data of a study.
-
-    Raises:
-        UserError: The data is missing or invalid.
-    """
+    """Loads the data of a study as a task."""
     dataset = load_detection(options.dataset, options.allow_outside)
     if options.quick:
 
-        def take(images: BoxedPictures, most: int) -> BoxedPictures:
+        def rows(images: BoxedPictures, most: int) -> list[int]:
             # Of those with boxes: a few without could be all.
-            rows = [i for i, row in enumerate(images.boxes) if row]
-            return images.take([rows[i] for i in evenly(len(rows), most)])
+            known = [i for i, row in enumerate(images.boxes) if row]
+            return [known[i] for i in evenly(len(known), most)]
 
-        dataset = smoke_test_part(dataset, take, train=320, other=80)
+        dataset = smoke_test_part(dataset, 320, rows)
     return DetectionTask(dataset, options.model, options.training)
 
 
@@ -345,7 +296,7 @@ def predict(options: DetectionPredictOptions, saved: SavedModel) -> None:
                 f"{in_pixels(box, image.width, image.height)}"
             )
             print_line(line if len(images) == 1 else f"{path}  {line}")
-        copy = drawing.draw(image, drawing.named(own, label_names))
+        copy = drawing.draw(image, own, label_names)
         # Two images may have the same name.
         number = [p.stem for p in options.images[:i]].count(path.stem)
         ending = f"-{number + 1}" if number else ""

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+import numpy as np
 from matplotlib.figure import Figure
 
 from demos.common.files import atomic
@@ -14,24 +14,16 @@ COUNT, COLUMNS = 12, 3
 
 
 def draw_examples(path: Path, dataset: Entailment) -> None:
-    """Draws training pairs, equally many of each label.
-
-    Args:
-        path: The PNG file to write.
-        dataset: The pairs.
-    """
+    """Draws training pairs into a PNG file, equally many of each label."""
     train = dataset.train
     each = COUNT // len(dataset.label_names)
     rows = [
         row
         for label in range(len(dataset.label_names))
-        for row in [
-            i for i, known in enumerate(train.labels) if known == label
-        ][: max(1, each)]
+        for row in np.flatnonzero(np.equal(train.labels, label))[: each or 1]
     ][:COUNT]
     lines = -(-len(rows) // COLUMNS)
     figure = Figure(figsize=(12, 2.6 * lines), layout="constrained")
-    FigureCanvasAgg(figure)
     panels = figure.subfigures(lines, COLUMNS, squeeze=False).ravel()
     for panel, row in zip(panels, rows, strict=False):
         posts = train.premises[row], train.hypotheses[row]

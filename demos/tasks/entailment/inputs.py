@@ -15,15 +15,14 @@ from demos.tasks.entailment.presets import preset_text_inputs
 from demos.tasks.task import SPLITS
 
 Arrays = dict[str, np.ndarray]
+NO_IMAGE = {"shown": 0}
 
 
 class TextReader:
-    """Turns texts into the inputs of a text encoder.
+    """Turns texts into the inputs of a text encoder: arrays, texts first.
 
-    Args:
-        read: Returns arrays by name, texts first.
-        sequence_length: Number of tokens of a text.
-        tokenizer: The word tokenizer; None for a pretrained encoder.
+    The `tokenizer` of words is None for a pretrained encoder; `empty` has the
+    arrays of an empty text.
     """
 
     def __init__(
@@ -77,11 +76,6 @@ def read_posts(
 ) -> tuple[Entailment, dict[str, Arrays], tuple[str, ...]]:
     """Reads the posts of all splits.
 
-    Args:
-        dataset: The pairs.
-        reader: Reads the texts.
-        image_size: Height and width of the images, in pixels.
-
     Returns:
         The dataset, without pairs whose post has neither text nor a readable
         image; by split, arrays by the names of the model's inputs; and notes.
@@ -129,16 +123,9 @@ def read_posts(
 def post_arrays(
     slot: str, reader: TextReader, texts: list[str], images: Pictures
 ) -> Arrays:
-    """Returns posts as the model reads them.
+    """Returns the posts of a slot as the model reads them, posts first.
 
-    Args:
-        slot: `"premise"` or `"hypothesis"`.
-        reader: Reads the texts.
-        texts: The texts of the posts.
-        images: The images of the posts.
-
-    Returns:
-        Arrays by the names of the model's inputs, posts first.
+    The arrays have the names of the model's inputs.
     """
     return {
         **{f"{slot}_{k}": array for k, array in reader.read(texts).items()},
@@ -147,31 +134,21 @@ def post_arrays(
     }
 
 
-def hide_texts(
+def hide(
     arrays: Arrays,
     slot: str,
-    empty: Mapping[str, np.ndarray],
+    empty: Mapping[str, Any],
     rows: Any = slice(None),
 ) -> None:
-    """Replaces texts by the empty text, in new arrays.
+    """Replaces texts (or images, by `NO_IMAGE`) of a slot, in new arrays.
 
-    Args:
-        arrays: By the names of the model's inputs.
-        slot: `"premise"` or `"hypothesis"`.
-        empty: The arrays of an empty text.
-        rows: Which posts; by default all.
+    `empty` has what takes their place, by name; `rows` says in which posts, by
+    default in all.
     """
     for name, row in empty.items():
         hidden = arrays[f"{slot}_{name}"].copy()
         hidden[rows] = row
         arrays[f"{slot}_{name}"] = hidden
-
-
-def hide_images(arrays: Arrays, slot: str, rows: Any = slice(None)) -> None:
-    """Hides images, in new arrays; see `hide_texts`."""
-    shown = arrays[f"{slot}_shown"].copy()
-    shown[rows] = 0
-    arrays[f"{slot}_shown"] = shown
 
 
 def hide_modalities(
@@ -182,14 +159,7 @@ def hide_modalities(
 ) -> Arrays:
     """Hides texts and images of a batch at random, never both of a post.
 
-    Args:
-        served: Arrays by the names of the model's inputs.
-        generator: Draws which.
-        rate: Fraction of the texts, and of the images, that are hidden.
-        empty: The arrays of an empty text.
-
-    Returns:
-        New arrays.
+    `rate` is the fraction of the texts, and of the images, that are hidden.
     """
     arrays = dict(served)
     for slot in SLOTS:
@@ -202,6 +172,6 @@ def hide_modalities(
             ],
             axis=0,
         )
-        hide_texts(arrays, slot, empty, shown & (drawn < rate))
-        hide_images(arrays, slot, told & (drawn > 1 - rate))
+        hide(arrays, slot, empty, shown & (drawn < rate))
+        hide(arrays, slot, NO_IMAGE, told & (drawn > 1 - rate))
     return arrays

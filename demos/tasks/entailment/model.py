@@ -16,6 +16,7 @@ import keras_hub
 from keras import ops
 
 from demos.datasets.types import SLOTS
+from demos.tasks.entailment.options import ModelConfig
 from demos.tasks.word_tokenizer import PADDING
 
 GRID = 4  # The small image encoder ends with 4 x 4 positions.
@@ -38,28 +39,15 @@ class Encoder:
 
 def text_encoder(
     activation: str,
-    *,
     vocabulary_size: int,
     sequence_length: int,
-    embedding_dim: int,
-    feedforward_dim: int,
-    heads: int,
-    layers: int,
-    initializer: str,
+    sizes: ModelConfig,
     dropout: float,
 ) -> Encoder:
     """Builds the small text encoder: embeddings, then Transformer encoders.
 
-    Args:
-        activation: Activation of the feed-forward layers.
-        vocabulary_size: Number of tokens, padding included.
-        sequence_length: Number of tokens of a text.
-        embedding_dim: Width of embeddings and encoders.
-        feedforward_dim: Width of the feed-forward layers.
-        heads: Number of attention heads.
-        layers: Number of encoders; 0 for a bag of words.
-        initializer: Initializer of the encoders' weights.
-        dropout: Dropout rate in the encoders.
+    The activation is that of their feed-forward layers. With 0 layers, a text
+    is a bag of words.
 
     Returns:
         The encoder, from `int32` `tokens`.
@@ -69,18 +57,18 @@ def text_encoder(
     mask = ops.not_equal(tokens, PADDING)
     x = keras.layers.Embedding(
         vocabulary_size,
-        embedding_dim,
+        sizes.embedding_dim,
         embeddings_initializer=keras.initializers.RandomNormal(stddev=0.5),
     )(tokens)
-    if layers:
+    if sizes.layers:
         x = x + hub.PositionEmbedding(sequence_length)(x)
-    for _ in range(layers):
+    for _ in range(sizes.layers):
         x = hub.TransformerEncoder(
-            feedforward_dim,
-            heads,
+            sizes.feedforward_dim,
+            sizes.heads,
             dropout=dropout,
             activation=activation,
-            kernel_initializer=initializer,
+            kernel_initializer=sizes.initializer,
         )(x, padding_mask=mask)
     model = keras.Model(tokens, [x, mask], name="text_encoder")
     return Encoder(
@@ -89,54 +77,42 @@ def text_encoder(
     )
 
 
-def image_encoder(
-    activation: str,
-    *,
-    image_size: int,
-    embedding_dim: int,
-    channels: int,
-    initializer: str,
-) -> Encoder:
+def image_encoder(activation: str, sizes: ModelConfig) -> Encoder:
     """Builds the small image encoder: a convolutional network.
 
     The first layer reads patches of 4 x 4 pixels; each further one halves the
-    resolution, down to 4 x 4 positions.
-
-    Args:
-        activation: Activation after each convolution.
-        image_size: Height and width in pixels: 16, 32, 64, ...
-        embedding_dim: Width of the output at each position.
-        channels: Channels of the first layer; each further one has twice as
-            many, up to `embedding_dim`.
-        initializer: Initializer of the convolutions' weights.
+    resolution, down to 4 x 4 positions, and doubles the channels, up to the
+    width of the embeddings.
 
     Returns:
         The encoder, from `pixels` in 0 to 255.
     """
-    pixels = keras.Input((image_size, image_size, 3))
+    shape = (sizes.image_size, sizes.image_size, 3)
+    pixels = keras.Input(shape)
     # White becomes 0, like padding.
     x = keras.layers.Rescaling(-1 / 255, 1.0)(pixels)
+    channels = sizes.channels
     x = keras.layers.Conv2D(
         channels,
         STEM,
         STEM,
         activation=activation,
-        kernel_initializer=initializer,
+        kernel_initializer=sizes.initializer,
     )(x)
     while x.shape[1] > GRID:
-        channels = min(2 * channels, embedding_dim)
+        channels = min(2 * channels, sizes.embedding_dim)
         x = keras.layers.Conv2D(
             channels,
             3,
             2,
             padding="same",
             activation=activation,
-            kernel_initializer=initializer,
+            kernel_initializer=sizes.initializer,
         )(x)
     x = keras.layers.Reshape((GRID * GRID, x.shape[-1]))(x)
     model = keras.Model(pixels, x, name="image_encoder")
     return Encoder(
-        {"pixels": ((image_size, image_size, 3), "uint8")},
+        {"pixels": (shape, "uint8")},
         lambda inputs: (model(ops.cast(inputs["pixels"], "float32")), None),
     )
 
@@ -145,29 +121,15 @@ def build_model(
     activation: str,
     text: Encoder,
     image: Encoder,
-    *,
     labels: int,
-    width: int,
-    heads: int,
-    hidden: int,
-    fusion: str,
-    initializer: str,
+    sizes: ModelConfig,
     dropout: float,
 ) -> keras.Model:
     """Builds the model.
 
-    Args:
-        activation: Activation of the projection heads and the classifier.
-        text: Encodes the texts of both posts.
-        image: Encodes the images of both posts.
-        labels: Number of labels.
-        width: Width of the projections of texts and images.
-        heads: Number of attention heads.
-        hidden: Width of the first dense layer of the classifier.
-        fusion: `"concatenation"` of texts and images, or `"cross_attention"`:
-            that, and comparisons of each with each.
-        initializer: Initializer of the weights of heads and classifier.
-        dropout: Dropout rate in heads and classifier.
+    The activation is that of the projection heads and the classifier. The
+    fusion is a concatenation of texts and images; `"cross_attention"` adds
+    comparisons of each with each.
 
     Returns:
         A model from `{"premise_tokens", "premise_pixels", "premise_shown",
@@ -183,13 +145,9 @@ def build_model(
             "shown": ((1,), "float32"),
         }.items()
     }
-    text_head = _ResidualHead(
-        activation, width, initializer, dropout, "text_head"
-    )
-    image_head = _ResidualHead(
-        activation, width, initializer, dropout, "image_head"
-    )
-    flatten = keras.layers.Flatten(name="places")
+
+    def head(x: Any, name: str) -> Any:
+        return _residual_head(x, activation, sizes, dropout, name)
 
     def encoded(encoder: Encoder) -> tuple[Any, Any]:
         # Both posts in one batch, premises first: half as many operations.
@@ -200,22 +158,20 @@ def build_model(
 
     tokens, mask = encoded(text)
     mean = keras.layers.GlobalAveragePooling1D()(tokens, mask=mask)
-    texts = ops.split(text_head(mean), 2)
+    texts = ops.split(head(mean, "text_head"), 2)
     shown = both("shown")
     places = encoded(image)[0] * ops.expand_dims(shown, -1)
-    images = ops.split(image_head(flatten(places)) * shown, 2)
+    flat = keras.layers.Flatten(name="places")(places)
+    images = ops.split(head(flat, "image_head") * shown, 2)
     features = [*texts, *images]
-    if fusion == "cross_attention":
-        features += _crossed(texts, images, places, width, heads)
+    if sizes.fusion == "cross_attention":
+        features += _crossed(texts, images, places, sizes)
     x = keras.layers.Concatenate()(features)
-    x = keras.layers.Dropout(dropout)(x)
-    x = keras.layers.Dense(hidden, activation, kernel_initializer=initializer)(
-        x
-    )
-    x = keras.layers.Dropout(dropout)(x)
-    x = keras.layers.Dense(
-        hidden // 2, activation, kernel_initializer=initializer
-    )(x)
+    for width in (sizes.hidden_dim, sizes.hidden_dim // 2):
+        x = keras.layers.Dropout(dropout)(x)
+        x = keras.layers.Dense(
+            width, activation, kernel_initializer=sizes.initializer
+        )(x)
     # Probabilities in float32, whatever the layers before compute in.
     outputs = keras.layers.Dense(labels, activation="softmax", dtype="float32")(
         x
@@ -224,11 +180,7 @@ def build_model(
 
 
 def _crossed(
-    texts: list[Any],
-    images: list[Any],
-    places: Any,
-    width: int,
-    heads: int,
+    texts: list[Any], images: list[Any], places: Any, sizes: ModelConfig
 ) -> list[Any]:
     """Compares each with each: by products, and by attention.
 
@@ -236,6 +188,7 @@ def _crossed(
     and v are compared by u v, as in Conneau et al., "Supervised Learning of
     Universal Sentence Representations", EMNLP 2017, section 3.1.
     """
+    heads, width = sizes.heads, sizes.embedding_dim
     attention = keras.layers.MultiHeadAttention(
         heads, width // heads, name="cross_attention"
     )
@@ -255,29 +208,20 @@ def _crossed(
     return [*features, *(u * v for u, v in pairs)]
 
 
-class _ResidualHead:
-    """A projection, plus a dense layer of its activation, normalized."""
+def _residual_head(
+    x: Any, activation: str, sizes: ModelConfig, dropout: float, name: str
+) -> Any:
+    """Adds a projection and a dense layer of its activation, normalized."""
 
-    def __init__(
-        self,
-        activation: str,
-        width: int,
-        initializer: str,
-        dropout: float,
-        name: str,
-    ) -> None:
-        def dense(part: str) -> keras.layers.Dense:
-            return keras.layers.Dense(
-                width, kernel_initializer=initializer, name=f"{name}_{part}"
-            )
+    def dense(part: str) -> keras.layers.Dense:
+        return keras.layers.Dense(
+            sizes.embedding_dim,
+            kernel_initializer=sizes.initializer,
+            name=f"{name}_{part}",
+        )
 
-        self._project = dense("projection")
-        self._activate = keras.layers.Activation(activation, name=f"{name}_f")
-        self._dense = dense("dense")
-        self._dropout = keras.layers.Dropout(dropout, name=f"{name}_dropout")
-        self._normalize = keras.layers.LayerNormalization(name=f"{name}_norm")
-
-    def __call__(self, x: Any) -> Any:
-        projected = self._project(x)
-        added = self._dropout(self._dense(self._activate(projected)))
-        return self._normalize(projected + added)
+    x = dense("projection")(x)
+    added = keras.layers.Activation(activation, name=f"{name}_f")(x)
+    added = dense("dense")(added)
+    added = keras.layers.Dropout(dropout, name=f"{name}_dropout")(added)
+    return keras.layers.LayerNormalization(name=f"{name}_norm")(x + added)

@@ -91,15 +91,6 @@ class TrainingConfig:
     less."""
 
 
-# For other data than scenes: fewer pairs, and images of more things.
-OTHER_DATA = (
-    ModelConfig(image_size=64, channels=32, embedding_dim=64),
-    TrainingConfig(
-        epochs=20, learning_rate=0.001, dropout=0.3, modality_dropout=0.1
-    ),
-)
-
-
 @dataclass(frozen=True)
 class EntailmentOptions(StudyOptions):
     """Trains a small multimodal model with each activation, and compares them.
@@ -163,19 +154,17 @@ def presets(arguments: Sequence[str]) -> EntailmentOptions | None:
     """Returns the defaults of the `--dataset` of a command line."""
     if option_value(arguments, "--dataset") in ("scenes", None):
         return None
-    model, training = OTHER_DATA
-    return EntailmentOptions(model=model, training=training)
+    # Other data have fewer pairs, and images of more things.
+    return EntailmentOptions(
+        model=ModelConfig(image_size=64, channels=32, embedding_dim=64),
+        training=TrainingConfig(
+            epochs=20, learning_rate=0.001, dropout=0.3, modality_dropout=0.1
+        ),
+    )
 
 
 def check(options: Any) -> None:
-    """Checks the sizes of a model and its training.
-
-    Args:
-        options: The command line or the task: it has `model` and `training`.
-
-    Raises:
-        UserError: A value is invalid.
-    """
+    """Raises UserError where sizes or training are invalid."""
     model, training = options.model, options.training
     check_numbers(
         [model, training],

@@ -14,15 +14,8 @@ from demos.tasks.entailment.model import Encoder
 def preset_text_encoder(preset: str, finetune: bool) -> Encoder:
     """Loads a pretrained text encoder of KerasHub, such as BERT.
 
-    Args:
-        preset: Name of a preset, or path of the folder of one.
-        finetune: Whether it is trained too.
-
-    Returns:
-        The encoder, from what `preset_text_inputs` returns.
-
-    Raises:
-        UserError: It cannot be loaded.
+    `preset` is a name or the path of a folder. The encoder reads what
+    `preset_text_inputs` returns.
     """
     models: Any = keras_hub.models
     backbone = _load(models.Backbone, "--text-preset", preset)
@@ -44,16 +37,7 @@ def preset_text_inputs(
 ) -> Callable[[list[str]], dict[str, Any]]:
     """Loads the preprocessor of a pretrained text encoder.
 
-    Args:
-        preset: As for `preset_text_encoder`.
-        sequence_length: Number of tokens of a text; longer ones are truncated.
-
-    Returns:
-        A function from texts to `int32` arrays `(texts, sequence_length)` by
-        name.
-
-    Raises:
-        UserError: It cannot be loaded.
+    It turns texts into `int32` arrays `(texts, sequence_length)` by name.
     """
     models: Any = keras_hub.models
     preprocessor = _load(
@@ -77,16 +61,7 @@ def preset_image_encoder(
 ) -> Encoder:
     """Loads a pretrained image encoder of KerasHub, such as ResNet.
 
-    Args:
-        preset: Name of a preset, or path of the folder of one.
-        image_size: Height and width in pixels.
-        finetune: Whether it is trained too.
-
-    Returns:
-        The encoder, from `pixels` in 0 to 255.
-
-    Raises:
-        UserError: It cannot be loaded.
+    It reads `pixels` in 0 to 255, `image_size` high and wide.
     """
     hub: Any = keras_hub
     size = (image_size, image_size, 3)
@@ -118,7 +93,7 @@ def _freeze(backbone: Any, finetune: bool) -> None:
 
 
 def _load(kind: Any, option: str, preset: str, **options: Any) -> Any:
-    """Loads a part of a preset."""
+    """Loads a part of a preset; raises UserError where it cannot."""
     try:
         return kind.from_preset(preset, **options)
     except MemoryError:  # Not the preset's fault.

@@ -24,11 +24,11 @@ from demos.tasks.entailment import model as models
 from demos.tasks.entailment import presets
 from demos.tasks.entailment.examples import draw_examples
 from demos.tasks.entailment.inputs import (
+    NO_IMAGE,
     Arrays,
     TextReader,
-    hide_images,
+    hide,
     hide_modalities,
-    hide_texts,
     post_arrays,
     read_posts,
 )
@@ -38,7 +38,12 @@ from demos.tasks.entailment.options import (
 )
 from demos.tasks.metrics import COMPARED
 from demos.tasks.saved_model import SavedModel
-from demos.tasks.task import Task, sizes, smoke_test_part, waiting_note
+from demos.tasks.task import (
+    Task,
+    smoke_test_part,
+    waiting_note,
+    with_validation,
+)
 from demos.training.batches import ArrayBatches
 from demos.training.fit import fit
 from demos.training.scores import classification_scores
@@ -53,18 +58,14 @@ UNIMODAL: Mapping[str, tuple[bool, bool, tuple[str, ...]]] = {
 
 @dataclass(frozen=True)
 class EntailmentTask(Task):
-    """Trains and scores one classifier of pairs of posts; see `Task`.
-
-    Args:
-        unimodal_baselines: Whether models that see only a part are trained too.
-    """
+    """Trains and scores one classifier of pairs of posts; see `Task`."""
 
     unimodal_baselines: bool = True
-    notes: tuple[str, ...] = field(init=False, repr=False)
     _reader: TextReader = field(init=False, repr=False)
     _arrays: dict[str, Arrays] = field(init=False, repr=False)
 
     name = "entailment"
+    unit = "pairs"
     objective = "validation_macro_f1"
     fixed = (
         "vocabulary_size",
@@ -96,12 +97,7 @@ class EntailmentTask(Task):
         return {**super().config(), "model": model}
 
     def build(self, activation: str) -> keras.Model:
-        """Builds the model, from the arrays of both posts to probabilities.
-
-        Args:
-            activation: Activation of the dense layers, and of the encoders that
-                are trained from scratch.
-        """
+        """Builds the model, from the arrays of both posts to probabilities."""
         sizes = self.model
         if sizes.text_preset:
             text = presets.preset_text_encoder(
@@ -111,26 +107,18 @@ class EntailmentTask(Task):
             assert self._reader.tokenizer is not None
             text = models.text_encoder(
                 activation,
-                vocabulary_size=self._reader.tokenizer.get_vocab_size(),
-                sequence_length=self._reader.sequence_length,
-                embedding_dim=sizes.embedding_dim,
-                feedforward_dim=sizes.feedforward_dim,
-                heads=sizes.heads,
-                layers=sizes.layers,
-                initializer=sizes.initializer,
-                dropout=self.training.dropout,
+                self._reader.tokenizer.get_vocab_size(),
+                self._reader.sequence_length,
+                sizes,
+                self.training.dropout,
             )
         return models.build_model(
             activation,
             text,
             self.image_encoder(activation),
-            labels=len(self.dataset.label_names),
-            width=sizes.embedding_dim,
-            heads=sizes.heads,
-            hidden=sizes.hidden_dim,
-            fusion=sizes.fusion,
-            initializer=sizes.initializer,
-            dropout=self.training.dropout,
+            len(self.dataset.label_names),
+            sizes,
+            self.training.dropout,
         )
 
     def image_encoder(self, activation: str) -> models.Encoder:
@@ -140,13 +128,7 @@ class EntailmentTask(Task):
             return presets.preset_image_encoder(
                 sizes.image_preset, sizes.image_size, sizes.finetune
             )
-        return models.image_encoder(
-            activation,
-            image_size=sizes.image_size,
-            embedding_dim=sizes.embedding_dim,
-            channels=sizes.channels,
-            initializer=sizes.initializer,
-        )
+        return models.image_encoder(activation, sizes)
 
     def train(self, trial: Trial, context: TrialContext) -> TrialResult:
         """Trains one classifier; see `TrainingTask`."""
@@ -166,10 +148,7 @@ class EntailmentTask(Task):
             else None,
         )
         model = self.reuse(
-            trial,
-            lambda: self._compiled_model(
-                trial.settings["activation"], len(data)
-            ),
+            trial, lambda: self._compiled_model(trial, len(data))
         )
         began = time.perf_counter()
         history = fit(
@@ -187,37 +166,32 @@ class EntailmentTask(Task):
             class_weight=self._class_weight(),
         )
         seconds = time.perf_counter() - began
-        metrics: dict[str, float] = {}
-        for name, prefix in (("test", ""), ("validation", "validation_")):
-            probabilities = model.predict(
+        test, validation = (
+            model.predict(
                 parts[name], batch_size=training.batch_size, verbose=0
             )
-            scores = classification_scores(
-                getattr(self.dataset, name).labels, probabilities
-            )
-            metrics |= {f"{prefix}{k}": v for k, v in scores.items()}
-            if name == "test":
-                chosen = probabilities.argmax(axis=1).tolist()
+            for name in ("test", "validation")
+        )
+        dataset = self.dataset
         return TrialResult(
-            metrics,
+            with_validation(
+                classification_scores(dataset.test.labels, test),
+                classification_scores(dataset.validation.labels, validation),
+            ),
             history,
             model.count_params(),
             # Not compiled: it loads without this package.
             keras.Model(model.input, model.output, name=model.name).save,
-            {
-                confusion_matrix.FILE: confusion_matrix.lines(
-                    chosen, self.dataset.label_names
-                )
-            },
+            confusion_matrix.files(
+                test.argmax(axis=1).tolist(), dataset.label_names
+            ),
             {"training": seconds, "waiting_for_data": data.seconds},
         )
 
     def inputs(self, part: str, trial: Trial | None = None) -> Arrays:
         """Returns the model's inputs of a split, by their names.
 
-        Args:
-            part: `"train"`, `"validation"` or `"test"`.
-            trial: A unimodal baseline; what it does not see is empty.
+        What the `trial` of a unimodal baseline does not see is empty.
         """
         arrays = dict(self._arrays[part])
         sees = trial.settings.get("sees") if trial else None
@@ -226,9 +200,9 @@ class EntailmentTask(Task):
         texts, images, slots = UNIMODAL[sees]
         for slot in SLOTS:
             if not (texts and slot in slots):
-                hide_texts(arrays, slot, self._reader.empty)
+                hide(arrays, slot, self._reader.empty)
             if not (images and slot in slots):
-                hide_images(arrays, slot)
+                hide(arrays, slot, NO_IMAGE)
         return arrays
 
     def save_assets(self, folder: Path) -> None:
@@ -272,29 +246,12 @@ class EntailmentTask(Task):
             for sees in UNIMODAL
         }
 
-    def describe(self) -> str:
-        """Describes the data in a line."""
-        labels = f"labels {', '.join(self.dataset.label_names)}"
-        return "; ".join(
-            [
-                sizes(self.dataset, "pairs"),
-                labels,
-                *self.dataset.notes,
-                *self.notes,
-            ]
-        )
-
     def presentation(
         self, folder: Path, records: Sequence[TrialRecord]
     ) -> Presentation:
         """Says how the report calls things, with confusion matrices."""
         finished = [record for record in records if not record.reason]
-        matrices = confusion_matrix.chart(
-            folder,
-            finished,
-            self.dataset.label_names,
-            self.dataset.test.labels,
-        )
+        matrices = confusion_matrix.chart(folder, finished, self.dataset)
         return Presentation(
             title=f"Entailment: {self.dataset.name}",
             metrics=(
@@ -309,9 +266,9 @@ class EntailmentTask(Task):
             pictures=(matrices,) if matrices else (),
         )
 
-    def _compiled_model(self, activation: str, steps: int) -> keras.Model:
+    def _compiled_model(self, trial: Trial, steps: int) -> keras.Model:
         training = self.training
-        model = self.build(activation)
+        model = self.build(trial.settings["activation"])
         model.compile(
             self.optimizer(steps, weight_decay=training.weight_decay),
             keras.losses.CategoricalFocalCrossentropy(
@@ -347,20 +304,15 @@ TASK = EntailmentTask
 
 
 def load(options: EntailmentOptions) -> EntailmentTask:
-    """Loads the data of a study.
-
-    Raises:
-        UserError: The data is missing or invalid.
-    """
+    """Loads the data of a study as a task."""
     dataset = load_entailment(
         options.dataset, options.data_dir, options.allow_outside
     )
     if options.quick:
         dataset = smoke_test_part(
             dataset,
-            lambda pairs, most: pairs.take(evenly_by_label(pairs.labels, most)),
-            train=640,
-            other=160,
+            640,
+            lambda pairs, most: evenly_by_label(pairs.labels, most),
         )
     return EntailmentTask(
         dataset, options.model, options.training, options.unimodal_baselines

@@ -93,14 +93,7 @@ class SentimentPredictOptions(PredictTextOptions):
 
 
 def check(options: Any) -> None:
-    """Checks the sizes of a model and its training.
-
-    Args:
-        options: The command line or the task: it has `model` and `training`.
-
-    Raises:
-        UserError: A value is invalid.
-    """
+    """Raises UserError where sizes or training are invalid."""
     model = options.model
     check_numbers(
         [model, options.training],

@@ -15,20 +15,19 @@ from sklearn.pipeline import make_pipeline
 from tokenizers import Tokenizer
 
 from demos.common.files import write_text
-from demos.common.progress import print_line
 from demos.datasets.load import load_texts
 from demos.datasets.types import Split
 from demos.report.types import Metric, Presentation
 from demos.study.trial import Trial, TrialContext, TrialRecord, TrialResult
 from demos.tasks import word_tokenizer
 from demos.tasks.metrics import COMPARED
-from demos.tasks.saved_model import SavedModel
+from demos.tasks.saved_model import SavedModel, print_labels
 from demos.tasks.sentiment.model import build_model
 from demos.tasks.sentiment.options import (
     SentimentOptions,
     SentimentPredictOptions,
 )
-from demos.tasks.task import Task, evenly, sizes, smoke_test_part
+from demos.tasks.task import Task, smoke_test_part, with_validation
 from demos.training import batches, optimizers
 from demos.training.batches import ArrayBatches
 from demos.training.fit import fit
@@ -43,6 +42,7 @@ class SentimentTask(Task):
     sequence_length: int = field(init=False)
 
     name = "sentiment"
+    unit = "texts"
     objective = "validation_accuracy"
     groups = MappingProxyType(
         {"dropout": ("embedding_dropout", "encoder_dropout", "head_dropout")}
@@ -64,7 +64,7 @@ class SentimentTask(Task):
         return {**super().config(), "model": model}
 
     def train(self, trial: Trial, context: TrialContext) -> TrialResult:
-        """Trains one classifier; see `Task.run`."""
+        """Trains one classifier."""
         training = self.training
         data = ArrayBatches(
             *self._arrays(self.dataset.train),
@@ -110,9 +110,10 @@ class SentimentTask(Task):
             mode="max",
             averaged=averaged_steps > 1,
         )
-        metrics = self._scores(model, self.dataset.test)
-        for name, value in self._scores(model, self.dataset.validation).items():
-            metrics[f"validation_{name}"] = value
+        metrics = with_validation(
+            self._scores(model, self.dataset.test),
+            self._scores(model, self.dataset.validation),
+        )
         return TrialResult(metrics, history, model.count_params(), model.save)
 
     def save_assets(self, folder: Path) -> None:
@@ -121,18 +122,12 @@ class SentimentTask(Task):
         write_text(folder / "tokenizer.json", self.tokenizer.to_str(True))
 
     def baselines(self) -> dict[str, dict[str, float]]:
-        """Scores simple models, with scikit-learn's defaults.
-
-        Returns:
-            By name: the class frequencies of the training split, and logistic
-            regression on TF-IDF features. The latter is left out where no
-            training text has a word, which to scikit-learn has at least two
-            letters.
-        """
+        """Scores the class frequencies, and logistic regression on TF-IDF."""
         train, test = self.dataset.train, self.dataset.test
         models: dict[str, Any] = {
             "majority class": DummyClassifier(strategy="prior")
         }
+        # A word has at least two letters for scikit-learn.
         vectorizer = TfidfVectorizer()
         if any(map(vectorizer.build_analyzer(), train.texts)):
             models["TF-IDF + logistic regression"] = make_pipeline(
@@ -145,13 +140,6 @@ class SentimentTask(Task):
             )
             for name, model in models.items()
         }
-
-    def describe(self) -> str:
-        """Describes the data in a line."""
-        labels = f"labels {', '.join(self.dataset.label_names)}"
-        return "; ".join(
-            [sizes(self.dataset, "texts"), labels, *self.dataset.notes]
-        )
 
     def presentation(
         self, folder: Path, records: Sequence[TrialRecord]
@@ -196,15 +184,7 @@ TASK = SentimentTask
 def load(
     options: SentimentOptions, split_seed: int | None = None
 ) -> SentimentTask:
-    """Loads the data of a study.
-
-    Args:
-        options: The command line.
-        split_seed: Draws a random split; by default the split is fixed.
-
-    Raises:
-        UserError: The data is missing or invalid.
-    """
+    """Loads the data, split at random if a seed is given, as a task."""
     dataset = load_texts(
         options.dataset,
         options.text_column,
@@ -213,12 +193,7 @@ def load(
         split_seed,
     )
     if options.quick:
-        dataset = smoke_test_part(
-            dataset,
-            lambda split, most: split.take(evenly(len(split), most)),
-            train=640,
-            other=160,
-        )
+        dataset = smoke_test_part(dataset, 640)
     return SentimentTask(dataset, options.model, options.training)
 
 
@@ -229,9 +204,5 @@ def predict(options: SentimentPredictOptions, saved: SavedModel) -> None:
     inputs = word_tokenizer.encode(
         saved.tokenizer(), options.texts, model.input_shape[1]
     )
-    width = max(map(len, label_names))
-    for text, row in zip(
-        options.texts, model.predict(inputs, verbose=0), strict=True
-    ):
-        label = label_names[row.argmax()]
-        print_line(f"{label:{width}}  {row.max():.3f}  {text}")
+    probabilities = model.predict(inputs, verbose=0)
+    print_labels(label_names, probabilities, options.texts)

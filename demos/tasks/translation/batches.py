@@ -5,7 +5,6 @@ shape, so that one step for each bucket is compiled.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -15,28 +14,11 @@ from demos.tasks.translation.subword_tokenizer import END, PADDING, START
 Tokens = Sequence[Sequence[int]]
 
 
-@dataclass(frozen=True)
-class Bucket:
-    """Which pairs share a shape.
-
-    Attributes:
-        width: Tokens of a row, of the source and of the target.
-        rows: Indices of the pairs.
-    """
-
-    width: int
-    rows: np.ndarray
-
-
 def bucket_widths(lengths: Sequence[int], buckets: int) -> tuple[int, ...]:
     """Chooses the widths of buckets with the least padding.
 
-    Args:
-        lengths: Tokens of each pair: of its longer side, END included.
-        buckets: How many at most.
-
-    Returns:
-        The widths, ascending; the last one holds the longest pair.
+    The lengths are those of the longer side of each pair, END included. The
+    widths ascend; the last one holds the longest pair.
 
     Example:
 
@@ -69,46 +51,35 @@ def bucket_widths(lengths: Sequence[int], buckets: int) -> tuple[int, ...]:
 
 
 def pair_lengths(sources: Tokens, targets: Tokens) -> list[int]:
-    """Counts the tokens of the longer side of each pair, END included.
-
-    Args:
-        sources: Tokens of each source.
-        targets: Tokens of each target.
-
-    Returns:
-        The lengths.
-    """
+    """Counts the tokens of the longer side of each pair, END included."""
     return [
         1 + max(len(source), len(target))
         for source, target in zip(sources, targets, strict=True)
     ]
 
 
-def into_buckets(lengths: Sequence[int], widths: Sequence[int]) -> list[Bucket]:
+def into_buckets(
+    lengths: Sequence[int], widths: Sequence[int]
+) -> list[tuple[int, np.ndarray]]:
     """Sorts pairs into the narrowest bucket that holds them.
 
-    Args:
-        lengths: Tokens of each pair.
-        widths: The widths, ascending. Longer pairs go to the last.
+    Longer pairs go to the last bucket.
 
     Returns:
-        The buckets that are not empty.
+        Width and indices of the pairs of each bucket that is not empty.
     """
     places = np.searchsorted(widths[:-1], lengths)
     return [
-        Bucket(width, rows)
+        (width, rows)
         for place, width in enumerate(widths)
         if len(rows := np.flatnonzero(places == place))
     ]
 
 
 def padded(rows: Tokens, width: int, ends: Sequence[int] = ()) -> np.ndarray:
-    """Lays tokens out in rows of one width.
+    """Pads each row of tokens, followed by the ends, to a width.
 
-    Args:
-        rows: The tokens; what does not fit is cut, before the ends.
-        width: Tokens of a row.
-        ends: Follow the tokens of each row.
+    What does not fit is cut, before the ends.
 
     Returns:
         int32, shape `(len(rows), width)`.
@@ -120,37 +91,19 @@ def padded(rows: Tokens, width: int, ends: Sequence[int] = ()) -> np.ndarray:
     return laid
 
 
-def source_array(rows: Tokens, width: int) -> np.ndarray:
-    """Lays sources out as the encoder reads them, END last.
-
-    Args:
-        rows: Tokens of each source.
-        width: Tokens of a row.
-
-    Returns:
-        int32, shape `(len(rows), width)`.
-    """
-    return padded(rows, width, [END])
-
-
 class PairBatches(keras.utils.PyDataset):
     """Serves `(inputs, labels, weights)` to `keras.Model.fit`.
 
     `inputs` has `source` and `target`, the latter shifted by START; `labels`
     is the target followed by END; `weights` is 0 on padding and 1 elsewhere.
     All have the shape `(rows, width)` of their bucket and are int32, but for
-    the weights, float32. NumPy draws the order, so it depends on the seed
-    alone: not on backend, activation or model.
+    the weights, float32. A batch has at most `batch_tokens` tokens, padding and
+    one side counted.
 
-    Args:
-        sources: Tokens of each source.
-        targets: Tokens of each target.
-        widths: Of the buckets, ascending.
-        batch_tokens: Tokens of a batch at most, padding and one side counted.
-        seed: Decides the order of each epoch, and in it pairs left over at the
-            end of a bucket are not served. With None all pairs are served, in
-            one order always, the last batch of a bucket filled up with rows of
-            padding.
+    NumPy draws the order of each epoch, so it depends on the seed alone: not on
+    backend, activation or model. Pairs left over at the end of a bucket are not
+    served. Without a seed all pairs are served, in one order always, the last
+    batch of a bucket filled up with rows of padding.
     """
 
     def __init__(
@@ -165,15 +118,14 @@ class PairBatches(keras.utils.PyDataset):
         self._seed = seed
         self._epoch = 0
         self._arrays = []
-        for bucket in into_buckets(pair_lengths(sources, targets), widths):
-            target = [targets[row] for row in bucket.rows]
+        lengths = pair_lengths(sources, targets)
+        for width, rows in into_buckets(lengths, widths):
+            target = [targets[row] for row in rows]
             self._arrays.append(
                 (
-                    source_array(
-                        [sources[row] for row in bucket.rows], bucket.width
-                    ),
-                    padded([[START, *row] for row in target], bucket.width),
-                    padded(target, bucket.width, [END]),
+                    padded([sources[row] for row in rows], width, [END]),
+                    padded([[START, *row] for row in target], width),
+                    padded(target, width, [END]),
                 )
             )
         self._sizes = [
@@ -204,20 +156,12 @@ class PairBatches(keras.utils.PyDataset):
         self._order = self._draw()
 
     def served(self) -> float:
-        """Returns the fraction of the pairs that an epoch serves.
-
-        Returns:
-            From 0 to 1; below 1 where a bucket leaves some over.
-        """
+        """Returns the fraction of the pairs that an epoch serves."""
         rows = sum(len(labels) for *_, labels in self._arrays)
         return sum(len(rows) for _, rows in self._order) / rows
 
     def padding(self) -> float:
-        """Returns the fraction of all tokens served that is padding.
-
-        Returns:
-            From 0 to 1, of sources and targets together.
-        """
+        """Returns the fraction of padding, sources and targets together."""
         empty = total = 0
         for source, _, labels in self._arrays:
             empty += np.sum(source == PADDING) + np.sum(labels == PADDING)

@@ -1,4 +1,4 @@
-"""Greedy and beam search over an encoder-decoder, compiled by Keras.
+"""Beam search over an encoder-decoder, compiled by Keras.
 
 Keys and values are cached: a step feeds one token through the decoder. The
 search is the `call` of a `keras.Model`, so that `predict` compiles it in each
@@ -16,96 +16,29 @@ IMPOSSIBLE = -1e9
 
 
 class Stepper(Protocol):
-    """A model that can be asked token by token; see `transformer.Steps`.
-
-    Attributes:
-        model: Owns the weights.
-    """
+    """A model that can be asked token by token; see `model.Steps`."""
 
     model: keras.Model
 
     def start(self, source: Any, length: int) -> tuple[Any, Any, Any]:
-        """Reads the source and feeds START.
-
-        Args:
-            source: int32 `(batch, width)`.
-            length: Tokens that the caches must have room for.
+        """Reads the source, int32 `(batch, width)`, and feeds START.
 
         Returns:
             Logits `(batch, vocabulary)` of the first token, the context (what
-            does not change from step to step) and the caches (what does), both
-            nested tensors with the batch first.
+            does not change from step to step) and the caches (what does, with
+            room for `length` tokens), both nested tensors with the batch first.
         """
         ...
 
     def step(
         self, tokens: Any, position: Any, context: Any, caches: Any
     ) -> tuple[Any, Any]:
-        """Feeds a token.
-
-        Args:
-            tokens: int32 `(batch,)`.
-            position: Where they stand; START stands at 0.
-            context: What `start` returned.
-            caches: What `start`, or the last step, returned.
+        """Feeds tokens, int32 `(batch,)`; START was at position 0.
 
         Returns:
             Logits `(batch, vocabulary)` of the next token, and the caches.
         """
         ...
-
-
-class GreedySearch(keras.Model):
-    """The most probable token, one after another.
-
-    Args:
-        stepper: The model to ask.
-        length: Tokens of a translation at most, END included.
-
-    Call arguments:
-        source: int32 `(batch, width)`.
-
-    Returns:
-        int32 `(batch, length)`; END and all after it are PADDING.
-    """
-
-    def __init__(self, stepper: Stepper, length: int) -> None:
-        super().__init__()
-        self.stepper = stepper
-        self.model = stepper.model  # So that Keras finds the weights.
-        self.built = True  # Or Keras runs a batch eagerly.
-        self.length = length
-
-    def call(self, source):
-        """Translates."""
-        logits, context, caches = self.stepper.start(source, self.length)
-        batch = ops.shape(source)[0]
-        tokens = ops.full((batch, self.length), PADDING, "int32")
-
-        def chosen(logits, done):
-            token = ops.cast(ops.argmax(_log_softmax(logits), -1), "int32")
-            done = ops.logical_or(done, token == END)
-            return ops.where(done, PADDING, token), done
-
-        token, done = chosen(logits, ops.zeros((batch,), "bool"))
-        tokens = ops.slice_update(tokens, (0, 0), token[:, None])
-
-        def unfinished(position, tokens, token, done, caches):
-            return ops.logical_and(
-                position < self.length, ops.logical_not(ops.all(done))
-            )
-
-        def advance(position, tokens, token, done, caches):
-            logits, caches = self.stepper.step(token, position, context, caches)
-            token, done = chosen(logits, done)
-            tokens = ops.slice_update(tokens, (0, position), token[:, None])
-            return position + 1, tokens, token, done, caches
-
-        return ops.while_loop(
-            unfinished,
-            advance,
-            (ops.convert_to_tensor(1, "int32"), tokens, token, done, caches),
-        )[1]
 
 
 class BeamSearch(keras.Model):

@@ -17,11 +17,6 @@ class Lexicon:
     That is the target word with the highest Dice coefficient over the training
     pairs, 2 n(s, t) / (n(s) + n(t)), where n counts the pairs that hold a word.
     Unknown words are copied.
-
-    Args:
-        train: The training pairs.
-        source: The source language.
-        target: The target language.
     """
 
     def __init__(self, train: Pairs, source: str, target: str) -> None:
@@ -62,15 +57,9 @@ class Lexicon:
 
 
 def words(text: str, language: str) -> list[str]:
-    """Splits a text into words and punctuation marks.
+    """Splits a text into words and punctuation marks, or into characters.
 
-    Args:
-        text: The text.
-        language: Its language. If it is written without spaces, each character
-            is a word.
-
-    Returns:
-        The words; each mark is one of its own.
+    The latter in languages that are written without spaces.
 
     Example:
 

@@ -14,17 +14,14 @@ import keras
 import keras_hub
 from keras import ops
 
+from demos.tasks.translation.options import ModelConfig
 from demos.tasks.translation.subword_tokenizer import PADDING, START
 
 
 def build_model(
     activation: str,
+    sizes: ModelConfig,
     *,
-    layers: int,
-    embedding_dim: int,
-    feedforward_dim: int,
-    heads: int,
-    initializer: str,
     dropout: float,
     target_vocabulary: int,
     source_vocabulary: int | None = None,
@@ -32,20 +29,10 @@ def build_model(
 ) -> keras.Model:
     """Builds the model.
 
-    Args:
-        activation: Of the feed-forward layers of encoders and decoders.
-        layers: How many encoders, and how many decoders, are stacked.
-        embedding_dim: Width of embeddings, encoders and decoders.
-        feedforward_dim: Width of the dense layer under the activation.
-        heads: Of each attention; they divide `embedding_dim`.
-        initializer: Of the weights of encoders and decoders.
-        dropout: Fraction dropped of embeddings, attention and each layer's
-            outputs.
-        target_vocabulary: Sub-words of the target.
-        source_vocabulary: Sub-words of the source; without it both share one
-            vocabulary and one embedding.
-        precision: Keras' dtype policy of the layers, such as
-            `"mixed_bfloat16"`.
+    The activation is that of the feed-forward layers; the dropout is of
+    embeddings, attention and each layer's outputs. Without a source vocabulary
+    both languages share one vocabulary and one embedding. The precision is
+    Keras' dtype policy of the layers, such as `"mixed_bfloat16"`.
 
     Returns:
         A model of `{"source", "target"}`, int32 `(batch, width)` each, to
@@ -62,9 +49,9 @@ def build_model(
         def embedding(vocabulary: int, name: str) -> Any:
             return hub.ReversibleEmbedding(
                 vocabulary,
-                embedding_dim,
+                sizes.embedding_dim,
                 embeddings_initializer=keras.initializers.RandomNormal(
-                    stddev=embedding_dim**-0.5
+                    stddev=sizes.embedding_dim**-0.5
                 ),
                 reverse_dtype="float32",
                 name=name,
@@ -74,7 +61,7 @@ def build_model(
         source_embedding = target_embedding
         if source_vocabulary is not None:
             source_embedding = embedding(source_vocabulary, "source_embedding")
-        scale = keras.layers.Rescaling(embedding_dim**0.5, name="scale")
+        scale = keras.layers.Rescaling(sizes.embedding_dim**0.5, name="scale")
         # Half precision cannot tell positions apart.
         positions = hub.SinePositionEncoding(dtype="float32", name="positions")
 
@@ -86,21 +73,21 @@ def build_model(
             return keras.layers.Dropout(dropout)(x + positions(x))
 
         settings = {
-            "intermediate_dim": feedforward_dim,
-            "num_heads": heads,
+            "intermediate_dim": sizes.feedforward_dim,
+            "num_heads": sizes.heads,
             "dropout": dropout,
             "activation": activation,
-            "kernel_initializer": initializer,
+            "kernel_initializer": sizes.initializer,
             "normalize_first": True,
         }
         x = enter(source_embedding(source))
-        for i in range(layers):
+        for i in range(sizes.layers):
             x = hub.TransformerEncoder(**settings, name=f"encoder_{i}")(
                 x, padding_mask=source_mask
             )
         encoded = normalization("encoded")(x)
         x = enter(target_embedding(target))
-        for i in range(layers):
+        for i in range(sizes.layers):
             x = hub.TransformerDecoder(**settings, name=f"decoder_{i}")(
                 x,
                 encoded,
@@ -116,24 +103,20 @@ def build_model(
 
 
 class SmoothedCrossEntropy(keras.losses.Loss):
-    """Cross-entropy with label smoothing, of logits and integer labels.
+    """Cross-entropy with label smoothing e, of logits and integer labels.
 
     (1 - e) CE(y) + e times the mean of CE over the vocabulary. It is averaged
     over the sum of the sample weights, so padding, of weight 0, does not count.
-
-    Args:
-        label_smoothing: e, from 0 to below 1.
-        name: Of the loss.
 
     Reference:
         Szegedy et al., "Rethinking the Inception Architecture for Computer
         Vision", 2016, section 7.
     """
 
-    def __init__(
-        self, label_smoothing: float, name: str = "smoothed_cross_entropy"
-    ) -> None:
-        super().__init__(name=name, reduction="mean_with_sample_weight")
+    def __init__(self, label_smoothing: float) -> None:
+        super().__init__(
+            "smoothed_cross_entropy", reduction="mean_with_sample_weight"
+        )
         self.label_smoothing = label_smoothing
 
     def call(self, y_true, y_pred):
@@ -146,13 +129,7 @@ class SmoothedCrossEntropy(keras.losses.Loss):
 
 
 class Steps:
-    """Asks a model token by token, with cached keys and values.
-
-    The `Stepper` that `decoding` searches with.
-
-    Args:
-        model: What `build` returns, or Keras has loaded.
-    """
+    """Asks a model token by token, with cached keys and values; a `Stepper`."""
 
     def __init__(self, model: Any) -> None:
         self.model = model
@@ -243,13 +220,9 @@ def _dtype_policy(precision: str) -> Iterator[None]:
 def build_scorer(model: keras.Model) -> keras.Model:
     """Makes a model that scores the next token, given the true ones before.
 
-    Args:
-        model: What `build_model` returns.
-
-    Returns:
-        A model that shares its weights. `evaluate` gives `token_accuracy` and
-        `cross_entropy` (nats a token, unsmoothed), means over all tokens but
-        padding. In training they would cost time.
+    It shares the weights. `evaluate` gives `token_accuracy` and `cross_entropy`
+    (nats a token, unsmoothed), means over all tokens but padding. In training
+    they would cost time.
     """
     scorer = keras.Model(model.input, model.output)
     scorer.compile(

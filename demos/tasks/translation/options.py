@@ -161,15 +161,7 @@ def presets(arguments: Sequence[str]) -> TranslationOptions:
 
 
 def check(options: Any) -> None:
-    """Checks the sizes of a model, its training and its decoding.
-
-    Args:
-        options: The command line or the task: it has `model`, `training` and
-            `decoding`.
-
-    Raises:
-        UserError: A value is invalid.
-    """
+    """Raises UserError where sizes, training or decoding are invalid."""
     model = options.model
     check_numbers(
         [model, options.training],

@@ -16,11 +16,8 @@ def translation_scores(
 ) -> dict[str, float]:
     """Scores translations as detokenized texts.
 
-    Args:
-        translations: The texts.
-        references: The true translation of each.
-        target: Their language. Chinese and Japanese are tokenized into
-            characters, everything else by sacreBLEU's default rules (13a).
+    Chinese and Japanese are tokenized into characters, every other `target`
+    language by sacreBLEU's default rules (13a).
 
     Returns:
         `bleu` and `chrf`, case-sensitive, and `bleu_lowercased`, from 0 to 100;

@@ -25,20 +25,14 @@ from tokenizers import (
 
 PADDING, START, END = 0, 1, 2
 SPECIAL = ("[PAD]", "[START]", "[END]")
-SMALLEST = len(SPECIAL) + 256  # The special tokens and every byte.
 
 
 def learn(texts: Iterable[str], vocabulary_size: int) -> Tokenizer:
-    """Learns which sub-words there are.
+    """Learns a vocabulary of subwords.
 
-    Args:
-        texts: The training texts.
-        vocabulary_size: How many sub-words at most, the 256 bytes and the
-            three special ones among them. A pair of sub-words that occurs
-            once is not joined.
-
-    Returns:
-        A tokenizer. A word reads the same at the head of a text as within it.
+    Its maximum size includes the 256 bytes and the three special tokens. A pair
+    of subwords that occurs once is not joined. A word reads the same at the
+    head of a text as within it.
     """
     tokenizer: object = Tokenizer(models.BPE())
     assert isinstance(tokenizer, Tokenizer)
@@ -63,28 +57,15 @@ def learn(texts: Iterable[str], vocabulary_size: int) -> Tokenizer:
 
 
 def encode(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
-    """Turns texts into sub-words.
-
-    Args:
-        tokenizer: What `learn` returns.
-        texts: The texts.
-
-    Returns:
-        A list for each text, without special tokens.
-    """
+    """Turns texts into subwords, without special tokens."""
     tokenizer.encode_special_tokens = True  # pyright: ignore
     return [encoding.ids for encoding in tokenizer.encode_batch(texts)]
 
 
 def decode(tokenizer: Tokenizer, rows: Iterable[Sequence[int]]) -> list[str]:
-    """Turns sub-words into texts.
+    """Turns subwords into texts, without special tokens.
 
-    Args:
-        tokenizer: What `learn` returns.
-        rows: The sub-words of each text; special ones are passed over.
-
-    Returns:
-        The texts. Bytes that are not UTF-8 become U+FFFD.
+    Bytes that are not UTF-8 become U+FFFD.
 
     Example:
 

@@ -19,7 +19,7 @@ from demos.report.types import Metric, Presentation
 from demos.study.trial import Trial, TrialContext, TrialRecord, TrialResult
 from demos.tasks.metrics import COMPARED
 from demos.tasks.saved_model import SavedModel
-from demos.tasks.task import Task, evenly, sizes, smoke_test_part
+from demos.tasks.task import Task, sizes, smoke_test_part
 from demos.tasks.translation import subword_tokenizer
 from demos.tasks.translation.batches import (
     PairBatches,
@@ -29,6 +29,7 @@ from demos.tasks.translation.batches import (
 from demos.tasks.translation.lexicon import Lexicon
 from demos.tasks.translation.model import (
     SmoothedCrossEntropy,
+    Steps,
     build_model,
     build_scorer,
 )
@@ -48,22 +49,18 @@ Translate = Callable[[Sequence[str]], list[str]]
 
 @dataclass(frozen=True)
 class TranslationTask(Task):
-    """Trains and scores one translator; see `Task`.
-
-    Args:
-        decoding: How to translate the test split.
-    """
+    """Trains and scores one translator; see `Task`."""
 
     decoding: DecodingConfig = field(default_factory=DecodingConfig)
     source_tokenizer: Tokenizer = field(init=False, repr=False)
     target_tokenizer: Tokenizer = field(init=False, repr=False)
-    notes: tuple[str, ...] = field(init=False, repr=False)
     _train: tuple[list[list[int]], list[list[int]]] = field(
         init=False, repr=False
     )
     _widths: tuple[int, ...] = field(init=False, repr=False)
 
     name = "translation"
+    unit = "pairs"
     objective = "validation_log_likelihood"
     groups = MappingProxyType({"batch_size": ("batch_tokens",)})
     fixed = ("vocabulary", "vocabulary_size", "longest", "buckets")
@@ -130,11 +127,7 @@ class TranslationTask(Task):
         separate = self.model.vocabulary == "separate"
         model = build_model(
             activation,
-            layers=self.model.layers,
-            embedding_dim=self.model.embedding_dim,
-            feedforward_dim=self.model.feedforward_dim,
-            heads=self.model.heads,
-            initializer=self.model.initializer,
+            self.model,
             dropout=training.dropout,
             target_vocabulary=self.target_tokenizer.get_vocab_size(),
             source_vocabulary=(
@@ -163,12 +156,10 @@ class TranslationTask(Task):
     def batches(
         self, part: Pairs | None = None, seed: int | None = None
     ) -> PairBatches:
-        """Returns the batches of a split.
+        """Returns the batches of a split, by default of the training pairs.
 
-        Args:
-            part: The split; by default the training pairs.
-            seed: Decides the order; without one all pairs are in it, as a score
-                needs them.
+        The seed decides the order; without one all pairs are in it, as a score
+        needs them.
         """
         sources, targets = self._train if part is None else self._tokens(part)
         return PairBatches(
@@ -260,7 +251,7 @@ class TranslationTask(Task):
         batches = self.batches(seed=0)
         return "; ".join(
             [
-                ", ".join([sizes(dataset, "pairs"), *tests]),
+                ", ".join([sizes(dataset, self.unit), *tests]),
                 f"{dataset.source} to {dataset.target}",
                 *dataset.notes,
                 *self.notes,
@@ -318,7 +309,7 @@ class TranslationTask(Task):
         """Returns a new model, its scorer and its translator."""
         model = self.build(trial.settings["activation"], steps)
         translator = Translator(
-            model,
+            Steps(model),
             self.source_tokenizer,
             self.target_tokenizer,
             self.model.longest,
@@ -344,21 +335,12 @@ TASK = TranslationTask
 
 
 def load(options: TranslationOptions) -> TranslationTask:
-    """Loads the data of a study.
-
-    Raises:
-        UserError: The data is missing or invalid.
-    """
+    """Loads the data of a study as a task."""
     dataset = load_translation(
         options.dataset, options.source, options.target, options.data_dir
     )
     if options.quick:
-
-        def take(pairs: Pairs, most: int) -> Pairs:
-            step = evenly(len(pairs), most).step
-            return Pairs(pairs.sources[::step], pairs.targets[::step])
-
-        dataset = smoke_test_part(dataset, take, train=320, other=80)
+        dataset = smoke_test_part(dataset, 320)
         dataset = replace(dataset, further_tests={})
     return TranslationTask(
         dataset, options.model, options.training, options.decoding
@@ -378,16 +360,18 @@ def predict(options: TranslationPredictOptions, saved: SavedModel) -> None:
     decoding = DecodingConfig(**{**settings["decoding"], **given})
     check_decoding(decoding)
     longest = settings["longest"]
+    tokenizer = saved.tokenizer("source_tokenizer.json")
     translator = Translator(
-        saved.load(),
-        saved.tokenizer("source_tokenizer.json"),
+        Steps(saved.load()),
+        tokenizer,
         saved.tokenizer("target_tokenizer.json"),
         longest,
         decoding,
     )
     log(f"{settings['source']} to {settings['target']}")
-    for number, count in enumerate(translator.lengths(options.texts), 1):
-        if count > longest:
+    rows = subword_tokenizer.encode(tokenizer, options.texts)
+    for number, row in enumerate(rows, 1):
+        if (count := 1 + len(row)) > longest:  # The end is one more.
             log(f"text {number} was truncated to {longest} of {count} subwords")
     for text in translator(options.texts):
         print_line(text)

@@ -14,6 +14,7 @@ from demos.tasks import word_tokenizer
 from demos.tasks.detection import drawing
 from demos.tasks.detection.scores import detection_scores
 from demos.tasks.saved_model import SavedModel
+from demos.tasks.translation.model import Steps
 from demos.tasks.translation.translator import Translator
 from demos.training.scores import classification_scores
 
@@ -142,7 +143,7 @@ def scores_of(case, model, study):
 
     if case.name == "translation":
         translator = Translator(
-            model,
+            Steps(model),
             task.source_tokenizer,
             task.target_tokenizer,
             task.model.longest,

@@ -2,13 +2,14 @@
 
 import pytest
 
+from demos.datasets.types import Split, TextClassification
 from demos.study.trial import TrialRecord
 from demos.tasks import confusion_matrix
 
 pytestmark = pytest.mark.once
 
-NAMES = ("cat", "dog")
-LABELS = (0, 0, 1, 1)
+PART = Split(tuple("abcd"), (0, 0, 1, 1))
+DATASET = TextClassification("letters", ("cat", "dog"), PART, PART, PART)
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def test_shares_of_all_seeds_together(tmp_path, answered):
         answered("relu", 1, "cat", "dog", "dog", "dog"),
         answered("serf", 0, "dog", "dog", "dog", "cat"),
     ]
-    chart = confusion_matrix.chart(tmp_path, records, NAMES, LABELS)
+    chart = confusion_matrix.chart(tmp_path, records, DATASET)
     shares = {
         axes.get_title(): axes.images[0].get_array().tolist()
         for axes in chart.figure.axes
@@ -46,7 +47,7 @@ def test_shares_of_all_seeds_together(tmp_path, answered):
 def test_answers_that_are_lost_are_passed_over(tmp_path, answered):
     cut = answered("relu", 0, "cat")
     lost = TrialRecord({"activation": "serf"}, 0, "f")
-    assert confusion_matrix.chart(tmp_path, [cut, lost], NAMES, LABELS) is None
+    assert confusion_matrix.chart(tmp_path, [cut, lost], DATASET) is None
     whole = answered("mish", 0, "cat", "cat", "dog", "dog")
-    chart = confusion_matrix.chart(tmp_path, [cut, lost, whole], NAMES, LABELS)
+    chart = confusion_matrix.chart(tmp_path, [cut, lost, whole], DATASET)
     assert [axes.get_title() for axes in chart.figure.axes] == ["mish"]

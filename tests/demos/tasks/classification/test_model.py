@@ -6,10 +6,16 @@ import pytest
 
 from demos.common.errors import UserError
 from demos.tasks.classification import model as networks
+from demos.tasks.classification.options import ModelConfig
 from demos.training.dead_units import hidden_layers
 from keras_serf import serf
 
 SIZES = {"layers": 3, "width": 4, "initializer": "he_normal"}
+
+
+def build(network, activation, shape, labels, dropout=0.0, **sizes):
+    sizes = ModelConfig(network, **sizes)
+    return networks.build_model(activation, shape, labels, sizes, dropout)
 
 
 numpy = keras.ops.convert_to_numpy
@@ -27,9 +33,7 @@ def activations(model):
 @pytest.mark.parametrize("layers", [1, 2, 9])
 @pytest.mark.parametrize("network", networks.SMALL)
 def test_it_is_as_deep_as_asked_for(network, layers):
-    model = networks.build_model(
-        network, "serf", (8, 8, 1), 10, **{**SIZES, "layers": layers}
-    )
+    model = build(network, "serf", (8, 8, 1), 10, **{**SIZES, "layers": layers})
     assert activations(model) == [serf] * layers
     assert len(list(hidden_layers(model))) == layers
     assert model.input_shape == (None, 8, 8, 1)
@@ -37,12 +41,10 @@ def test_it_is_as_deep_as_asked_for(network, layers):
 
 
 def test_widths():
-    mlp = networks.build_model("mlp", "relu", (8, 8, 3), 5, **SIZES)
+    mlp = build("mlp", "relu", (8, 8, 3), 5, **SIZES)
     units = [x.units for x in mlp.layers if isinstance(x, keras.layers.Dense)]
     assert units == [4, 4, 4, 5]
-    cnn = networks.build_model(
-        "cnn", "relu", (8, 8, 3), 5, **{**SIZES, "layers": 4}
-    )
+    cnn = build("cnn", "relu", (8, 8, 3), 5, **{**SIZES, "layers": 4})
     filters = [
         x.filters for x in cnn.layers if isinstance(x, keras.layers.Conv2D)
     ]
@@ -51,7 +53,7 @@ def test_widths():
 
 @pytest.mark.parametrize("network", networks.SMALL)
 def test_options_of_the_training_are_in_the_network(network):
-    model = networks.build_model(
+    model = build(
         network,
         "serf",
         (8, 8, 1),
@@ -76,7 +78,7 @@ def test_options_of_the_training_are_in_the_network(network):
 @pytest.mark.parametrize("network", networks.SMALL)
 def test_hidden_layers_can_begin_with_a_variance_of_1(network, activation):
     sizes = {**SIZES, "layers": 6, "width": 8}
-    model = networks.build_model(network, activation, (8, 8, 1), 10, **sizes)
+    model = build(network, activation, (8, 8, 1), 10, **sizes)
     before = model.get_weights()
     pixels = np.random.default_rng(0).integers(0, 256, (32, 8, 8, 1), "uint8")
     networks.scale_to_unit_variance(model, pixels)
@@ -98,7 +100,7 @@ def test_hidden_layers_can_begin_with_a_variance_of_1(network, activation):
 
 
 def test_pixels_are_scaled_inside():
-    model = networks.build_model("mlp", "relu", (2, 2, 1), 3, **SIZES)
+    model = build("mlp", "relu", (2, 2, 1), 3, **SIZES)
     first = keras.Model(model.input, model.layers[1].output)
     pixels = np.array([0, 51, 102, 255], "uint8").reshape(1, 2, 2, 1)
     np.testing.assert_allclose(
@@ -111,7 +113,7 @@ def test_pixels_are_scaled_inside():
     [("mobilenetv2", set()), ("efficientnetb0", {"sigmoid"})],
 )
 def test_applications_have_serf_in_place_of_their_rectifiers(network, kept):
-    model = networks.build_model(network, "serf", (8, 8, 1), 7, **SIZES)
+    model = build(network, "serf", (8, 8, 1), 7, **SIZES)
     found = activations(model)
     assert serf in found
     assert {f.__name__ for f in found} - {"serf"} == kept
@@ -126,9 +128,7 @@ def test_gates_stay_gates():
     own = keras.applications.MobileNetV3Small(
         weights=None, input_shape=(32, 32, 3), include_preprocessing=False
     )
-    ours = networks.build_model(
-        "MobileNetV3Small", "serf", (32, 32, 3), 3, **SIZES
-    )
+    ours = build("MobileNetV3Small", "serf", (32, 32, 3), 3, **SIZES)
     gates = [
         sum(
             isinstance(layer, keras.layers.ReLU) and layer.max_value == 6
@@ -144,7 +144,7 @@ def test_gates_stay_gates():
 def test_at_a_seed_all_activations_begin_alike():
     def weights(activation):
         keras.utils.set_random_seed(5)
-        return networks.build_model(
+        return build(
             "mobilenetv2", activation, (32, 32, 3), 3, **SIZES
         ).get_weights()
 
@@ -155,7 +155,7 @@ def test_at_a_seed_all_activations_begin_alike():
 @pytest.mark.once
 def test_what_cannot_be_is_said_in_a_line():
     with pytest.raises(UserError, match=r"such as vgg.*Received: 'vgg'"):
-        networks.build_model("vgg", "serf", (8, 8, 1), 10, **SIZES)
+        build("vgg", "serf", (8, 8, 1), 10, **SIZES)
     with pytest.raises(UserError, match="larger --image-size") as error:
-        networks.build_model("inceptionv3", "serf", (8, 8, 1), 10, **SIZES)
+        build("inceptionv3", "serf", (8, 8, 1), 10, **SIZES)
     assert "\n" not in str(error.value)

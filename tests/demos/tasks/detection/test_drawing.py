@@ -35,9 +35,7 @@ def test_what_are_no_detections(text):
 
 def test_a_box_is_drawn_where_it_is():
     picture = Image.new("RGB", (200, 100), "white")
-    boxes = drawn_boxes.named(FOUND[:1], ["cat", "bat"])
-    assert [box.text for box in boxes] == ["bat 0.90"]
-    drawn = np.asarray(drawn_boxes.draw(picture, boxes))
+    drawn = np.asarray(drawn_boxes.draw(picture, FOUND[:1], ["cat", "bat"]))
     assert (np.asarray(picture) == 255).all()  # It is a copy that is drawn on.
     rows, columns = np.nonzero((drawn < 250).any(axis=2))
     assert (columns.min(), rows.max()) == (50, 75)
@@ -48,11 +46,10 @@ def test_a_box_is_drawn_where_it_is():
 
 def test_what_is_found_has_its_score_beside_it_and_the_truth_has_none():
     names = ["cat", "bat"]
-    for found, drawn in zip(
-        FOUND, drawn_boxes.named(FOUND, names), strict=True
-    ):
-        assert drawn.text == f"{names[found.label]} {found.score:.2f}"
-    assert drawn_boxes.named([Box(0, 0, 0, 1, 1)], names)[0].text == "cat"
+    for found in FOUND:
+        said = f"{names[found.label]} {found.score:.2f}"
+        assert drawn_boxes.caption(found, names) == said
+    assert drawn_boxes.caption(Box(0, 0, 0, 1, 1), names) == "cat"
 
 
 @pytest.mark.parametrize(
@@ -60,9 +57,8 @@ def test_what_is_found_has_its_score_beside_it_and_the_truth_has_none():
 )
 def test_boxes_may_reach_out_of_the_picture(box):
     picture = Image.new("RGB", (20, 30), "white")
-    drawn = drawn_boxes.draw(
-        picture, [drawn_boxes.Drawn(0, "a long name of a thing", *box)]
-    )
+    names = ["a long name of a thing"]
+    drawn = drawn_boxes.draw(picture, [Box(0, *box)], names)
     assert drawn.size == picture.size
 
 

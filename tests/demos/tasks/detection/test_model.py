@@ -8,15 +8,10 @@ import keras_serf  # noqa: F401 - registers "serf" with Keras
 from demos.datasets import animals
 from demos.datasets.types import Box
 from demos.tasks.detection import model as detector
+from demos.tasks.detection.options import ModelConfig
 
 LABELS = 12
-SIZES = {
-    "labels": 3,
-    "image_size": 32,
-    "channels": 4,
-    "layers": 1,
-    "initializer": "he_normal",
-}
+SIZES = ModelConfig(image_size=32, channels=4)
 
 
 def logits_of(heat):
@@ -129,7 +124,7 @@ def test_at_most_100_boxes_a_picture():
 
 
 def test_a_label_begins_as_rare():
-    model = detector.build_model("serf", **SIZES)
+    model = detector.build_model("serf", 3, SIZES)
     pixels = np.full((2, 32, 32, 3), 255, "uint8")  # White.
     answer = model.predict(pixels, verbose=0)
     assert answer.shape == (2, 8, 8, 3 + 4)
@@ -142,7 +137,7 @@ def test_all_that_a_model_sees_goes_through_the_activation():
     pixels = np.random.default_rng(0).integers(256, size=(2, 32, 32, 3))
 
     def answers(activation, pixels):
-        model = detector.build_model(activation, **SIZES)
+        model = detector.build_model(activation, 3, SIZES)
         return keras.ops.convert_to_numpy(model(pixels.astype("float32")))
 
     first, second = answers(keras.ops.zeros_like, pixels)
@@ -155,7 +150,7 @@ def test_there_is_no_other_function_than_the_activation():
     # With one that does nothing, the model is affine in its pixels.
     draw = np.random.default_rng(0)
     one, other = draw.uniform(0, 255, (2, 1, 32, 32, 3)).astype("float32")
-    model = detector.build_model("linear", **SIZES)
+    model = detector.build_model("linear", 3, SIZES)
     answers = keras.ops.convert_to_numpy(
         model(np.concatenate([one, other, (one + other) / 2]))
     )
@@ -165,7 +160,7 @@ def test_there_is_no_other_function_than_the_activation():
 
 
 def test_every_hidden_convolution_is_under_the_activation():
-    model = detector.build_model("serf", **SIZES)
+    model = detector.build_model("serf", 3, SIZES)
     kinds = [
         layer.activation.__name__
         for layer in model.layers

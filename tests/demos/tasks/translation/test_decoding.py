@@ -1,4 +1,4 @@
-"""Greedy and beam search, over a model whose probabilities are a table."""
+"""Beam search, over a model whose probabilities are a table."""
 
 import itertools
 import math
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from demos.tasks.translation.decoding import BeamSearch, GreedySearch
+from demos.tasks.translation.decoding import BeamSearch
 from demos.tasks.translation.subword_tokenizer import END, START
 
 A, B, C = 3, 4, 5
@@ -70,16 +70,11 @@ def translate(search, sources=(0, 1, 2)):
     return [tuple(token for token in row if token) for row in rows]
 
 
-def test_width_one_is_greedy():
-    table = Table(random_table(0))
-    greedy = translate(GreedySearch(table, LENGTH))
-    for penalty in (0.0, 1.0):
-        assert translate(BeamSearch(table, LENGTH, 1, penalty)) == greedy
-
-
-def test_greedy_takes_the_most_probable_token():
+@pytest.mark.parametrize("penalty", [0.0, 1.0])
+def test_width_one_is_greedy(penalty):
     tables = random_table(0)
-    for number, found in enumerate(translate(GreedySearch(Table(tables), 4))):
+    search = BeamSearch(Table(tables), LENGTH, 1, penalty)
+    for number, found in enumerate(translate(search)):
         last = START
         for token in (*found, END)[:LENGTH]:
             assert token == log_softmax(tables[number][last]).argmax()
@@ -106,7 +101,7 @@ def test_a_wider_beam_escapes_what_greedy_falls_for():
     # After A nothing is likely; after B the end is certain.
     table[:, A, [A, B, C, END]] = np.log(0.25)
     table[:, B, END] = 0.0
-    greedy = translate(GreedySearch(Table(table), LENGTH), [0])
+    greedy = translate(BeamSearch(Table(table), LENGTH, 1, 0.0), [0])
     beam = translate(BeamSearch(Table(table), LENGTH, 2, 0.0), [0])
     assert greedy[0][0] == A
     assert beam == [(B,)]
@@ -129,8 +124,6 @@ def test_without_an_end_the_length_is_the_end():
     table = np.full((1, VOCABULARY, VOCABULARY), -20.0)
     table[:, :, C] = 0.0
     table[:, :, END] = -60.0  # Not even the second choice.
-    for search in (
-        GreedySearch(Table(table), LENGTH),
-        BeamSearch(Table(table), LENGTH, 2, 1.0),
-    ):
+    for width in (1, 2):
+        search = BeamSearch(Table(table), LENGTH, width, 1.0)
         assert translate(search, [0]) == [(C,) * LENGTH]

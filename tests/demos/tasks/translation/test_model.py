@@ -8,21 +8,15 @@ import pytest
 
 import keras_serf  # noqa: F401 - registers "serf" with Keras
 from demos.tasks.translation import model as transformer
-from demos.tasks.translation.decoding import GreedySearch
+from demos.tasks.translation.decoding import BeamSearch
+from demos.tasks.translation.options import ModelConfig
 from demos.tasks.translation.subword_tokenizer import END, PADDING, START
 
 
-def build(**changes):
-    settings = {
-        "layers": 1,
-        "embedding_dim": 16,
-        "feedforward_dim": 16,
-        "heads": 2,
-        "initializer": "glorot_uniform",
-        "dropout": 0.1,
-        "target_vocabulary": 20,
-    }
-    return transformer.build_model("serf", **{**settings, **changes})
+def build(layers=1, **changes):
+    sizes = ModelConfig(layers, embedding_dim=16, feedforward_dim=16, heads=2)
+    settings = {"dropout": 0.1, "target_vocabulary": 20, **changes}
+    return transformer.build_model("serf", sizes, **settings)
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +110,8 @@ def test_cached_steps_are_the_whole_model(model, separate):
     if separate:
         model = build(source_vocabulary=30)
     source = padded(SOURCES, 7)
-    found = GreedySearch(transformer.Steps(model), 6).predict(source, verbose=0)
+    search = BeamSearch(transformer.Steps(model), 6, width=1, length_penalty=0)
+    found = search.predict(source, verbose=0)
     for row, tokens in zip(source, found, strict=True):
         said = [token for token in tokens.tolist() if token]
         # Two tokens at least: Keras warns of attention to a single one.
