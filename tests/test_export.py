@@ -145,3 +145,44 @@ def test_litert_with_smaller_weights(ship, model, x, weights, allowed):
     assert 0 < off.max() <= allowed * np.abs(y[:, UNITS:]).max()
     # From JAX, Serf's own coefficients are rounded with the weights.
     np.testing.assert_allclose(y[:, :UNITS], theory.serf(x), rtol=1e-3)
+
+
+@pytest.mark.parametrize("bound", [3, 8])
+@pytest.mark.parametrize(
+    ("target", "allowed"), [("litert_full_int8", 0.1), ("litert_16x8", 2e-3)]
+)
+def test_litert_in_integers(tmp_path, target, allowed, bound):
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("tested with TensorFlow's kernel")
+    litert()
+    inputs = keras.Input((UNITS,))
+    model = keras.Model(inputs, keras.layers.Activation("serf")(inputs))
+    x = np.linspace(-bound, bound, 9 * UNITS, dtype="float32")
+    x = x.reshape(9, UNITS)
+    path = tmp_path / "model.tflite"
+    targets.TARGETS[target].export(model, path, x)
+    y = targets.TARGETS[target].load(path)(x)
+    np.testing.assert_allclose(y, theory.serf(x), rtol=0, atol=allowed)
+
+
+def test_saved_model_where_xla_is_switched_off(model, x, tmp_path, run_python):
+    # Loaded as TensorFlow Serving does.
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("TensorFlow's kernel alone asks for XLA")
+    model.export(tmp_path / "model", verbose=False)
+    np.save(tmp_path / "x.npy", x)
+    code = """
+    import os, sys
+    os.environ["TF_XLA_FLAGS"] = "--tf_xla_auto_jit=-1"
+    import numpy as np
+    import tensorflow as tf
+
+    model = tf.saved_model.load(sys.argv[1] + "/model")
+    x = np.load(sys.argv[1] + "/x.npy")
+    (y,) = model.signatures["serving_default"](tf.constant(x)).values()
+    np.save(sys.argv[1] + "/y.npy", y)
+    """
+    run_python(code, tmp_path)
+    y = np.load(tmp_path / "y.npy")
+    np.testing.assert_allclose(y, expected(model, x), rtol=1e-5, atol=1e-6)
+    assert worst_ulp(y[:, :UNITS], x) <= 4
