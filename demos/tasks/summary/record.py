@@ -13,7 +13,7 @@ from demos.common.errors import UserError
 from demos.report.comparisons import Analysis, analyze
 from demos.report.findings import findings
 from demos.report.summary import StudyVerdict
-from demos.report.types import Baselines
+from demos.report.types import Baselines, Metric
 from demos.study.trial import TrialRecord, gather
 from demos.tasks.metrics import COMPARED
 
@@ -35,10 +35,14 @@ class RecordedStudy:
     results: tuple[TrialRecord, ...]
     baselines: Baselines
 
+    @property
+    def metric(self) -> Metric:
+        """The metric that the verdict is about."""
+        return COMPARED[self.name.partition("-")[0]]
+
     def analyze(self) -> Analysis:
         """Compares Serf with each other activation."""
-        metric = COMPARED[self.name.partition("-")[0]]
-        return analyze(self.results, metric, self.baselines)
+        return analyze(self.results, self.metric, self.baselines)
 
     def findings(self) -> str:
         """Says what the study shows."""

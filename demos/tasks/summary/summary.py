@@ -9,7 +9,7 @@ import numpy as np
 from demos.common.errors import UserError
 from demos.common.files import atomic, read_json, write_text
 from demos.common.text import folder_name
-from demos.report.figures.forest import draw_forest
+from demos.report.figures import scores
 from demos.report.figures.studies import draw_studies
 from demos.report.html_report import embedded, fill
 from demos.report.summary import (
@@ -34,8 +34,8 @@ def summarize(paths: Sequence[Path], out: Path) -> str:
         paths: Folders of studies, and tables of trials as this writes them.
             Studies of a table that vary more than the activation are told one
             by one and do not count in the sums.
-        out: Gets summary.html, summary.md, summary.png, trials.csv.gz, and a
-            forest plot of each study of a table.
+        out: Gets summary.html, summary.md, summary.png, trials.csv.gz, and the
+            scores of each study of a table that varies more (a PNG each).
 
     Returns:
         The sentence on all, and the path of summary.html, in plain text.
@@ -55,9 +55,10 @@ def summarize(paths: Sequence[Path], out: Path) -> str:
     tables = [_verdicts(studies), *_aggregates(studies)]
     charts = {"summary.png": draw_studies(studies, TITLE)}
     for study in recorded:
-        charts[f"{folder_name(study.name)}.png"] = draw_forest(
-            study.analyze(), study.name
-        )
+        if varied(study.results):
+            charts[f"{folder_name(study.name)}.png"] = scores.draw_studies(
+                {study.name: study.results}, study.metric, study.name
+            )
     sentence = _sentence(studies)
     lines = [f"# {TITLE}", "", sentence, ""]
     for table in tables:

@@ -13,7 +13,6 @@ from matplotlib.colors import to_hex
 from demos.report import statistics, trials
 from demos.report.comparisons import analyze
 from demos.report.figures import charts, curves
-from demos.report.figures.forest import draw_forest
 from demos.report.figures.svg import inline_svg
 from demos.report.types import Metric, Presentation
 from demos.study.trial import TrialRecord
@@ -317,36 +316,6 @@ def test_of_many_levels_some_curves_are_shown_and_it_is_said():
     assert len(titles) == curves.MOST_PANELS
     assert (titles[0], titles[-1]) == ("layers=1", "layers=30")
     assert "12 of 30 levels" in figure.get_suptitle()
-
-
-def test_the_forest_plot_shows_seeds_means_intervals_and_margin():
-    results = study(("relu", "mish", "serf"), 5)
-    analysis = analyze(results, METRIC, {})
-    chart = draw_forest(analysis, "Title")
-    (axes,) = chart.figure.axes
-    assert [t.get_text() for t in axes.get_yticklabels()] == ["relu", "mish"]
-    for place, comparison in enumerate(analysis.comparisons):
-        container = axes.containers[place]
-        ((low, _), (high, _)) = container.lines[2][0].get_segments()[0]
-        limits = np.multiply(100, [comparison.low, comparison.high])
-        assert (low, high) == pytest.approx(limits)
-        seeds = axes.lines[1 + 4 * place].get_xdata()
-        np.testing.assert_allclose(seeds, 100 * np.array(comparison.values))
-        assert axes.texts[place].get_text() == comparison.word
-    (band,) = axes.patches
-    assert (band.get_x(), band.get_width()) == pytest.approx((-1, 2))
-    assert "serf better →" in axes.get_xlabel()
-    assert "mish: " in chart.description
-
-
-def test_levels_are_rows_of_the_forest_plot_if_there_are_few():
-    results = study(("relu", "serf"), 3, layers=(1, 2))
-    (axes,) = draw_forest(analyze(results, METRIC, {}), "Title").figure.axes
-    labels = [label.get_text() for label in axes.get_yticklabels()]
-    assert labels == ["relu", "layers=1", "layers=2"]
-    results = study(("relu", "serf"), 3, layers=range(30))
-    (axes,) = draw_forest(analyze(results, METRIC, {}), "Title").figure.axes
-    assert len(axes.get_yticklabels()) == 1
 
 
 @pytest.mark.parametrize("higher", [True, False])
