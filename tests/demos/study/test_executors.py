@@ -191,7 +191,7 @@ def test_interrupted_and_killed_it_completes(
     assert process.returncode == 130
     assert err == (
         "interrupted: finished trials are kept; run the same command again to "
-        "resume\n"
+        f"resume ({tmp_path / 'study'})\n"
     )
     check_ended(process.pid)
     before = files(tmp_path)

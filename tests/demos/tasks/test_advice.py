@@ -10,9 +10,9 @@ pytestmark = pytest.mark.once
 SHOWN = Presentation("A study", (Metric("accuracy", "accuracy"),), "val", "val")
 
 
-def record(*curve, reason=""):
-    history = {"val": list(curve)} if curve else {}
-    return TrialRecord({"activation": "relu"}, 0, "", reason, history=history)
+def record(*curve):
+    history = {"val": list(curve)}
+    return TrialRecord({"activation": "relu"}, 0, "", history=history)
 
 
 def test_training_that_still_improves_is_too_short():
@@ -22,11 +22,6 @@ def test_training_that_still_improves_is_too_short():
     assert "train longer" in note
     assert advice([improving, settled, settled], SHOWN) == []
     assert advice([record(0.5)], SHOWN) == []  # One epoch has no trend.
-
-
-def test_failed_trials_are_counted():
-    notes = advice([record(0.3, 0.2), record(reason="DivergedError")], SHOWN)
-    assert notes == ["1 of 2 trials failed."]
 
 
 def test_looks_are_remembered(tmp_path):

@@ -142,7 +142,7 @@ def test_arguments_of_the_model_and_of_the_training_are_varied(data, tmp_path):
         ({"seeds": ()}, "seeds needs at least one value.* Received: none"),
         ({"seeds": (1.5,)}, "seeds must be integers"),
         ({"jobs": 0}, "jobs must be at least 1"),
-        ({"vary": {"units": (4, 4)}}, "without repeats. Received: 4, 4"),
+        ({"vary": {"units": (4, 4)}}, "without repeats. Received: 4 4"),
         ({"vary": {"units": "adam"}}, "must be a list. Received: 'adam'"),
         ({"vary": {"units": ((4,), (8, 8))}}, r"Received: \(4,\)"),
         ({"vary": {"units": ("a/b",)}}, "a slash. Received: 'a/b'"),
