@@ -58,7 +58,8 @@ class _TensorFlow(TrainingFramework):
             return [
                 o
                 for o in gc.get_objects()
-                if isinstance(o, tf.Tensor) and not tf.is_symbolic_tensor(o)
+                if issubclass(type(o), tf.Tensor)
+                and not tf.is_symbolic_tensor(o)
             ]
 
         def address(tensor: Any) -> int:
