@@ -21,6 +21,7 @@ import os
 import pickle
 import re
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -245,6 +246,8 @@ def _start(pickled: bytes, parent: int, log: Path | None) -> None:
         with log.open("ab") as file:
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
+        # By lines, for a process that is killed writes nothing more.
+        sys.stdout = os.fdopen(1, "w", 1, errors="replace", closefd=False)
 
 
 def _end_with(parent: int) -> None:
