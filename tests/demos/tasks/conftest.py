@@ -196,7 +196,7 @@ def cases(tmp_path_factory):
             *("--image-size", 16, "--embedding-dim", 16, "--hidden-dim", 32),
             *("--heads", 2, "--vocabulary-size", 8, "--epochs", 10),
             *("--batch-size", 32, "--learning-rate", 0.01, "--dropout", 0),
-            *("--modality-dropout", 0),
+            *("--modality-dropout", 0, "--no-unimodal-baselines"),
         ],
         "classification": [
             *("--dataset", "digits", "--activations", "serf"),

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -73,9 +74,14 @@ def test_what_is_varied_is_trained_and_names_the_folder(
 
 @pytest.mark.usefixtures("trains", "fake_training")
 def test_unimodal_baselines_can_be_left_out(cases, tmp_path):
-    case = cases["entailment"]
-    assert case.run(tmp_path / "few", "--no-unimodal-baselines") == 0
+    few = cases["entailment"]
+    assert few.run(tmp_path / "few") == 0
     assert len(gather(tmp_path / "few")) == 1
+    *options, left_out = few.options
+    assert left_out == "--no-unimodal-baselines"
+    case = replace(few, options=tuple(options))
+    assert case.run(tmp_path / "all") == 0
+    assert len(gather(tmp_path / "all")) == 1 + 3
     # They are trials of the model as it is, not of what is varied.
     assert case.run(tmp_path / "varied", "--vary", "layers=0,1") == 0
     assert len(gather(tmp_path / "varied")) == 2
