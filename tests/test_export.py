@@ -154,7 +154,7 @@ def test_litert_with_smaller_weights(ship, model, x, weights, allowed):
 def test_litert_in_integers(tmp_path, target, allowed, bound):
     if keras.backend.backend() != "tensorflow":
         pytest.skip("tested with TensorFlow's kernel")
-    litert()
+    pytest.importorskip("ai_edge_litert")
     inputs = keras.Input((UNITS,))
     model = keras.Model(inputs, keras.layers.Activation("serf")(inputs))
     x = np.linspace(-bound, bound, 9 * UNITS, dtype="float32")
