@@ -163,7 +163,7 @@ def _formula(x: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
     # has a derivative, for `vectorized_map`, which differentiates this.
     right = 8 * tf.maximum(0.0, tf.minimum(x / 8, 0.5))
     left = tf.clip_by_value(-2 * x, 0.0, 400.0) / 2
-    positive = 2 * tf.maximum(-0.0, x / 2)
+    positive = -1.0 * tf.minimum(0.0, -1.0 * x)  # x / 2 would underflow.
     z = tf.exp(right * polynomial.horner(f.exponent, right) - left)
     above = positive * (1 + z * polynomial.horner(f.above, right))
     y = left * z

@@ -227,3 +227,10 @@ def test_any_bit_pattern(bits):
     np.testing.assert_array_equal(y[np.isposinf(x)], np.inf)
     np.testing.assert_allclose(y[~normal], truth[~normal], atol=1.2e-36)
     assert (y >= -0.348438).all()
+
+
+def test_the_smallest_inputs_are_not_lost():
+    """A kernel that divides them by a power of two makes them subnormal."""
+    x = np.float32([1.8e-38, 2.35e-38, 3e-38, 9e-38, -2.35e-38, -9e-38])
+    y = numbers(kernels.serf(tensor(x)))
+    np.testing.assert_allclose(y, theory.serf(x), rtol=4e-7)
