@@ -2,14 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from demos.study.trial import Task, Trial, TrialContext, TrialResult
+from demos.study.trial import (
+    Task,
+    Trial,
+    TrialContext,
+    TrialResult,
+    WrappedTask,
+)
 
 
 @dataclass(frozen=True)
-class ResplitTask:
+class ResplitTask(WrappedTask):
     """A task whose trials have a split drawn by their seed.
 
     At the same seed the split is the same for every activation, so that the
@@ -21,18 +26,7 @@ class ResplitTask:
         load: Returns the task with the split of a seed.
     """
 
-    task: Task
     load: Callable[[int], Task]
-
-    @property
-    def objective(self) -> str:
-        """Name of the metric that chooses."""
-        return self.task.objective
-
-    @property
-    def epochs(self) -> int:
-        """Epochs of a trial, at most."""
-        return self.task.epochs
 
     def config(self) -> dict[str, Any]:
         """Returns all that decides a trial's result, besides the trial."""
@@ -41,7 +35,3 @@ class ResplitTask:
     def run(self, trial: Trial, context: TrialContext) -> TrialResult:
         """Trains and scores one model on the split of its seed."""
         return self.load(trial.seed).run(trial, context)
-
-    def save_assets(self, folder: Path) -> None:
-        """Writes what every saved model needs beside it."""
-        self.task.save_assets(folder)

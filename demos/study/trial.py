@@ -150,6 +150,31 @@ class Task(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class WrappedTask:
+    """The base of tasks that change the trials of another one.
+
+    Attributes:
+        task: The other task.
+    """
+
+    task: Task
+
+    @property
+    def objective(self) -> str:
+        """Name of the metric that chooses."""
+        return self.task.objective
+
+    @property
+    def epochs(self) -> int:
+        """The largest number of epochs of a trial."""
+        return self.task.epochs
+
+    def save_assets(self, folder: Path) -> None:
+        """Writes what every saved model needs beside it."""
+        self.task.save_assets(folder)
+
+
 def label_of(settings: Mapping[str, Any]) -> str:
     """Names settings in a few characters, part of file names.
 

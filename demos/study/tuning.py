@@ -8,24 +8,23 @@ trials that chose it.
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from demos.common.errors import UnfinishedError
 from demos.study.trial import (
-    Task,
     Trial,
     TrialContext,
     TrialRecord,
     TrialResult,
+    WrappedTask,
 )
 
 Settings = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class TunedTask:
+class TunedTask(WrappedTask):
     """A task whose trials have the chosen settings of their activation.
 
     Attributes:
@@ -33,18 +32,7 @@ class TunedTask:
         chosen: Settings by activation.
     """
 
-    task: Task
     chosen: Mapping[str, Settings]
-
-    @property
-    def objective(self) -> str:
-        """Name of the metric that chooses."""
-        return self.task.objective
-
-    @property
-    def epochs(self) -> int:
-        """Epochs of a trial, at most."""
-        return self.task.epochs
 
     def config(self) -> dict[str, Any]:
         """Returns all that decides a trial's result, besides the trial."""
@@ -56,10 +44,6 @@ class TunedTask:
         return self.task.run(
             Trial({**chosen, **trial.settings}, trial.seed), context
         )
-
-    def save_assets(self, folder: Path) -> None:
-        """Writes what every saved model needs beside it."""
-        self.task.save_assets(folder)
 
 
 def choose(

@@ -153,7 +153,7 @@ def _formula(x: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
     The polynomials of `polynomial.Polynomials.value` are arranged for the
     int8 quantizer of LiteRT. It gives both sides of a minimum, a maximum or a
     select one range, the narrower: so there is no select, and every clip works
-    on a multiple of `x`, by a power of two, with a range of its own.
+    on a multiple of `x`, by -1 or a power of two, with a range of its own.
     """
     formulas = _formulas(dtype)
     if not isinstance(formulas, polynomial.Polynomials):
