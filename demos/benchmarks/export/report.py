@@ -89,7 +89,7 @@ def markdown(
     if len(integers) > 1:
         lines += [
             "Integer arithmetic: largest error of an activation alone, on "
-            "inputs within 3 and 8, with their ranges. 0: it stayed in float.",
+            "inputs within 3 and 8, with their ranges.",
             "",
             *markdown_table(integers, left=4),
             "",
