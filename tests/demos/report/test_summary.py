@@ -31,6 +31,32 @@ def test_probability_of_improvement_counts_pairs_of_runs():
     assert back.value == pytest.approx(1 - expected)
 
 
+def test_probability_of_improvement_is_that_of_rliable():
+    # rliable 1.2.0, with x and y of shape (runs, studies):
+    #   library.get_interval_estimates(
+    #       {"both": (x, y)}, metrics.probability_of_improvement,
+    #       reps=50_000, random_state=np.random.RandomState(0),
+    #   )
+    x = [
+        [0.6, 0.4, 1.1, 0.6, 0.0, 0.9],
+        [0.8, 1.3, 0.8, -0.8, 1.4, 0.9],
+        [0.7, 0.0, 0.1, -1.9, 2.3, 1.6],
+    ]
+    y = [
+        [2.0, -2.6, 0.4, -0.6, -0.5, -0.2],
+        [-0.7, -0.2, 1.7, 0.7, -1.6, 0.0],
+        [-0.8, -1.3, -0.2, 0.4, 1.1, 0.1],
+    ]
+    studies = [
+        {"serf": np.array(one), "relu": np.array(other)}
+        for one, other in zip(x, y, strict=True)
+    ]
+    found = probability_of_improvement(studies, "serf", "relu")
+    assert found.value == pytest.approx(0.72222222)
+    assert found.low == pytest.approx(0.52777778, abs=0.03)
+    assert found.high == pytest.approx(0.89814815, abs=0.03)
+
+
 def test_the_interval_covers_a_known_probability():
     # P(X > Y) of two normal variables that differ by 1 is 0.760.
     covered = []
