@@ -332,4 +332,6 @@ def fake_training(monkeypatch):
     for name in TASKS:
         module = importlib.import_module(f"demos.tasks.{name}.task")
         monkeypatch.setattr(module.TASK, "train", train)
+    # There are no models to clear, and the garbage collector is slow.
+    monkeypatch.setattr("demos.training.task.start_trial", lambda trial: None)
     return trained
