@@ -151,11 +151,12 @@ def _precision(analysis: Analysis) -> str:
         if c.seeds_for_margin is None:
             seeds = f"over {verdict.MOST_SEEDS:,}"
         texts.append(
-            f"{c.other} {seeds} seeds (± {metric.number(c.half_width)} now)"
+            f"{seeds} seeds against {c.other} "
+            f"(± {metric.number(c.half_width)} now)"
         )
     return (
-        f"a precision of ± {metric.amount(margin)}, the margin, would take, by "
-        f"the measured spread: against {', '.join(texts)}."
+        f"with the measured spread, a precision of ± {metric.amount(margin)} "
+        f"(the margin) needs {', '.join(texts)}."
     )
 
 

@@ -24,7 +24,7 @@ def advice(records: Sequence[TrialRecord], shown: Presentation) -> list[str]:
         return []
     return [
         f"The best epoch is the last one in {last} of {len(curves)} trials: "
-        "train longer (--epochs)."
+        "train longer (more epochs)."
     ]
 
 

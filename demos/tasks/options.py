@@ -34,8 +34,8 @@ class StudyOptions:
     reference: str = "serf"
     """The activation that is compared with each other one."""
     margin: float | None = None
-    """The smallest difference that matters: below it, activations count as
-    equivalent. By default 1 point of a score in percent, 1 BLEU."""
+    """The smallest difference that matters, in points of a score in percent, or
+    in BLEU: below it, activations count as equivalent. By default 1."""
     tune: Values = ()
     """Chooses the value of a model or training option on the validation split,
     for each activation its own: --tune learning_rate=0.001,0.003,0.01."""

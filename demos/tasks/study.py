@@ -300,7 +300,7 @@ def conduct(
             warnings=(SMOKE_TEST,) if options.quick else (),
             notes=(*filter(None, notes), *shown.notes),
             reference=options.reference,
-            margin=options.margin,
+            margin=_margin(options, shown),
             resplit=options.resplit,
         )
         return write_report(
@@ -311,6 +311,13 @@ def conduct(
         )
     except OSError as error:
         raise UserError(f"{study.folder} is not writable: {error}") from None
+
+
+def _margin(options: StudyOptions, shown: Presentation) -> float | None:
+    """Converts the margin from the unit of the differences, such as points."""
+    if options.margin is None:
+        return None
+    return options.margin / shown.metrics[0].scale
 
 
 def command_line() -> str:

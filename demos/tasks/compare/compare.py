@@ -70,9 +70,10 @@ def compare(
         seeds: Random seeds: each activation is trained once with each. A
             verdict needs at least three.
         reference: The activation that is compared with each other one.
-        margin: The smallest difference of the metric that matters: below it,
-            activations count as equivalent. By default 0.01 for a score from 0
-            to 1, and 5% of the trivial baseline's for a loss.
+        margin: The smallest difference that matters, in points of a score in
+            percent, or in units of a loss: below it, activations count as
+            equivalent. By default 1 point, and 5% of the trivial baseline's
+            loss.
         baseline: A value of the metric that a trained model must beat; by
             default that of the best constant prediction (majority class, mean
             or median of the targets).

@@ -41,8 +41,8 @@ def test_better_and_inconclusive_with_their_numbers(five_seeds):
         f"{100 * mish.high:.1f} points better)"
     ) in text
     assert (
-        "A precision of ± 1.0 points, the margin, would take, by the measured "
-        f"spread: against mish about {mish.seeds_for_margin} seeds "
+        "With the measured spread, a precision of ± 1.0 points (the margin) "
+        f"needs about {mish.seeds_for_margin} seeds against mish "
         f"(± {100 * mish.half_width:.1f} now)."
     ) in text
     assert text.endswith(
