@@ -28,24 +28,31 @@ def module(tmp_path, monkeypatch):
     return MODULE
 
 
-@pytest.mark.parametrize("fresh", [False, True])
-def test_a_task_that_fails_does_not_stop_the_others(module, tmp_path, fresh):
+def run(module, folder, tasks, **options):
+    """Returns the outcome, and what the tasks returned on this backend."""
     backend = keras.backend.backend()
     outcome = backends.Outcome()
-    tasks = {backend: ["one", "bad", "two"]}
-    found = [*backends.calls(module, tasks, tmp_path, outcome, fresh=fresh)]
-    assert [each[:2] for each in found] == [
-        (backend, task) for task in tasks[backend]
-    ]
-    one, bad, two = (result for _, _, result in found)
-    assert (one[:2], two[:2]) == ((backend, "one"), (backend, "two"))
-    assert (one[2] != two[2]) == fresh
+    calls = backends.calls(module, {backend: tasks}, folder, outcome, **options)
+    found = list(calls)
+    assert [each[:2] for each in found] == [(backend, task) for task in tasks]
+    return outcome, [result for _, _, result in found]
+
+
+def test_a_task_that_fails_does_not_stop_the_others(module, tmp_path):
+    outcome, (one, bad, two) = run(module, tmp_path, ["one", "bad", "two"])
+    backend = keras.backend.backend()
+    assert one == (backend, "one", two[2])  # In the same process.
+    assert two[:2] == (backend, "two")
     assert isinstance(bad, EndedEarlyError)
     assert str(bad) == "ValueError: no luck"
     assert "noise" in (tmp_path / "logs" / f"{backend}.txt").read_text()
     assert outcome.failures == []
-    if not fresh:
-        assert outcome.environments[0]["backend"] == backend
+    assert outcome.environments[0]["backend"] == backend
+
+
+def test_each_task_may_have_a_process_of_its_own(module, tmp_path):
+    _, (one, two) = run(module, tmp_path, ["one", "two"], fresh=True)
+    assert one[2] != two[2]
 
 
 class Child:

@@ -305,10 +305,24 @@ SCORES = (
 
 
 @pytest.fixture
-def fake_training(monkeypatch):
+def blank_figures(monkeypatch):
+    """The figures of reports are blank: drawing them takes seconds."""
+
+    def save(figure, file, *, format, **options):
+        if format == "svg":
+            file.write("<svg></svg>\n")
+        else:
+            Image.new("L", (1, 1)).save(file, format)
+
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", save)
+
+
+@pytest.fixture
+def fake_training(monkeypatch, blank_figures):
     """Trials of all tasks end at once, all scores 0.5, without a model.
 
-    Returns a list of the tasks that trained, with the settings of each trial.
+    The figures are blank. Returns a list of the tasks that trained, with the
+    settings of each trial.
     """
     trained = []
 

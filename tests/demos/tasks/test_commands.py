@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 import keras_serf  # noqa: F401 - registers "serf" with Keras
 from demos.study.trial import Trial, TrialContext, gather
@@ -108,6 +109,7 @@ def content(folder):
     }
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_finished_trials_are_not_run_again(case, study, capsys):
     before = content(study)
     count = len(gather(study))
@@ -227,6 +229,31 @@ def test_predict_answers(case, study, capsys):
     lines = captured.out.splitlines()[: len(patterns)]
     for pattern, line in zip(patterns, lines, strict=True):
         assert re.match(pattern, line)
+
+
+def test_predict_of_detection_draws_a_copy_of_each_image(
+    cases, trained, tmp_path, capsys
+):
+    study = trained("detection")
+    path, *_ = cases["detection"].question
+    (tmp_path / "other").mkdir()
+    Image.open(path).convert("L").save(tmp_path / "other" / "box.png")
+    arguments = [path, str(tmp_path / "other" / "box.png")]
+    folder = tmp_path / "found"
+    save = ["--save", str(folder), "--score", "0.1"]
+    assert cases["detection"].predict(study, *arguments, *save) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert {line.split()[0] for line in lines} == set(arguments)
+    names = {each.name for each in folder.iterdir()}
+    assert names == {"box-detected.png", "box-detected-2.png"}
+    with Image.open(folder / "box-detected.png") as copy:
+        assert copy.size == (300, 200)
+        assert (np.asarray(copy) != np.asarray(Image.open(path))).any()
+    best = next(line.split() for line in lines if line.startswith(path))
+    assert best[2] == "red"
+    np.testing.assert_allclose(
+        list(map(int, best[3:])), [100, 40, 220, 140], atol=40
+    )
 
 
 @pytest.fixture(scope="module")

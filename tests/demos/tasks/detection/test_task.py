@@ -74,28 +74,3 @@ def test_a_prediction_that_is_not_finite_is_a_failure(task):
     maps = np.full((32, 8, 8, 2 + detector.NUMBERS), np.nan)
     with pytest.raises(DivergedError, match="not finite"):
         task.scores("test", maps)
-
-
-@pytest.mark.usefixtures("trains")
-def test_predict_draws_a_copy_of_each_image(cases, trained, tmp_path, capsys):
-    study = trained("detection")
-    path, *_ = cases["detection"].question
-    (tmp_path / "other").mkdir()
-    Image.open(path).convert("L").save(tmp_path / "other" / "box.png")
-    arguments = [path, str(tmp_path / "other" / "box.png")]
-    folder = tmp_path / "found"
-    save = ["--save", str(folder), "--score", "0.1"]
-    capsys.readouterr()  # Of the training, if it was for this test.
-    assert cases["detection"].predict(study, *arguments, *save) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert {line.split()[0] for line in lines} == set(arguments)
-    names = {each.name for each in folder.iterdir()}
-    assert names == {"box-detected.png", "box-detected-2.png"}
-    with Image.open(folder / "box-detected.png") as copy:
-        assert copy.size == (300, 200)
-        assert (np.asarray(copy) != np.asarray(Image.open(path))).any()
-    best = next(line.split() for line in lines if line.startswith(path))
-    assert best[2] == "red"
-    np.testing.assert_allclose(
-        list(map(int, best[3:])), [100, 40, 220, 140], atol=40
-    )
