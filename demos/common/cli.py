@@ -4,13 +4,25 @@ import inspect
 import os
 import shutil
 from collections.abc import Sequence
-from typing import TypeVar
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
 
 import tyro
 
 from demos.common.errors import UserError
 
 Options = TypeVar("Options")
+
+
+def optional(metavar: str) -> Any:
+    """Marks an option that may be left out, so that its help has no None."""
+    return tyro.conf.arg(metavar=metavar, help_behavior_hint="")
+
+
+OptionalFloat = Annotated[float | None, optional("FLOAT")]
+OptionalInt = Annotated[int | None, optional("INT")]
+OptionalPath = Annotated[Path | None, optional("PATH")]
+OptionalStr = Annotated[str | None, optional("STR")]
 NARROWEST = 20  # Columns; tyro's help never ends in much fewer.
 # Options of earlier releases, and what they are called now.
 RENAMED = {

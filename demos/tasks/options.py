@@ -9,10 +9,20 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from demos.common.cli import (
+    OptionalFloat,
+    OptionalInt,
+    OptionalPath,
+    OptionalStr,
+    optional,
+)
 from demos.common.errors import UserError
 from demos.common.files import check_writable, is_regular
 
-Backend = Literal["tensorflow", "jax", "torch"]
+Backend = Annotated[
+    Literal["tensorflow", "jax", "torch"] | None,
+    optional("{tensorflow,jax,torch}"),
+]
 MOST_IMAGE_SIZE = 1024  # Pixels; a batch of larger ones fills the memory.
 Optimizer = Literal["adamw", "adam", "nadam", "lion", "rmsprop", "sgd"]
 Values = Annotated[
@@ -33,7 +43,7 @@ class StudyOptions:
     """Random seeds: each activation is trained once with each."""
     reference: str = "serf"
     """The activation that is compared with each other one."""
-    margin: float | None = None
+    margin: OptionalFloat = None
     """The smallest difference that matters, in points of a score in percent, or
     in BLEU: below it, activations count as equivalent. By default 1."""
     tune: Values = ()
@@ -44,21 +54,21 @@ class StudyOptions:
     resplit: bool = False
     """Draws the split of the data anew with each seed, so that the intervals
     cover the choice of the data too."""
-    out: Path | None = None
+    out: OptionalPath = None
     """Output folder; by default in runs/, named after the task and the dataset.
     The same command, given again, resumes the study."""
-    backend: Backend | None = None
+    backend: Backend = None
     """Backend of Keras; by default the value of KERAS_BACKEND."""
     vary: Values = ()
     """Runs the study for every value of a model or training option too:
     --vary layers=1,2,4 --vary optimizer=adam,sgd, in all combinations."""
-    jobs: int | None = None
+    jobs: OptionalInt = None
     """Number of processes that train in parallel, each with its share of the
     cores; by default 1, and on a Ray cluster one a node."""
     engine: Literal["local", "ray"] = "local"
     """Where to train: on this machine, or on a Ray cluster whose machines share
     the output folder."""
-    address: str | None = None
+    address: OptionalStr = None
     """Address of the Ray head node, such as 10.0.0.1:6379; by default the one
     on this machine, or a new one."""
     tensorboard: bool = False
@@ -72,12 +82,12 @@ class StudyOptions:
 class PredictOptions:
     """Options of every command that uses a trained model."""
 
-    activation: str | None = None
+    activation: OptionalStr = None
     """Which activation's model; by default the best on the validation set."""
-    out: Path | None = None
+    out: OptionalPath = None
     """Folder of the study; by default the latest of this task in runs/ that
     has a model."""
-    backend: Backend | None = None
+    backend: Backend = None
     """Backend of Keras; it need not be the one that trained the model."""
 
     def check(self) -> None:

@@ -1,9 +1,9 @@
 """Accuracy: options of the command. Nothing here imports Keras or NumPy."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from demos.benchmarks.benchmark import Benchmark, check_names, check_positive
+from demos.common.cli import OptionalPath
 from demos.common.errors import UserError
 
 BACKENDS = ("tensorflow", "jax", "torch", "numpy", "openvino")
@@ -35,7 +35,7 @@ class AccuracyOptions:
     """Size of the sample of float32, spread evenly over the 2^32 bit patterns.
     About 900,000 numbers in difficult regions and on a grid are added."""
 
-    out: Path | None = None
+    out: OptionalPath = None
     """Output folder. Default: runs/accuracy, with a number appended if that
     holds results already."""
 

@@ -1,9 +1,9 @@
 """Cost: options of the command. Nothing here imports Keras or NumPy."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from demos.benchmarks.benchmark import Benchmark, check_names, check_positive
+from demos.common.cli import OptionalPath
 
 BACKENDS = ("tensorflow", "jax", "torch")
 PARTS = ("elementwise", "growth", "memory", "compile", "steps", "lengths")
@@ -37,7 +37,7 @@ class CostOptions:
     """Time for each cell: all activations on one backend, in one mode, dtype
     and size. At least 5 rounds are run, at most 51."""
 
-    out: Path | None = None
+    out: OptionalPath = None
     """Output folder. Default: runs/cost, with a number appended if that holds
     results already."""
 

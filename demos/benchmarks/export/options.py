@@ -1,10 +1,10 @@
 """Export: options of the command. Nothing here imports Keras or NumPy."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from demos.benchmarks.benchmark import Benchmark, check_names
 from demos.benchmarks.export.targets import BACKENDS, TARGETS
+from demos.common.cli import OptionalPath
 from demos.common.errors import UserError
 
 MODELS = ("dense", "cnn", "lstm", "transformer")
@@ -24,7 +24,7 @@ class ExportOptions:
     formats: tuple[str, ...] = tuple(TARGETS)
     """Formats to export to."""
 
-    out: Path | None = None
+    out: OptionalPath = None
     """Output folder. Default: runs/export, with a number appended if that holds
     results already."""
 

@@ -4,7 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from demos.common.cli import option_value
+from demos.common.cli import (
+    OptionalFloat,
+    OptionalInt,
+    option_value,
+)
 from demos.tasks.demo import Demo
 from demos.tasks.options import (
     Optimizer,
@@ -24,7 +28,7 @@ class ModelConfig:
     random initial weights."""
     layers: int = 3
     """Number of hidden layers: convolutions of cnn, dense layers of mlp."""
-    width: int | None = None
+    width: OptionalInt = None
     """Units of a hidden layer of mlp, by default 128; channels of the first
     convolution of cnn, by default 16, which double with each pooling."""
     initializer: str = "he_normal"
@@ -35,7 +39,7 @@ class ModelConfig:
     hidden layer have a variance of 1, whatever the activation."""
     batch_normalization: bool = False
     """Batch normalization before each activation of cnn and mlp."""
-    image_size: int | None = None
+    image_size: OptionalInt = None
     """Height and width that images are resized to, in pixels. By default those
     of a folder become 64 x 64, small ones 32 x 32 for Keras Applications, and
     others keep their size."""
@@ -56,7 +60,7 @@ class TrainingConfig:
     """Batch size, in images."""
     optimizer: Optimizer = "adam"
     """Optimizer; sgd has Nesterov momentum 0.9."""
-    learning_rate: float | None = None
+    learning_rate: OptionalFloat = None
     """Initial learning rate, with cosine decay to 0; by default Keras' default
     of the optimizer: 0.01 for sgd, 0.001 for the others."""
     weight_decay: float = 0.0

@@ -5,7 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from demos.common.cli import option_value
+from demos.common.cli import (
+    OptionalInt,
+    OptionalPath,
+    OptionalStr,
+    option_value,
+)
 from demos.common.errors import UserError
 from demos.common.files import is_regular
 from demos.tasks.demo import Demo
@@ -44,7 +49,7 @@ class ModelConfig:
     any with --image-preset."""
     vocabulary_size: int = 10000
     """Maximum number of words: the most frequent ones of the training texts."""
-    sequence_length: int | None = None
+    sequence_length: OptionalInt = None
     """Number of tokens read of a text; by default enough for 95% of the
     training texts, and at most 256."""
     initializer: str = "glorot_uniform"
@@ -53,9 +58,9 @@ class ModelConfig:
     fusion: Literal["cross_attention", "concatenation"] = "cross_attention"
     """How texts and images are combined: compared by cross-attention, or
     concatenated."""
-    text_preset: str | None = None
+    text_preset: OptionalStr = None
     """Pretrained text encoder: the name of a KerasHub preset, or its folder."""
-    image_preset: str | None = None
+    image_preset: OptionalStr = None
     """Pretrained image encoder: the name of a KerasHub preset, or its
     folder."""
     finetune: bool = False
@@ -103,7 +108,7 @@ class EntailmentOptions(StudyOptions):
     """scenes (composed of OpenMoji drawings, no download), tweets (1,400 pairs
     with images, download) or the path of your own .csv or .tsv file with the
     columns text_1, image_1, text_2, image_2, label."""
-    data_dir: Path | None = None
+    data_dir: OptionalPath = None
     """Folder that holds your own download of tweets.csv and
     tweet_images.tar.gz."""
     allow_outside: bool = False
@@ -123,11 +128,11 @@ class EntailmentPredictOptions(PredictOptions):
 
     text_1: str = ""
     """Text of the first post, the premise."""
-    image_1: Path | None = None
+    image_1: OptionalPath = None
     """Image of the first post."""
     text_2: str = ""
     """Text of the second post, the hypothesis."""
-    image_2: Path | None = None
+    image_2: OptionalPath = None
     """Image of the second post."""
 
     def posts(self) -> list[tuple[str, Path | None]]:

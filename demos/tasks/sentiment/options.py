@@ -1,9 +1,9 @@
 """Sentiment: options of the command. Nothing here imports Keras."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
+from demos.common.cli import OptionalInt, OptionalPath
 from demos.tasks.demo import Demo
 from demos.tasks.options import (
     Optimizer,
@@ -34,7 +34,7 @@ class ModelConfig:
     as he_normal or serf_normal."""
     vocabulary_size: int = 10000
     """Maximum number of words: the most frequent ones of the training texts."""
-    sequence_length: int | None = None
+    sequence_length: OptionalInt = None
     """Number of words read of a text; by default enough for 95% of the training
     texts, and at most 256."""
 
@@ -81,7 +81,7 @@ class SentimentOptions(StudyOptions):
     """Name of the text column in your own file."""
     label_column: str = "label"
     """Name of the label column in your own file; two labels or more."""
-    data_dir: Path | None = None
+    data_dir: OptionalPath = None
     """Folder that holds your own download of aclImdb_v1.tar.gz, for imdb."""
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)

@@ -2,10 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from demos.common.cli import option_value
+from demos.common.cli import (
+    OptionalFloat,
+    OptionalInt,
+    OptionalPath,
+    OptionalStr,
+    option_value,
+    optional,
+)
 from demos.common.errors import UserError
 from demos.tasks.demo import Demo
 from demos.tasks.options import (
@@ -19,6 +25,7 @@ from demos.tasks.options import (
 SMALLEST_VOCABULARY = 256 + 3  # Bytes, and padding, start and end.
 
 Size = Literal["tiny", "small", "paper"]
+OptionalSize = Annotated[Size | None, optional("{tiny,small,paper}")]
 
 
 @dataclass(frozen=True)
@@ -125,14 +132,14 @@ class TranslationOptions(StudyOptions):
     """emoji (names of emoji in 14 languages, no download), multi30k (29,000
     image captions in en, de, fr and cs, 1.4 MB download) or the path of your
     own .tsv file in UTF-8: source, tab, target, without a header."""
-    source: str | None = None
+    source: OptionalStr = None
     """Source language; by default en for emoji, de for multi30k."""
-    target: str | None = None
+    target: OptionalStr = None
     """Target language; by default de for emoji, en for multi30k. For zh and ja,
     sacreBLEU scores characters instead of words."""
-    data_dir: Path | None = None
+    data_dir: OptionalPath = None
     """Folder that holds your own download of Multi30k."""
-    size: Size | None = None
+    size: OptionalSize = None
     """Preset of the model and training options below: tiny (default for emoji),
     small (default for other data) or paper (for a GPU)."""
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -144,9 +151,9 @@ class TranslationOptions(StudyOptions):
 class TranslationPredictOptions(PredictTextOptions):
     """Prints the translation of each text."""
 
-    beam_width: int | None = None
+    beam_width: OptionalInt = None
     """Beam width; by default as in the study."""
-    length_penalty: float | None = None
+    length_penalty: OptionalFloat = None
     """Exponent of the length that log-probabilities are divided by; by default
     as in the study."""
 

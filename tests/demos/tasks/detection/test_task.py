@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image
 
 import keras_serf  # noqa: F401 - registers "serf" with Keras
 from demos.common.errors import UserError
