@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.util
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -48,12 +49,38 @@ def seeded():
     keras.utils.set_random_seed(0)
 
 
+# Runs in a copy of a process that has imported Keras, which takes seconds.
+FORKED = """
+import os, sys
+os.chdir({folder!r})
+for number, name in (1, "out"), (2, "err"):
+    os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+sys.argv[1:] = {argv!r}
+"""
+
+
 @pytest.fixture(scope="session")
 def run_python(tmp_path_factory):
-    """Returns `run(code, backend=..., *argv)`: a fresh process, its output."""
-    folder = tmp_path_factory.mktemp("fresh_process")
+    """Returns `run(code, *argv, backend=..., fresh=...)`: a process' output.
 
-    def run(code, *argv, backend=None):
+    The process has imported Keras and nothing else of ours; a fresh one, or
+    one of another backend, has imported nothing.
+    """
+    folder = tmp_path_factory.mktemp("fresh_process")
+    forks = multiprocessing.get_context("forkserver")
+    forks.set_forkserver_preload(["keras"])
+
+    def run(code, *argv, backend=None, fresh=False):
+        if backend in (None, keras.backend.backend()) and not fresh:
+            start = FORKED.format(folder=str(folder), argv=[*map(str, argv)])
+            process = forks.Process(
+                target=exec,
+                args=(start + textwrap.dedent(code), {"__name__": "__main__"}),
+            )
+            process.start()
+            process.join(timeout=300)
+            assert process.exitcode == 0, (folder / "err").read_text()
+            return (folder / "out").read_text().strip()
         environment = {
             **os.environ,
             "KERAS_BACKEND": backend or keras.backend.backend(),

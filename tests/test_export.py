@@ -90,7 +90,7 @@ def ship(model, x, tmp_path, run_python, request):
         np.save(tmp_path / "x.npy", x)
         model(x)
         target.export(model, path, x)
-        run_python(RUN, name, path)
+        run_python(RUN, name, path, fresh=True)
         return np.load(tmp_path / "y.npy"), path
 
     return run
@@ -182,7 +182,7 @@ def test_saved_model_where_xla_is_switched_off(model, x, tmp_path, run_python):
     (y,) = model.signatures["serving_default"](tf.constant(x)).values()
     np.save(sys.argv[1] + "/y.npy", y)
     """
-    run_python(code, tmp_path)
+    run_python(code, tmp_path, fresh=True)
     y = np.load(tmp_path / "y.npy")
     np.testing.assert_allclose(y, expected(model, x), rtol=1e-5, atol=1e-6)
     assert worst_ulp(y[:, :UNITS], x) <= 4

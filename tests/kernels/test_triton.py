@@ -25,7 +25,7 @@ from keras_serf.kernels import triton
 
 
 def run(run_python, code, *arguments):
-    return run_python(PREAMBLE + textwrap.dedent(code), *arguments)
+    return run_python(PREAMBLE + textwrap.dedent(code), *arguments, fresh=True)
 
 
 def test_value_within_4_ulp(run_python):
