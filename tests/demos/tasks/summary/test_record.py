@@ -36,6 +36,7 @@ def test_the_page_has_the_verdict_of_every_study(studies, page):
         assert ("-by-" in study.name) == (f"({study.name}.png)" in page)
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_the_page_has_the_tables_of_the_summary(repository, tmp_path, page):
     table = repository / FILE
     assert main(["summary", str(table), "--out", str(tmp_path)]) == 0
