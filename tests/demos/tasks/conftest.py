@@ -310,7 +310,7 @@ def blank_figures(monkeypatch):
 
     def save(figure, file, *, format, **options):
         if format == "svg":
-            file.write("<svg></svg>\n")
+            file.write("<svg><g/></svg>\n")
         else:
             Image.new("L", (1, 1)).save(file, format)
 
