@@ -124,7 +124,7 @@ def test_a_damaged_one_would_be_noticed(notebook, damage, says):
 def test_it_opens_with_a_question_and_how_long_it_takes(notebook):
     first = source(notebook["cells"][0])
     assert re.match(r"# [^\n]+\?\n", first)
-    assert re.search(r"takes about \w+ minutes on 2 cores", first)
+    assert re.search(r"takes about \w+ minutes? on 2 cores", first)
 
 
 def test_a_study_shows_its_verdict_first_and_as_a_picture(notebook):
