@@ -1,10 +1,10 @@
-"""Does Serf help? Commands, notebooks, and `compare` for your own model."""
+"""Experiments with Serf: commands, notebooks, and `compare` for any model."""
 
 from typing import Any
 
 
 def __getattr__(name: str) -> Any:
-    """Imports `compare` when it is asked for: it starts Keras."""
+    """Imports `compare` on first use, because it starts Keras."""
     if name == "compare":
         from demos.tasks.compare.compare import compare
 

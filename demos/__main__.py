@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from demos.common.errors import UserError
 
-# Name of each command, the module whose `main(arguments)` runs it, and what it
-# does in one line. The modules are imported only to be run.
+# Name of each command, the module whose `main(arguments)` runs it, and a
+# one-line description. A module is imported only when it runs.
 COMMANDS = {
     "sentiment": (
         "demos.tasks.sentiment.options",
@@ -24,7 +24,7 @@ COMMANDS = {
     ),
     "classification": (
         "demos.tasks.classification.options",
-        "Image classification: networks of any kind and depth",
+        "Image classification: small networks or Keras Applications",
     ),
     "detection": (
         "demos.tasks.detection.options",
@@ -32,7 +32,7 @@ COMMANDS = {
     ),
     "ablation": (
         "demos.tasks.ablation.options",
-        "Ablation: layers, width, optimizer, ... one after the other",
+        "Ablation: layers, width, optimizer, ..., one study for each",
     ),
     "summary": (
         "demos.tasks.summary.options",
@@ -40,15 +40,15 @@ COMMANDS = {
     ),
     "functions": (
         "demos.notebooks.functions",
-        "Plot of Serf and its derivatives beside other activations",
+        "Plot of Serf, its derivatives and other activations",
     ),
     "accuracy": (
         "demos.benchmarks.accuracy.options",
-        "Accuracy of Serf: largest errors in ulps, on every backend",
+        "Accuracy of Serf: maximum errors in ulps, on every backend",
     ),
     "cost": (
         "demos.benchmarks.cost.options",
-        "Cost: time and memory beside other activations",
+        "Cost: time and memory, compared with other activations",
     ),
     "export": (
         "demos.benchmarks.export.options",
@@ -61,13 +61,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command.
 
     Args:
-        arguments: Name of the command and its own arguments; those of the
-            process by default.
+        arguments: Name of the command and its arguments; by default those of
+            the process.
 
     Returns:
-        The exit code: 0, 2 when the input is at fault, 130 when interrupted,
-        141 when nobody reads its output on, 1 when the command could not do
-        its work.
+        The exit code: 0; 1 if the command failed; 2 if the input is invalid;
+        130 if it was interrupted; 141 if its output pipe was closed.
     """
     _prepare_output()
     name, *rest = (sys.argv[1:] if arguments is None else arguments) or [""]
@@ -75,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             return _run(name, rest)
         finally:
-            print(end="", flush=True)  # So that its failure is met here.
+            print(end="", flush=True)  # Raises here if writing fails.
     except OSError as error:
         return _unwritten(error)
 
@@ -97,28 +96,28 @@ def _run(name: str, rest: Sequence[str]) -> int:
     except MemoryError:
         print("error: out of memory; choose smaller sizes", file=sys.stderr)
         return 1
-    except KeyboardInterrupt as stop:  # A command may say what is kept.
+    except KeyboardInterrupt as stop:  # The message may say what is kept.
         print(": ".join(["interrupted", *map(str, stop.args)]), file=sys.stderr)
         return 130
 
 
 def _prepare_output() -> None:
-    """Discards what is printed where nothing is open; encodes all of it."""
+    """Discards output to closed streams, and makes all text encodable."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # Closed by the shell: 2>&-.
-            stream = open(os.devnull, "w")  # noqa: SIM115 - until the end.
+            stream = open(os.devnull, "w")  # noqa: SIM115 - open until exit.
             setattr(sys, name, stream)
-        if hasattr(stream, "reconfigure"):  # Not in every notebook.
+        if hasattr(stream, "reconfigure"):  # Not available in every notebook.
             stream.reconfigure(errors="backslashreplace")
 
 
 def _unwritten(error: OSError) -> int:
-    """Ends a command that cannot write, or reach a file; raises the rest."""
+    """Returns the exit code of a command that cannot write or read a file."""
     try:
         print(flush=True)  # Fails again, if it was stdout that failed.
     except OSError:
-        # Python would try once more, at its end, to write what is left.
+        # At exit, Python would try to write the rest again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     else:
         if error.filename is None:
@@ -126,7 +125,7 @@ def _unwritten(error: OSError) -> int:
         print(f"error: {UserError(str(error))}", file=sys.stderr)
         return 2
     if isinstance(error, BrokenPipeError):
-        return 141  # As the shell says of who is ended by SIGPIPE: 128 + 13.
+        return 141  # The shell's code for SIGPIPE: 128 + 13.
     print(
         f"error: the output cannot be written: {error.strerror}",
         file=sys.stderr,

@@ -1,9 +1,9 @@
 """Serf, the log-Softplus ERror activation Function, for Keras 3.
 
-Importing this package registers the name "serf" with Keras: `activation="serf"`
-then works wherever Keras takes the name of an activation, and models that were
-saved with Serf load. A process that loads or unpickles such a model must import
-this package too.
+Importing this package registers the name "serf" with Keras. Then
+`activation="serf"` works wherever Keras takes the name of an activation, and
+saved models with Serf load. A process that loads or unpickles such a model must
+import this package too.
 
 Example:
 
@@ -23,7 +23,7 @@ try:
     from keras_serf.registry import register, unregister
     from keras_serf.replace import replace_activations
 except Exception as error:  # Keras or its backend cannot start.
-    # The self-check, which would say so, is imported after this.
+    # The self-check would report this, but it is imported later.
     if "-m keras_serf" not in " ".join(sys.orig_argv):
         raise
     sys.exit(f"FAIL  backend        {type(error).__name__}: {error}")

@@ -1,8 +1,8 @@
 """Self-check: `python -m keras_serf`.
 
-For bug reports: it prints the versions, then a line for each check. A line
-starts with `ok`, with `FAIL`, or with `note` for what is not a bug of Serf but
-may reduce the accuracy of a model. The exit code is 1 if a check failed.
+It prints a report for bug reports: the versions, then one line for each check.
+A line starts with `ok`, `FAIL` or `note`. A note is not a bug of Serf but may
+reduce the accuracy of a model. The exit code is 1 if a check failed.
 """
 
 import argparse
@@ -24,7 +24,7 @@ import keras_serf
 from keras_serf import initializers, kernels, theory
 
 Array = NDArray[np.float64]
-# The level, what was checked, and what was found, in a line.
+# The level, the subject of the check, and the result.
 Finding = tuple[str, str, str]
 
 OK, NOTE, FAIL = "ok", "note", "FAIL"
@@ -38,11 +38,11 @@ POINTS: NDArray[np.float32] = np.array(
 )
 # Bits after the leading one, and the exponent of the least normal number.
 FORMATS = {"float32": (23, -126), "float16": (10, -14), "bfloat16": (7, -126)}
-# Allowed errors in ulp. Rounding once to a half type takes half an ulp, and on
+# Allowed errors in ulp. Rounding to a half type costs half an ulp, and on
 # OpenVINO a whole one.
 ALLOWED = {"float32": 4.0, "float16": 1.01, "bfloat16": 1.01}
-# What a product of matrices may be computed in, and a relative error above
-# that: about 1e-7 in float32, 3e-4 in TensorFloat-32, 2e-3 in bfloat16.
+# Precisions of matrix products, and upper bounds of their relative errors,
+# which are about 1e-7 in float32, 3e-4 in TensorFloat-32, 2e-3 in bfloat16.
 PRECISIONS = {"float32": 1e-5, "TensorFloat-32": 1e-3, "bfloat16": np.inf}
 REMEDIES = {
     "jax": 'jax.config.update("jax_default_matmul_precision", "highest")',
@@ -55,21 +55,21 @@ REMEDIES = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Checks this installation and prints what was found.
+    """Checks this installation and prints a report.
 
     Args:
-        arguments: Of the command line; there are none but `--help`.
+        arguments: Command-line arguments; only `--help` is accepted.
 
     Returns:
-        The exit code: 0, 1 if a check failed, or 2 if the report cannot be
+        The exit code: 0; 1 if a check failed; 2 if the report cannot be
         written.
     """
     try:
         code = _report(arguments)
-        print(end="", flush=True)  # So that its failure is met here.
+        print(end="", flush=True)  # Raises here if writing fails.
         return code
     except OSError as error:
-        # Python would try once more, at its end, to write what is left.
+        # At exit, Python would try to write the rest again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         print(f"error: no report: {error.strerror}", file=sys.stderr)
         return 2
@@ -101,7 +101,7 @@ def versions() -> str:
     backend = keras.backend.backend()
     framework = _version_of(backend)
     device = getattr(
-        keras.ops.zeros(1, "float32"), "device", "a device of its own"
+        keras.ops.zeros(1, "float32"), "device", "an unknown device"
     )
     return (
         f"keras_serf {keras_serf.__version__}, keras {keras.__version__}, "
@@ -114,7 +114,7 @@ def versions() -> str:
 
 
 def _version_of(backend: str) -> str:
-    # Some packages tell their version to Python's package manager alone.
+    # Some packages have no `__version__`, only metadata.
     module = importlib.import_module(backend)
     try:
         return getattr(module, "__version__", None) or metadata.version(backend)
@@ -123,7 +123,7 @@ def _version_of(backend: str) -> str:
 
 
 def findings(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
-    """Yields what a check finds, its own failure included.
+    """Yields the findings of a check, or its exception as a failure.
 
     Args:
         check: One of `CHECKS`.
@@ -132,7 +132,7 @@ def findings(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield from check()
-    except Exception as error:  # Any at all is what the report is for.
+    except Exception as error:  # The report covers every exception.
         yield FAIL, check.__name__.replace("_", " "), _first_line(error)
 
 
@@ -142,7 +142,7 @@ def _first_line(error: Exception) -> str:
 
 
 def names() -> Iterator[Finding]:
-    """Checks that Keras knows Serf's names, and as this package's."""
+    """Checks that Keras maps Serf's names to this package."""
     known = {
         "serf": (keras.activations.get, keras_serf.serf),
         "serf_normal": (_initializer, initializers.SerfNormal),
@@ -164,9 +164,9 @@ def _initializer(name: str) -> type:
 
 
 def saved_names() -> Iterator[Finding]:
-    """Checks that saved names are the frozen ones, and load the same."""
+    """Checks that objects are saved by their fixed names, and load."""
     x = keras.ops.cast(np.linspace(-3, 3, 7), "float16")
-    # Each with what is saved of it, and with what it is called.
+    # Each object, the object of its saved name, and the argument of a call.
     for ours, saved, called in (
         (keras_serf.serf, keras_serf.serf, x),
         (keras_serf.Serf, keras_serf.Serf(name="saved", dtype="float16"), x),
@@ -187,7 +187,7 @@ def saved_names() -> Iterator[Finding]:
 
 
 def _fault_of_saving(saved: Any, called: Any) -> str:
-    # What is wrong with its copy, by way of the text in a model's file.
+    # Compares it with a copy made through the JSON of a model file.
     try:
         text = json.dumps(keras.saving.serialize_keras_object(saved))
         loaded = keras.saving.deserialize_keras_object(json.loads(text))
@@ -207,7 +207,7 @@ def _fault_of_saving(saved: Any, called: Any) -> str:
 
 
 def kernel() -> Iterator[Finding]:
-    """Tells which implementation of the kernel is in use."""
+    """Reports which implementation of the kernel is in use."""
     yield OK, "kernel", kernels.implementation(keras.ops.zeros(2, "float32"))
 
 
@@ -222,9 +222,9 @@ def value() -> Iterator[Finding]:
 
 
 def derivative() -> Iterator[Finding]:
-    """Checks f' as a model's training sees it, in float32."""
+    """Checks f' in float32, as in the training of a model."""
     shift = _Shift(dtype="float32")
-    # Keras casts to floatx what is not told its dtype.
+    # Without a dtype, Keras casts to floatx.
     inputs = keras.Input(POINTS.shape, dtype="float32")
     model = keras.Model(inputs, shift(inputs))
     model.compile(
@@ -246,7 +246,7 @@ def derivative() -> Iterator[Finding]:
 
 
 class _Shift(keras.layers.Layer):
-    """Serf of inputs and weights, which are 0: their gradients are f'."""
+    """Serf of inputs plus zero weights, whose gradients are f'."""
 
     def build(self, input_shape: Any) -> None:
         self.shift = self.add_weight(
@@ -259,9 +259,9 @@ class _Shift(keras.layers.Layer):
 
 
 def model() -> Iterator[Finding]:
-    """Checks what a model computes in, which may be coarser than its dtype."""
+    """Checks the precision of a model, which may be below its dtype."""
     x, weights = np.random.default_rng(0).normal(size=(2, 64, 64))
-    # Numbers of bfloat16: should f be rounded to that, x is right all the same.
+    # These x are exact in bfloat16, even if a model rounds to it.
     x = _numbers(keras.ops.cast(x, "bfloat16"))
     inputs = keras.Input((64,), dtype="float32")
     dense = keras.layers.Dense(64, use_bias=False, dtype="float32")
@@ -281,7 +281,7 @@ def model() -> Iterator[Finding]:
     truth = theory.serf(x)
     level, subject, text = _judged_in("float32", y, truth, x)
     if level == FAIL and precision == "bfloat16":
-        # All of the model may be computed in that.
+        # The whole model may be computed in that precision.
         level, subject, text = _judged_in("bfloat16", y, truth, x)
         level = NOTE if level == OK else level
     yield level, subject, text
@@ -294,7 +294,7 @@ def _judged_in(dtype: str, y: Array, truth: Array, x: Array) -> Finding:
 
 
 def settings() -> Iterator[Finding]:
-    """Tells of what is computed in another dtype than one may think."""
+    """Reports settings that compute in an unexpected dtype."""
     policy = keras.config.dtype_policy()
     if policy.compute_dtype != "float32":
         text = f"layers compute in {policy.compute_dtype} by default"
@@ -311,12 +311,12 @@ def settings() -> Iterator[Finding]:
 
 
 def errors(y: Array, truth: Array, unit: Array) -> Array:
-    """Returns the errors of `y` in units; infinite where an end is wrong.
+    """Returns the errors of `y` in units; infinite where a limit is wrong.
 
     Args:
-        y: What was computed.
-        truth: What is right, of the same shape: perhaps NaN or infinite.
-        unit: Of the error, of the same shape.
+        y: Computed values.
+        truth: True values of the same shape, which may be NaN or infinite.
+        unit: Units of the errors, of the same shape.
     """
     with np.errstate(all="ignore"):
         error = np.abs(y - truth) / unit
@@ -325,7 +325,7 @@ def errors(y: Array, truth: Array, unit: Array) -> Array:
 
 
 def ulp(truth: Array, dtype: str) -> Array:
-    """Returns the distance of the numbers of a dtype about `truth`."""
+    """Returns the spacing of the numbers of a dtype around `truth`."""
     bits, least = FORMATS[dtype]
     exponent = np.frexp(truth)[1] - 1
     return 2.0 ** (np.maximum(exponent, least) - bits)
@@ -334,7 +334,7 @@ def ulp(truth: Array, dtype: str) -> Array:
 def judged(
     subject: str, error: Array, allowed: float, x: Any, unit: str = "ulp"
 ) -> Finding:
-    """Returns a finding about the largest of errors at `x`."""
+    """Returns a finding on the largest of the errors at `x`."""
     worst = int(np.argmax(error))
     at = _numbers(x).reshape(-1)[worst]
     size = f"{error.flat[worst]:.2g} {unit}"

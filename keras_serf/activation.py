@@ -45,8 +45,8 @@ def serf(x: Any) -> Any:
     - [Nag et al., 2023](https://arxiv.org/abs/2108.09598)
     """
     if isinstance(x, keras.KerasTensor):
-        # A functional model saves this node by name. With the layer as the
-        # node, there is one name fewer to keep working forever.
+        # A functional model saves this node by name. Using the layer as the
+        # node avoids another name that must be supported forever.
         return Serf(dtype=result_dtype(x))(x)
     x = keras.ops.convert_to_tensor(x)
     return kernels.serf(keras.ops.cast(x, result_dtype(x)))

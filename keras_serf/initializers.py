@@ -6,19 +6,19 @@ of the next pre-activations is
 
     gain^2 E[f(z)^2],    z ~ N(0, q).
 
-With the gain used here, 1.412205, q = 1 stays 1. With He's, sqrt(2) = 1.414214,
-which is derived for ReLU, it becomes 1.0028 after a layer and 1.195 after 50.
-This effect is small, and it has limits:
+With the gain used here, 1.412205, q = 1 stays 1. With the gain of He
+initialization, sqrt(2) = 1.414214, which is derived for ReLU, q becomes 1.0028
+after one layer and 1.195 after 50. This effect is small, and it has limits:
 
 - Random variation between networks is larger: after 50 layers of 512 units, one
   standard deviation is a factor of 3 in q; with 4,096 units, a factor of 1.4.
 - Unlike ReLU, Serf is not homogeneous, so no gain preserves every q. A small
-  deviation from q = 1 grows by 1% a layer. In the limit, q converges to 6, or
-  decays towards 0 by 9.7% a layer. So scale the inputs of a deep network to
-  unit variance, and initialize its first layer, which no Serf precedes, with
-  `"lecun_normal"`.
+  deviation from q = 1 grows by 1% per layer. In the limit, q converges to 6, or
+  decays towards 0 by 9.7% per layer. Therefore, scale the inputs of a deep
+  network to unit variance, and initialize its first layer, which has no Serf
+  before it, with `"lecun_normal"`.
 - Gradients are not preserved: in the backward pass, their second moment grows
-  by gain^2 E[f'(z)^2] = 1.057 a layer (1.060 with He's gain), which is a factor
+  by gain^2 E[f'(z)^2] = 1.057 per layer (1.060 with the gain of He), a factor
   of 16 in 50 layers.
 
 Example:
@@ -37,7 +37,7 @@ import keras
 
 # theory.gain() ** 2 in float64; calling it would import SciPy.
 _SCALE = 1.9943236713673054
-# The arguments of VarianceScaling that are fixed here, and the others.
+# The fixed arguments of VarianceScaling, and the free ones.
 _FIXED = ("scale", "mode", "distribution")
 _FREE = tuple(
     name
@@ -55,8 +55,8 @@ class _FixedScaling(keras.initializers.VarianceScaling):
         for key, value in kwargs.items():
             if key not in _FREE:
                 raise TypeError(
-                    f"Expected {type(self).__name__} with no more than "
-                    f"{', '.join(_FREE)}. Received: {key}={value!r}"
+                    f"Expected only the arguments {', '.join(_FREE)} of "
+                    f"{type(self).__name__}. Received: {key}={value!r}"
                 )
         super().__init__(
             scale=_SCALE,
@@ -80,8 +80,8 @@ class SerfNormal(_FixedScaling):
 
     Draws samples from a truncated normal distribution centered on 0 with
     `stddev = 1.412205 / sqrt(fan_in)`, where `fan_in` is the number of input
-    units in the weight tensor. It is `HeNormal` with the gain of Serf in place
-    of ReLU's; `keras_serf.initializers` says what that changes.
+    units in the weight tensor. It is `HeNormal` with the gain of Serf instead
+    of ReLU; see `keras_serf.initializers` for the effect.
 
     Args:
         seed: A Python integer or instance of `keras.random.SeedGenerator`, to
@@ -123,8 +123,8 @@ class SerfUniform(_FixedScaling):
 
     Draws samples from a uniform distribution within `[-limit, limit]`, where
     `limit = 1.412205 * sqrt(3 / fan_in)` and `fan_in` is the number of input
-    units in the weight tensor. It is `HeUniform` with the gain of Serf in place
-    of ReLU's; `keras_serf.initializers` says what that changes.
+    units in the weight tensor. It is `HeUniform` with the gain of Serf instead
+    of ReLU; see `keras_serf.initializers` for the effect.
 
     Args:
         seed: A Python integer or instance of `keras.random.SeedGenerator`, to

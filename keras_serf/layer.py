@@ -20,7 +20,7 @@ class Serf(keras.layers.Layer):
     ```
 
     It computes `keras_serf.serf` in the layer's compute dtype, has no weights
-    and passes masks on.
+    and propagates masks.
 
     Args:
         **kwargs: Base layer keyword arguments, such as `name` and `dtype`.
@@ -65,7 +65,7 @@ class Serf(keras.layers.Layer):
 
 
 def result_dtype(x: Any, integers: str | None = None) -> str:
-    """Returns the dtype that Serf of `x` has.
+    """Returns the dtype of Serf of `x`.
 
     Args:
         x: A tensor or `KerasTensor`.
@@ -80,6 +80,6 @@ def result_dtype(x: Any, integers: str | None = None) -> str:
     if "int" in dtype or dtype == "bool":
         return integers or keras.config.floatx()
     raise TypeError(
-        f"Expected `x` to hold integers, booleans, or one of "
+        f"Expected the dtype of `x` to be integer, boolean, or one of "
         f"{', '.join(_FLOATS)}. Received: x with dtype={dtype}"
     )

@@ -1,9 +1,9 @@
 """`register()` and `unregister()`: Serf's names in Keras' tables of names.
 
-Keras looks up the name of an activation or an initializer in a private table
-and offers no public way to add to it;
-`keras.saving.register_keras_serializable` covers saved models but not a plain
-string. Only this module touches those tables.
+Keras looks up the name of an activation or an initializer in a private table,
+and has no public API to add a name. `keras.saving.register_keras_serializable`
+works for saved models but not for a plain string. Only this module changes
+those tables.
 """
 
 import functools
@@ -23,14 +23,14 @@ from keras_serf.initializers import SerfNormal, SerfUniform
 
 @dataclass(frozen=True)
 class _Table:
-    """One of Keras' tables, and what this package adds to it.
+    """A table of Keras, and the names that this package adds to it.
 
     Attributes:
         kind: "activation" or "initializer".
-        known: A name in the table that Keras put there, to recognise it by.
-        ours: The names of this package, and the objects that they stand for.
+        known: A name of Keras in the table, which identifies it.
+        ours: The objects of this package, by name.
         argument: The argument of a layer that takes such a name.
-        instead: What to pass as that argument where names do not work.
+        instead: Value for that argument if names do not work.
     """
 
     kind: str
@@ -94,18 +94,19 @@ class _Registration:
 def register() -> _Registration:
     """Registers the name "serf" with Keras, and those of the initializers.
 
-    `activation="serf"` then works wherever Keras takes the name of an
+    Then `activation="serf"` works wherever Keras takes the name of an
     activation, and `kernel_initializer="serf_normal"` or `"serf_uniform"` (or
-    `"SerfNormal"`, `"SerfUniform"`) wherever it takes that of an initializer.
+    `"SerfNormal"`, `"SerfUniform"`) wherever it takes the name of an
+    initializer.
 
-    `import keras_serf` calls this function, and a second call changes nothing.
-    If Keras or another package has registered one of the names already, that is
-    left in place; this, or a release of Keras that keeps its names elsewhere,
-    gives a warning of one line. `keras_serf.serf`, the layer, the initializers
-    and saved models work in any case.
+    `import keras_serf` calls this function; a second call changes nothing. An
+    existing registration of one of the names by Keras or another package stays
+    in place. In that case, or if a release of Keras has moved its tables, the
+    function issues a one-line warning. `keras_serf.serf`, the layer, the
+    initializers and saved models work in any case.
 
     Returns:
-        A context manager that restores on exit what was registered before.
+        A context manager that restores the previous registrations on exit.
 
     Example:
 
@@ -132,9 +133,9 @@ def register() -> _Registration:
             whose = f", of an older {copy}" if copy else ""
             _warn(
                 f'Keras already has an {table.kind} named "{name}"{whose}, '
-                f"which was left in place; for this package's use {instead}."
+                f"which stays in place; for that of this package use {instead}."
             )
-            if copy:  # So are the other names.
+            if copy:  # The other names are from that copy too.
                 break
     return _Registration(before)
 
@@ -142,12 +143,11 @@ def register() -> _Registration:
 def unregister() -> _Registration:
     """Removes the name "serf" from Keras, and those of the initializers.
 
-    Models that were saved with Serf still load: their names, such as
-    `keras_serf>serf`, stay registered. A "serf" of another package is left in
-    place.
+    Saved models with Serf still load: their names, such as `keras_serf>serf`,
+    stay registered. A "serf" of another package stays in place.
 
     Returns:
-        A context manager that restores on exit what was registered before.
+        A context manager that restores the previous registrations on exit.
 
     Example:
 
@@ -170,11 +170,11 @@ def copy_of_package(theirs: Any, ours: Any) -> str:
 
     Args:
         theirs: A function or class.
-        ours: The one of that name in this copy.
+        ours: The object of that name in this copy.
 
     Returns:
-        "copy of this package", with its folder if that is another; "" if
-        `theirs` is of no copy.
+        "copy of this package", with its folder if it is another one; "" if
+        `theirs` belongs to no copy.
     """
     if _home(theirs) != _home(ours):
         return ""
@@ -184,7 +184,7 @@ def copy_of_package(theirs: Any, ours: Any) -> str:
 
 
 def _home(value: Any) -> tuple[str, ...]:
-    # Without the package that may contain a copy.
+    # Without the name of a package that may contain a copy.
     module = str(getattr(value, "__module__", None))
     return (*module.split(".")[-2:], str(getattr(value, "__qualname__", None)))
 
@@ -195,7 +195,7 @@ def _folder(value: Any) -> Path:
 
 
 def _registered() -> Set[str]:
-    """Returns the names of this package that Keras has as this package's."""
+    """Returns the names that Keras maps to objects of this package."""
     return {
         name
         for table in _TABLES

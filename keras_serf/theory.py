@@ -1,4 +1,4 @@
-"""The mathematics of Serf in NumPy float64, to which the tests compare.
+"""The mathematics of Serf in NumPy float64, the reference of the tests.
 
 With s = softplus(x) = ln(1 + e^x), the paper defines
 
@@ -6,7 +6,7 @@ With s = softplus(x) = ln(1 + e^x), the paper defines
     f'(x) = p(x) swish(x) + f(x)/x,
     p(x) = (2 / sqrt(pi)) e^(-s^2).
 
-Functions of `x` take an array or a number and return a float64 array of the
+Functions of `x` take an array or a number, and return a float64 array of the
 same shape.
 
 Reference: [Nag et al., 2023](https://arxiv.org/abs/2108.09598); sections are
@@ -23,12 +23,12 @@ from keras_serf.kernels.math import Math
 
 try:
     from scipy.special import erf
-except ImportError:  # Much slower, but as accurate.
+except ImportError:  # Much slower, but equally accurate.
     erf = np.vectorize(math.erf, otypes=["float64"])
 
 Array = NDArray[np.float64]
 
-# The only minimum, in float64: x, where f'(x) = 0, and f(x).
+# The only minimum, in float64: x with f'(x) = 0, and f(x).
 MINIMUM = (-1.193059968928188, -0.3484374587596064)
 
 NUMPY = Math(exp=np.exp, log1p=np.log1p, erf=erf, clip=np.clip, where=np.where)

@@ -69,7 +69,7 @@ def test_other_arguments_are_one_line(kind, argument):
     with pytest.raises(TypeError) as error:
         kind(**argument)
     text = str(error.value)
-    assert text.startswith(f"Expected {kind.__name__} with no more than seed")
+    assert text.startswith("Expected only the arguments seed")
     assert text.endswith(f". Received: {name}={value!r}")
     assert "\n" not in text
 

@@ -1,1 +1,1 @@
-"""What Serf costs, how accurate it is, and where it can be exported to."""
+"""Benchmarks of Serf: accuracy, cost and export."""

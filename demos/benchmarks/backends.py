@@ -16,20 +16,20 @@ from demos.common.subprocesses import ChildProcess, Emit, EndedEarlyError
 
 @dataclass
 class Outcome:
-    """What is to be said of a benchmark besides its results."""
+    """Information on a benchmark run besides its results."""
 
     environments: list[dict[str, Any]] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
-    interrupted: bool = False  # By the user.
+    interrupted: bool = False  # Whether the user interrupted it.
 
     def finish(self, folder: Path) -> int:
-        """Says on stderr what failed and where the results are.
+        """Prints failures and the folder of the results to stderr.
 
         Returns the exit code: 130 if interrupted, 1 if anything failed, else 0.
         """
         for failure in self.failures:
             print(f"error: {failure}", file=sys.stderr)
-        where = "interrupted: what was measured is in"
+        where = "interrupted: partial results are in"
         print(where if self.interrupted else "wrote", folder, file=sys.stderr)
         return 130 if self.interrupted else 1 if self.failures else 0
 
@@ -53,18 +53,18 @@ def calls(
 ) -> Iterator[tuple[str, Any, Any]]:
     """Calls `module.measure(task)` in a child process for each task.
 
-    A task that fails, or kills its process, does not stop the others.
+    A task that fails or kills its process does not stop the others.
 
     Args:
-        module: May import Keras at the top: only children import it.
+        module: Name of a module, which only child processes import.
         tasks: The tasks of each backend, by its name.
-        folder: Has logs of what the children print.
-        outcome: Is told of environments, failing backends and an interrupt.
-        fresh: Whether each task has a process of its own.
-        **options: Further arguments of `ChildProcess`.
+        folder: Folder for the logs of the child processes.
+        outcome: Receives environments, failed backends and interrupts.
+        fresh: Whether each task runs in a new process.
+        **options: Additional arguments of `ChildProcess`.
 
     Yields:
-        The backend, the task, and what was returned, or `EndedEarlyError`.
+        The backend, the task, and its result or an `EndedEarlyError`.
     """
     logs = folder / "logs"
     logs.mkdir(parents=True, exist_ok=True)
@@ -101,7 +101,7 @@ def calls(
 
 def _measure(module: str, task: Any, emit: Emit) -> Any:
     if task is None:
-        # It imports Keras, as only children do.
+        # This imports Keras, which only child processes do.
         from demos.common.environment import environment
 
         return environment()

@@ -1,8 +1,8 @@
-"""The command of a benchmark: parse, check, and only then import the rest.
+"""The command of a benchmark: it parses and checks before heavy imports.
 
-A benchmark describes itself once, as a `Benchmark` in its `options.py`, which
-imports nothing heavy, so that `--help` and a mistyped option answer at once.
-The function `run(options, backends, folder)` in its `run.py` does the work.
+Each benchmark defines a `Benchmark` in its `options.py`, which imports nothing
+heavy, so that `--help` and errors in options appear at once. The function
+`run(options, backends, folder)` in its `run.py` does the work.
 """
 
 import importlib
@@ -18,16 +18,16 @@ from demos.common.cli import parse
 from demos.common.errors import UserError
 from demos.common.files import check_writable
 
-RESULTS = "results.json"  # Every folder that holds results has this file.
+RESULTS = "results.json"  # In every folder with results.
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """One benchmark, as the command line starts it."""
+    """The command-line interface of a benchmark."""
 
-    name: str  # Of the command, and of the package in `demos.benchmarks`.
+    name: str  # Name of the command and of the package in `demos.benchmarks`.
     options: type[Any]  # A dataclass with `backends` and `out`.
-    check: Callable[[Any], None]  # Raises UserError for a bad value.
+    check: Callable[[Any], None]  # Raises UserError if a value is invalid.
 
     def main(self, arguments: Sequence[str]) -> int:
         """Runs the command with its arguments and returns the exit code."""
@@ -40,16 +40,16 @@ class Benchmark:
 
 
 def free_folder(out: Path | None, default: Path) -> Path:
-    """Returns `out`, or `default` with a number appended if that is needed.
+    """Returns `out`, or `default` with a number appended if necessary.
 
     Raises:
-        UserError: `out` holds results, or cannot be written.
+        UserError: If `out` already has results, or cannot be written.
     """
     folder = out or default
     check_writable(folder)
     if out is not None and (out / RESULTS).exists():
         raise UserError(
-            f"{out} holds results already; choose another --out, or delete "
+            f"{out} already has results; choose another --out, or delete "
             "that folder"
         )
     numbers = itertools.count(2)
@@ -59,7 +59,7 @@ def free_folder(out: Path | None, default: Path) -> Path:
 
 
 def installed(backends: Sequence[str]) -> list[str]:
-    """Returns the installed backends; a line on stderr names the others."""
+    """Returns the installed backends; prints the others to stderr."""
     available = []
     for backend in dict.fromkeys(backends):
         if importlib.util.find_spec(backend) is not None:
@@ -68,8 +68,8 @@ def installed(backends: Sequence[str]) -> list[str]:
             print(f"{backend} is not installed: skipped", file=sys.stderr)
     if not available:
         raise UserError(
-            f"Expected a backend that is installed. Received: --backends "
-            f"{' '.join(backends)}; install one with: "
+            f"--backends must include an installed backend. Received: "
+            f"{' '.join(backends)}. Install one with: "
             'pip install -e ".[tensorflow,demos]"'
         )
     return available
@@ -78,10 +78,10 @@ def installed(backends: Sequence[str]) -> list[str]:
 def check_names(
     option: str, names: Sequence[str], known: Sequence[str]
 ) -> None:
-    """Raises UserError if there is no name, or one that is not known."""
+    """Raises UserError if there is no name, or an unknown one."""
     if not names or not set(names) <= set(known):
         raise UserError(
-            f"Expected {option} to be among {', '.join(known)}. Received: "
+            f"{option} must be among {', '.join(known)}. Received: "
             f"{' '.join(names) or 'none'}"
         )
 
@@ -90,4 +90,4 @@ def check_positive(option: str, *values: float) -> None:
     """Raises UserError if a number is zero, negative or not finite."""
     for value in values:
         if not 0 < value < float("inf"):
-            raise UserError(f"Expected {option} above 0. Received: {value}")
+            raise UserError(f"{option} must be above 0. Received: {value}")

@@ -1,33 +1,33 @@
-"""Names of what the benchmarks measure, as results have them."""
+"""Names of measurements in the results of the benchmarks."""
 
 SERF = "serf"
 # x * erf(softplus(x)), left to the framework's autodiff.
 COMPOSED = "serf (composed)"
 RELU, SILU, GELU, MISH = "relu", "silu", "gelu (erf)", "mish"
-# -x reads every element once, writes one, and computes nothing: the limit that
-# memory sets, forward and, since its derivative times w is -w, backward.
+# -x reads and writes every element once, and computes nothing: the memory limit
+# in the forward pass and, since its derivative times w is -w, backward.
 COPY = "copy (-x)"
 
 # Modes. GRAPH is a tf.function without XLA; COMPILED is jax.jit, a tf.function
-# with jit_compile=True, or torch.compile; DEFAULT is what Keras does by itself:
-# jax.jit, a tf.function without XLA (but with it on a GPU), eager PyTorch.
+# with jit_compile=True, or torch.compile; DEFAULT is the default of Keras:
+# jax.jit, a tf.function without XLA (on a GPU with XLA), eager PyTorch.
 EAGER, GRAPH, COMPILED, DEFAULT = "eager", "graph", "compiled", "default"
 FRAMEWORK_MODES = (EAGER, GRAPH, COMPILED)
-# Other backends evaluate functions, eagerly.
+# Other backends only evaluate functions, eagerly.
 MODES = {
     "tensorflow": FRAMEWORK_MODES,
     "jax": (EAGER, COMPILED),
     "torch": (EAGER, COMPILED),
 }
-# Those in which we can tell what is kept for the backward pass.
+# Modes in which the memory stored for the backward pass can be measured.
 KEPT_MODES = {
     "tensorflow": (EAGER,),
     "jax": (EAGER,),
     "torch": (EAGER, COMPILED),
 }
-RUNTIMES = ("onnx", "litert", "openvino")  # Models are exported to them.
+RUNTIMES = ("onnx", "litert", "openvino")  # Runtimes of exported models.
 
-# Work: of arrays, of models, of models in fresh processes.
+# Work on arrays, on models, and on models in new processes.
 FORWARD, BOTH, KEPT = "forward", "forward+backward", "bytes kept"
 TRANSFORMER_STEP, CNN_STEP = "Transformer step", "CNN step"
 CNN_PREDICT = "CNN predict"

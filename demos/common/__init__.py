@@ -1,1 +1,1 @@
-"""What every part of the demos uses: errors, files, backend, command line."""
+"""Shared by all demos: errors, files, backend choice, command line."""

@@ -1,4 +1,4 @@
-"""Chooses the Keras backend and starts Keras. Nothing here imports it early."""
+"""Chooses the Keras backend and starts Keras, which is imported only then."""
 
 import contextlib
 import importlib
@@ -17,16 +17,16 @@ INFERENCE = ("numpy", "openvino")
 
 
 def choose_backend(backend: str | None) -> None:
-    """Chooses the backend; to be called before Keras is imported.
+    """Chooses the backend. Call it before Keras is imported.
 
     Args:
-        backend: Its name; None for the one that KERAS_BACKEND names.
+        backend: Name of the backend; None for the value of KERAS_BACKEND.
 
     Raises:
-        UserError: Keras already runs on another one in this process.
+        UserError: If Keras already uses another backend in this process.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # TensorFlow warns that every third model compiles a function again.
+    # TensorFlow would warn about recompilation for every third model.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     if backend is None:
         return
@@ -35,19 +35,19 @@ def choose_backend(backend: str | None) -> None:
         os.environ["KERAS_BACKEND"] = backend
     elif keras.backend.backend() != backend:
         raise UserError(
-            f"Expected --backend {keras.backend.backend()}, on which Keras "
-            f"runs already in this process. Received: {backend}"
+            f"Expected --backend {keras.backend.backend()}, which Keras "
+            f"already uses in this process. Received: {backend}"
         )
 
 
 def start_keras(modules: Sequence[str] = ("keras_hub",)) -> None:
-    """Imports Keras, registers "serf" with it, and imports further modules.
+    """Imports Keras, registers "serf", and imports other modules.
 
     Args:
-        modules: Their names. What they print while they are imported is lost.
+        modules: Names of the modules, which are imported without output.
 
     Raises:
-        UserError: One of them, or the backend, is not installed.
+        UserError: If one of them, or the backend, is not installed.
     """
     try:
         with silenced():
@@ -67,19 +67,19 @@ def start_keras(modules: Sequence[str] = ("keras_hub",)) -> None:
 
 
 def remedy(backend: str) -> str:
-    """Returns the command that installs what a backend needs."""
+    """Returns the command that installs a backend."""
     if backend in TRAINING:
         return f'pip install -e ".[{backend},demos]"'
-    # Keras' NumPy backend takes its Fourier transforms from JAX.
+    # Keras' NumPy backend uses JAX for Fourier transforms.
     packages = "numpy jax" if backend == "numpy" else backend
     return f"pip install {packages}"
 
 
 @contextlib.contextmanager
 def silenced() -> Iterator[None]:
-    """Discards warnings and what is written to stderr.
+    """Discards warnings and output on stderr.
 
-    TensorFlow's libraries write there on import, whatever its log level.
+    On import, TensorFlow's libraries write to stderr at any log level.
     """
     sys.stderr.flush()
     stderr = os.dup(2)

@@ -1,4 +1,4 @@
-"""Frozen dataclasses from command lines, by tyro."""
+"""Parses command lines into frozen dataclasses, with tyro."""
 
 import inspect
 import os
@@ -15,7 +15,7 @@ Options = TypeVar("Options")
 
 
 def optional(metavar: str) -> Any:
-    """Marks an option that may be left out, so that its help has no None."""
+    """Marks an optional option, so that its help does not show None."""
     return tyro.conf.arg(metavar=metavar, help_behavior_hint="")
 
 
@@ -23,8 +23,8 @@ OptionalFloat = Annotated[float | None, optional("FLOAT")]
 OptionalInt = Annotated[int | None, optional("INT")]
 OptionalPath = Annotated[Path | None, optional("PATH")]
 OptionalStr = Annotated[str | None, optional("STR")]
-NARROWEST = 20  # Columns; tyro's help never ends in much fewer.
-# Options of earlier releases, and what they are called now.
+NARROWEST = 20  # Columns; with much fewer, tyro's help never terminates.
+# Options of earlier releases and their new names.
 RENAMED = {
     "--encoders": "--layers",
     "--blocks": "--layers",
@@ -46,16 +46,17 @@ def parse(
         kind: The dataclass; the docstrings of its fields are the help texts.
         arguments: The command line, without the command.
         command: The command, for the help.
-        notes: Follows the docstring of the dataclass in the help.
-        default: Holds the defaults; by default those of the dataclass.
+        notes: Text that follows the docstring of the dataclass in the help.
+        default: An instance with the default values, or None for those of the
+            dataclass.
 
     Returns:
         An instance of `kind`.
 
     Raises:
-        UserError: An option has another name now.
-        SystemExit: After `--help` with code 0; with code 2 where the arguments
-            are invalid, after tyro has printed why.
+        UserError: If an option has been renamed.
+        SystemExit: With code 0 after `--help`; with code 2 if the arguments are
+            invalid, after tyro has printed the reason.
     """
     for argument in arguments:
         check_renamed(argument.partition("=")[0])
@@ -72,20 +73,20 @@ def parse(
 
 
 def check_renamed(flag: str) -> None:
-    """Raises UserError where an option has another name now."""
+    """Raises UserError if an option has been renamed."""
     if flag in RENAMED:
-        raise UserError(f"{flag} is called {RENAMED[flag]} now")
+        raise UserError(f"{flag} is now called {RENAMED[flag]}")
 
 
 def option_value(arguments: Sequence[str], name: str) -> str | None:
-    """Looks for an option in a command line that is not parsed yet.
+    """Finds an option in a command line before it is parsed.
 
     Args:
         arguments: The command line.
         name: The option, such as `"--size"`.
 
     Returns:
-        Its value, the last one of several; None if it is not given.
+        The last value of the option; None if it is not given.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""What a result depends on besides its config: versions, and the machine."""
+"""The environment of a result: versions and machine."""
 
 import importlib
 import os
@@ -13,12 +13,12 @@ from demos.common.machine import cores, processor
 
 
 def environment() -> dict[str, Any]:
-    """Returns backend, versions, and the machine.
+    """Returns backend, versions and machine.
 
     Returns:
-        `backend`, the versions of Python and of the packages, and `platform`,
-        `processor`, `cores` of this process, `threads` that it may start
-        (OMP_NUM_THREADS), and the `devices` that Keras computes on.
+        `backend`, the versions of Python and the packages, `platform`,
+        `processor`, `cores` of this process, `threads` (OMP_NUM_THREADS) and
+        the `devices` that Keras uses.
     """
     backend = keras.backend.backend()
     return {
@@ -38,13 +38,13 @@ def environment() -> dict[str, Any]:
 
 
 def devices() -> list[str]:
-    """Returns the names of the devices that Keras computes on.
+    """Returns the names of the devices that Keras uses.
 
     Returns:
-        Such as `["cpu"]`, or one name for each GPU.
+        For example `["cpu"]`, or one name for each GPU.
     """
     backend = keras.backend.backend()
-    # Of the backends only the one in use may be installed.
+    # Perhaps only the backend in use is installed.
     module = importlib.import_module(backend)
     names: list[str] = []
     if backend == "jax":

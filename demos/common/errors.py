@@ -1,4 +1,4 @@
-"""The errors that end a command with one line."""
+"""Errors that end a command with a one-line message."""
 
 import re
 
@@ -6,9 +6,9 @@ from demos.common.text import one_line, printable
 
 
 class UserError(Exception):
-    """Bad input: its message is one line that names the value and the remedy.
+    """Invalid input; the one-line message names the value and the remedy.
 
-    The command line prints the line on stderr and exits with `exit_code`.
+    The command line prints the message on stderr and exits with `exit_code`.
     """
 
     exit_code = 2
@@ -18,15 +18,15 @@ class UserError(Exception):
 
 
 class UnfinishedError(UserError):
-    """The input was good, and yet there is nothing to report."""
+    """The input is valid, but there is no result to report."""
 
     exit_code = 1
 
 
 def reason_of(error: BaseException) -> str:
-    r"""Describes an error in one line: its type and its message's first line.
+    r"""Describes an error in one line: type and first line of the message.
 
-    Keras wraps what a layer raises in messages of its own; they are removed.
+    The messages that Keras adds to the errors of layers are removed.
 
     Example:
 

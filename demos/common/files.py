@@ -1,4 +1,4 @@
-"""Files that are written as a whole or not at all, and read with care."""
+"""Atomic writing and safe reading of files."""
 
 import contextlib
 import json
@@ -13,7 +13,7 @@ from demos.common.errors import UserError
 
 
 def is_regular(path: Path) -> bool:
-    """Returns whether a path is a file; a device or a pipe may never end."""
+    """Returns whether a path is a regular file, not a device or a pipe."""
     try:
         return stat.S_ISREG(path.stat().st_mode)
     except (OSError, ValueError):  # ValueError: a NUL in the path.
@@ -23,15 +23,16 @@ def is_regular(path: Path) -> bool:
 def find_file(
     folder: Path, path: str, allow_outside: bool = False
 ) -> Path | None:
-    """Returns the file at a path that data name; None where there is none.
+    """Returns the file at a path from the data; None if it does not exist.
 
     Args:
-        folder: The folder of the data.
-        path: From that folder.
+        folder: Folder of the data.
+        path: Path relative to that folder.
         allow_outside: Whether the file may be outside the folder.
 
     Raises:
-        UserError: It leads out of the folder, by `..`, a link or as a whole.
+        UserError: If it is outside the folder: by `..`, by a link or as an
+            absolute path.
     """
     found = folder / path
     if not is_regular(found):
@@ -39,7 +40,7 @@ def find_file(
     inside = found.resolve().is_relative_to(folder.resolve())
     if not (inside or allow_outside):
         raise UserError(
-            f"{path} is outside {folder}; --allow-outside reads it all the same"
+            f"{path} is outside {folder}; to allow it, give --allow-outside"
         )
     return found
 
@@ -48,11 +49,11 @@ def read_text(path: Path) -> str:
     """Reads a file in UTF-8.
 
     Raises:
-        OSError: It is missing, or no regular file.
-        ValueError: It is not UTF-8.
+        OSError: If it is missing or not a regular file.
+        ValueError: If it is not UTF-8.
     """
     if not stat.S_ISREG(path.stat().st_mode):
-        raise OSError("it is no regular file")
+        raise OSError("it is not a regular file")
     return path.read_text(encoding="utf-8")
 
 
@@ -60,20 +61,20 @@ def read_json(path: Path) -> Any:
     """Reads JSON.
 
     Raises:
-        OSError: The file is missing, or no regular file.
-        ValueError: It is not JSON.
+        OSError: If the file is missing or not a regular file.
+        ValueError: If it is not JSON.
     """
     try:
         return json.loads(read_text(path))
     except RecursionError:
-        raise ValueError("it is nested too deep") from None
+        raise ValueError("it is nested too deeply") from None
 
 
 def check_writable(folder: Path) -> None:
-    """Checks, writing nothing, that a folder exists or can be made.
+    """Checks that a folder exists or can be created, without writing.
 
     Raises:
-        UserError: A file is in its place, or permission is missing.
+        UserError: If it is a file, or not writable.
     """
     nearest = folder.absolute()
     while not (nearest.exists() or nearest.is_symlink()):
@@ -90,14 +91,14 @@ def check_writable(folder: Path) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Replaces a file by JSON, atomically."""
+    """Writes JSON to a file atomically."""
     write_text(path, json.dumps(content, indent=2) + "\n")
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replaces a file by text in UTF-8, atomically.
+    """Writes text in UTF-8 to a file atomically.
 
-    What cannot be encoded is escaped, so that no report is lost for it.
+    Characters that cannot be encoded are escaped, so that no report is lost.
     """
     with atomic(path) as scratch:
         scratch.write_text(text, encoding="utf-8", errors="backslashreplace")
@@ -105,11 +106,11 @@ def write_text(path: Path, text: str) -> None:
 
 @contextlib.contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Replaces a file atomically; several processes may do so at once.
+    """Replaces a file atomically, even from several processes at once.
 
     Yields:
-        A path in the same folder, with the same suffix, to write to. It takes
-        the place of `path` at the end, or is deleted after an error.
+        A temporary path in the same folder, with the same suffix. At the end,
+        it replaces `path`; after an error, it is deleted.
     """
     scratch = path.with_name(
         f".{path.stem}.{uuid.uuid4().hex[:8]}.partial{path.suffix}"
@@ -117,7 +118,7 @@ def atomic(path: Path) -> Iterator[Path]:
     try:
         yield scratch
         with scratch.open("rb") as file:
-            os.fsync(file.fileno())  # Or a crash may leave an empty file.
+            os.fsync(file.fileno())  # Otherwise a crash may leave it empty.
         os.replace(scratch, path)
     except BaseException:
         scratch.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""How Keras is set up, and whether it knows what the options name."""
+"""Keras settings, and checks that Keras knows the names in the options."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,29 +10,29 @@ from demos.common.errors import UserError
 
 
 def channels_last() -> None:
-    """Sets the image format of the demos, whatever keras.json says."""
+    """Sets the image format of the demos, and ignores keras.json."""
     keras.config.set_image_data_format("channels_last")
 
 
 def clear_session() -> None:
-    """Makes Keras forget all models, but not its dtype policy."""
+    """Clears the state of Keras, but keeps its dtype policy."""
     policy = keras.config.dtype_policy()
     keras.backend.clear_session()
     keras.config.set_dtype_policy(policy)
 
 
 def keras_settings() -> dict[str, str]:
-    """Returns how Keras is set up, for `apply_settings` in another process."""
+    """Returns Keras settings for `apply_settings` in another process."""
     return {
         "floatx": keras.config.floatx(),
         "image_data_format": keras.config.image_data_format(),
-        # The name, because Keras imports TensorFlow to serialize the policy.
+        # Only the name: Keras would import TensorFlow to serialize the policy.
         "dtype_policy": keras.config.dtype_policy().name,
     }
 
 
 def apply_settings(settings: Mapping[str, str]) -> None:
-    """Sets Keras up as `keras_settings` describes."""
+    """Applies the settings from `keras_settings`."""
     keras.config.set_floatx(settings["floatx"])
     keras.config.set_image_data_format(settings["image_data_format"])
     keras.config.set_dtype_policy(settings["dtype_policy"])

@@ -1,4 +1,4 @@
-"""One line for whoever watches, and one progress bar, notebooks included."""
+"""Log lines and progress bars, in terminals and notebooks."""
 
 import sys
 from typing import Any
@@ -18,7 +18,7 @@ def in_notebook() -> bool:
 def log(line: str) -> None:
     """Prints a line on stderr, above any progress bar.
 
-    In a notebook, which shows stderr as an error, it goes to stdout.
+    In a notebook, it uses stdout, because stderr would look like an error.
     """
     tqdm.write(
         printable(line), file=sys.stdout if in_notebook() else sys.stderr
@@ -26,21 +26,21 @@ def log(line: str) -> None:
 
 
 def print_line(line: str) -> None:
-    """Prints a line with texts of data on stdout, safe for a terminal."""
+    """Prints a line with text from the data, escaped for a terminal."""
     print(printable(line))
 
 
 def progress_bar(total: int | None, unit: str, **options: Any) -> tqdm:
-    """Makes a progress bar: on a terminal or in a notebook, nowhere else.
+    """Creates a progress bar, shown only in a terminal or a notebook.
 
     Args:
         total: Number of units, or None if it is not known yet
             (`bar.reset(total)` sets it).
-        unit: Plural of what is counted, such as `"epochs"`.
-        **options: Further arguments of `tqdm.tqdm`, such as `desc`.
+        unit: Unit in the plural, such as `"epochs"`.
+        **options: Additional arguments of `tqdm.tqdm`, such as `desc`.
 
     Returns:
-        The bar, a context manager; `disable` says that it is not shown.
+        The bar, a context manager. If `disable` is true, it is not shown.
     """
     notebook = in_notebook()
     return tqdm(

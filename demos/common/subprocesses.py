@@ -1,7 +1,7 @@
 """Functions that run in child processes, each with its own Keras backend.
 
-Keras has one backend per process, so what compares backends (or runs several
-trials at once) calls functions in child processes:
+Keras has one backend per process. To compare backends, or to run several trials
+at once, functions are called in child processes:
 
     def measure(plan, emit):  # At the top level of a module.
         emit("timing", {"seconds": 0.5})
@@ -10,8 +10,8 @@ trials at once) calls functions in child processes:
     with ChildProcess(measure, "jax", threads=1, log=path) as child:
         result = child.call(plan, on_event=lambda kind, content: ...)
 
-The child starts Keras first, then imports the module of the function. It stays
-for further calls; after a death the next call starts another one.
+The child starts Keras, then imports the module of the function. It stays alive
+for further calls. If it dies, the next call starts a new child.
 """
 
 import contextlib
@@ -41,32 +41,32 @@ from demos.common.backend import choose_backend, silenced, start_keras
 from demos.common.errors import UnfinishedError, UserError, reason_of
 
 OnEvent = Callable[[str, Any], None]
-POLL_SECONDS = 0.1  # Between two looks at what a child has emitted.
+POLL_SECONDS = 0.1  # Interval at which events of a child are read.
 Emit = OnEvent
 
 
 class EndedEarlyError(UnfinishedError):
-    """A process ended before its work was done; the message says how."""
+    """A process ended before its work was done; the message says why."""
 
 
 class ChildProcess:
-    """A process that calls one function, again and again.
+    """A process that calls one function repeatedly.
 
     It ignores Ctrl-C, which its parent handles, and ends with its parent.
 
     Args:
-        function: Is called in the child with the arguments of `call` and, as
-            `emit`, a function that sends `(kind, content)` to the parent. It is
-            sent once, pickled by cloudpickle here or before; data that stays in
-            the child can be a part of it, by `functools.partial`.
+        function: Function that the child calls with the arguments of `call` and
+            with `emit`, a function that sends `(kind, content)` to the parent.
+            It is sent once, pickled by cloudpickle here or earlier. Data that
+            stays in the child can be bound to it with `functools.partial`.
         backend: The Keras backend of the child.
         threads: The number of threads that numerical libraries may start.
-        log: A file to which the child appends its stdout and stderr; by
-            default it shares those of this process.
-        **variables: Further environment variables of the child.
+        log: File to which the child appends its stdout and stderr; by default
+            it shares those of this process.
+        **variables: Additional environment variables of the child.
 
     Raises:
-        TypeError, pickle.PicklingError: The function cannot be pickled.
+        TypeError, pickle.PicklingError: If the function cannot be pickled.
     """
 
     def __init__(
@@ -97,18 +97,18 @@ class ChildProcess:
     def call(
         self, *arguments: Any, on_event: OnEvent = lambda kind, content: None
     ) -> Any:
-        """Calls the function in the child and returns what it returns.
+        """Calls the function in the child and returns its result.
 
         Args:
             *arguments: Arguments of the function; they are pickled.
-            on_event: Is called, in this thread, with each kind and content that
-                the function emits, the content as JSON represents it.
+            on_event: Function called in this thread with each kind and content
+                that the function emits. The content is converted by JSON.
 
         Raises:
-            UserError: The function raised it.
-            EndedEarlyError: The function raised another error, or the child
-                cannot start, or it died.
-            RuntimeError: The child is closed, or was closed meanwhile.
+            UserError: If the function raised it.
+            EndedEarlyError: If the function raised another error, or the child
+                could not start or died.
+            RuntimeError: If the child is or was closed.
         """
         with tempfile.TemporaryDirectory() as folder:
             events = Path(folder, "events")
@@ -128,7 +128,7 @@ class ChildProcess:
                 raise EndedEarlyError(_cause(error, self._log)) from None
 
     def close(self) -> None:
-        """Ends the process, whatever it does."""
+        """Ends the process, even if it is busy."""
         with self._lock:
             self._closed = True
             self._stop()
@@ -176,7 +176,7 @@ def environment_variables(
         # Several processes may share a GPU.
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
-        # Loky would print a traceback of each process that dies.
+        # Loky would print a traceback for each process that dies.
         "PYTHONFAULTHANDLER": os.environ.get("PYTHONFAULTHANDLER", ""),
         **dict.fromkeys(limits if threads else (), str(threads)),
     }
@@ -184,12 +184,12 @@ def environment_variables(
 
 @contextlib.contextmanager
 def _interrupts_blocked() -> Iterator[None]:
-    """Blocks Ctrl-C in this thread and in processes that it starts."""
+    """Blocks Ctrl-C in this thread and in the processes that it starts."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
     for tracker in (resource_tracker, loky_tracker):
-        tracker.ensure_running()  # Their own start would unblock it.
+        tracker.ensure_running()  # Its start would unblock Ctrl-C later.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -198,7 +198,7 @@ def _interrupts_blocked() -> Iterator[None]:
 
 
 def _cause(error: Exception, log: Path | None) -> str:
-    """Says how a process ended, which loky reports in a long message."""
+    """Returns a short reason why a process ended, from loky's long message."""
     text = " ".join(str(error).split())
     code = re.search(r"\b(SIG\w+|EXIT)\((-?\d+)\)", text)
     if code is None:
@@ -224,7 +224,7 @@ def load_function(pickled: bytes) -> Callable[..., Any]:
     """Starts Keras in this process, then unpickles a function.
 
     Raises:
-        EndedEarlyError: One of them fails.
+        EndedEarlyError: If Keras cannot start or unpickling fails.
     """
     try:
         choose_backend(None)
@@ -246,12 +246,12 @@ def _start(pickled: bytes, parent: int, log: Path | None) -> None:
         with log.open("ab") as file:
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
-        # By lines, for a process that is killed writes nothing more.
+        # Line-buffered, because a killed process does not flush its output.
         sys.stdout = os.fdopen(1, "w", 1, errors="replace", closefd=False)
 
 
 def _end_with(parent: int) -> None:
-    """Ends this process when its parent has been killed."""
+    """Ends this process if its parent has been killed."""
     while os.getppid() == parent:
         time.sleep(POLL_SECONDS)
     os._exit(1)
@@ -268,7 +268,7 @@ def _call(arguments: bytes, events: Path) -> Any:
             return function(*pickle.loads(arguments), emit=emit)
     except UserError:
         raise
-    except Exception as error:  # The parent may not know its class.
+    except Exception as error:  # The parent may not have its class.
         if _logged:
             traceback.print_exc()
         raise EndedEarlyError(reason_of(error)) from None

@@ -1,17 +1,17 @@
-"""Texts that came from elsewhere, made safe to print and to name folders by."""
+"""Makes untrusted texts safe for printing and for folder names."""
 
 import re
 
-# What a terminal obeys, what reorders or breaks lines, and lone surrogates,
-# which stand for bytes that are not UTF-8 and cannot be written.
+# Control characters, characters that reorder or break lines, and lone
+# surrogates, which represent bytes that are not UTF-8 and cannot be written.
 _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
-LONGEST_NAME = 100  # Bytes of a folder's name, to which more is appended.
+LONGEST_NAME = 100  # Bytes of a folder name, to which suffixes are appended.
 
 
 def printable(text: str) -> str:
-    r"""Escapes control characters and what cannot be encoded.
+    r"""Escapes control characters and characters that cannot be encoded.
 
     Example:
 
@@ -24,7 +24,7 @@ def printable(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Cleans a label or a name: single spaces, and all of it printable."""
+    """Normalizes the spaces of a label or name, and makes it printable."""
     return printable(" ".join(text.split()))
 
 

@@ -1,4 +1,4 @@
-"""Sources of data, one a file; they know no model. `load` finds them by name.
+"""Data sources, one per file, independent of models; `load` finds them by name.
 
-`types` has what they return, `splits` how it is divided.
+`types` defines the datasets, and `splits` splits data.
 """

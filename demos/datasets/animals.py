@@ -1,12 +1,12 @@
 """Images of animals with bounding boxes.
 
-The images are composed of OpenMoji's drawings (https://openmoji.org, CC BY-SA
-4.0), those of `scenes`. Nothing is stored: a fixed seed draws where the animals
-are, and `scenes.render` the images.
+The images are composed of the OpenMoji drawings (https://openmoji.org, CC BY-SA
+4.0) of `scenes`. Nothing is stored: a fixed seed draws the positions of the
+animals, and `scenes.render` draws the images.
 
 An image shows one to four animals of different sizes, whose boxes overlap
-little. Half of the images show one of the places of `scenes` too, which has no
-box: a detector must tell animals from other things.
+little. Half of the images also show a place of `scenes`, which has no box: a
+detector must distinguish animals from other objects.
 """
 
 import random
@@ -15,25 +15,25 @@ from demos.datasets import scenes
 from demos.datasets.scenes import Drawing, Scene
 from demos.datasets.types import Box, BoxedPictures, Detection
 
-SEED = 1904_07850  # The number at arXiv of "Objects as Points".
-TRAIN, OTHER = 3000, 500  # Images in training, and in each other split.
+SEED = 1904_07850  # The arXiv number of "Objects as Points".
+TRAIN, OTHER = 3000, 500  # Images for training, and in each other split.
 LABEL_NAMES = tuple(sorted(a for s in scenes.ANIMALS.values() for a in s))
-MOST = 4  # Animals in an image.
-SIZES = (0.18, 0.5)  # Longer side of a drawing, as a fraction of the image's.
-PLACES = 0.5  # Share of the images with a place.
-OVERLAP = 0.2  # Largest share of a box that a larger one may cover.
-ATTEMPTS = 20  # To find room for one more drawing.
+MOST = 4  # Maximum number of animals in an image.
+SIZES = (0.18, 0.5)  # Longer side of a drawing, as a fraction of the image.
+PLACES = 0.5  # Fraction of the images with a place.
+OVERLAP = 0.2  # Maximum fraction of a box that a larger one may cover.
+ATTEMPTS = 20  # Attempts to find space for one more drawing.
 
 
 def load(train: int = TRAIN, other: int = OTHER) -> Detection:
-    """Draws the images, always the same ones.
+    """Returns the same images in every call.
 
     Args:
-        train: Number of images in training.
-        other: Number of images in validation, and in the test.
+        train: Number of training images.
+        other: Number of validation images, and of test images.
 
     Raises:
-        UserError: The packages that hold the drawings are not installed.
+        UserError: If the packages with the drawings are not installed.
     """
     train_part, validation, test = (
         _split(count, number)
@@ -62,7 +62,7 @@ def _split(count: int, number: int) -> BoxedPictures:
 
 
 def _picture(draw: random.Random) -> Scene:
-    """Draws a scene: its first drawing always finds room."""
+    """Returns a random scene; its first drawing always fits."""
     names = draw.choices(LABEL_NAMES, k=draw.randint(1, MOST))
     if draw.random() < PLACES:
         names.append(draw.choice(list(scenes.PLACES)))
@@ -85,7 +85,7 @@ def _anywhere(draw: random.Random, name: str) -> Drawing:
 
 
 def _shape(name: str) -> tuple[float, float]:
-    """Returns width and height of a drawing, of which the larger is 1."""
+    """Returns width and height of a drawing; the larger is 1."""
     width, height = scenes.drawings()[name].size
     longer = max(width, height)
     return width / longer, height / longer
@@ -104,7 +104,7 @@ def box_of(drawing: Drawing) -> Box:
 
 
 def _covered(one: Drawing, other: Drawing) -> float:
-    """Returns the share of the smaller drawing that both cover."""
+    """Returns the fraction of the smaller drawing that both cover."""
     sides = [[d.size * side for side in _shape(d.name)] for d in (one, other)]
     shared = 1.0
     for axis, name in enumerate(("left", "top")):

@@ -1,22 +1,22 @@
-"""The user's own images with boxes: a folder in COCO's format.
+"""Images with boxes from the user: a folder in COCO format.
 
-The format is that of https://cocodataset.org/#format-data. The folder has one
-of two layouts: COCO's own,
+See https://cocodataset.org/#format-data. The folder has one of two layouts,
+that of COCO,
 
     annotations/instances_train2017.json    train2017/*.jpg
     annotations/instances_val2017.json      val2017/*.jpg
 
-or the one that annotation tools export,
+or that of annotation tools:
 
     train/_annotations.coco.json    train/*.jpg
     valid/_annotations.coco.json    valid/*.jpg
     test/_annotations.coco.json     test/*.jpg
 
-COCO does not publish the boxes of its test, so its validation is our test. A
-split that is missing is taken from the training images.
+COCO does not publish the boxes of its test split, so its validation split is
+our test split. A missing split is taken from the training images.
 
-Boxes count pixels of the stored image. A photograph is turned as its camera was
-only if the annotations give the size of the turned image.
+Boxes are in pixels of the stored image. The orientation in the EXIF data of a
+photograph is applied only if the annotations give the rotated size.
 """
 
 import random
@@ -36,16 +36,16 @@ from demos.datasets.images import ImageFile, find_image, open_image, resized
 from demos.datasets.types import Box, BoxedPictures, Detection, Examples
 
 EXPORTED = "_annotations.coco.json"
-HELD_OUT = 0.1  # Of the training images, for each split that is missing.
+HELD_OUT = 0.1  # Fraction of the training images for each missing split.
 FEWEST = 3  # Training images, so that each of the other splits gets one.
 LISTS = ("images", "annotations", "categories")
-MOST = 1e9  # Pixels; no number of an annotation is larger.
+MOST = 1e9  # Largest number of pixels in an annotation.
 Size = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class _Part(Examples):
-    """The images of one file, and their boxes with the names of labels."""
+    """The images of one file, and their boxes with label names."""
 
     pictures: tuple[ImageFile, ...]
     boxes: tuple[tuple[tuple[str, Box], ...], ...]
@@ -56,16 +56,16 @@ def load(folder: Path, allow_outside: bool = False) -> Detection:
 
     Args:
         folder: The folder.
-        allow_outside: Whether its images may be outside of it.
+        allow_outside: Whether the images may be outside the folder.
 
     Returns:
-        The dataset, named after the folder. Its labels are the categories with
-        a box, in alphabetical order; its notes count the images and boxes that
-        cannot be used.
+        The dataset, named after the folder. The labels are the categories with
+        a box, in alphabetical order. The notes give the numbers of images and
+        boxes that cannot be used.
 
     Raises:
-        UserError: Annotations are not found or cannot be read, or a split has
-            no boxes.
+        UserError: If annotations are not found or cannot be read, or a split
+            has no boxes.
     """
     files = _files(folder)
     left_out: Counter[str] = Counter()
@@ -82,8 +82,8 @@ def load(folder: Path, allow_outside: bool = False) -> Detection:
     for split, part in parts.items():
         if not any(not box.crowd for row in part.boxes for _, box in row):
             raise UserError(
-                f"Expected at least one box among the {split} images of "
-                f"{folder}. Received none"
+                f"Expected at least one box in the {split} images of {folder}. "
+                "Received: none"
             )
     names = sorted(
         {n for p in parts.values() for row in p.boxes for n, _ in row}
@@ -117,7 +117,7 @@ def _read_image(
 
 
 def _files(folder: Path) -> dict[str, tuple[Path, list[Path]]]:
-    """Finds the annotations of each split, and where its images may be."""
+    """Returns annotations and possible image folders of each split."""
     found: dict[str, tuple[Path, list[Path]]] = {}
     for split, name in (
         ("train", "train"),
@@ -130,7 +130,7 @@ def _files(folder: Path) -> dict[str, tuple[Path, list[Path]]]:
     if found:
         if "train" in found:
             return found
-        raise UserError(f"Expected {folder / 'train' / EXPORTED}, not found")
+        raise UserError(f"{folder / 'train' / EXPORTED} is not found")
     for split in ("train", "val", "test"):
         paths = sorted(folder.glob(f"annotations/instances_{split}*.json"))
         if len(paths) > 1:
@@ -144,7 +144,7 @@ def _files(folder: Path) -> dict[str, tuple[Path, list[Path]]]:
             found[split] = path, places
     if "train" not in found:
         raise UserError(
-            f"Expected {folder} to hold annotations/instances_train*.json or "
+            f"Expected {folder} to have annotations/instances_train*.json or "
             f"train/{EXPORTED}; neither is found"
         )
     if "val" in found:
@@ -166,7 +166,7 @@ def _read(
     place = next((place for place in places if place.is_dir()), None)
     if place is None:
         raise UserError(
-            f"Expected the images of {path} in {places[0]}, not found"
+            f"Expected the images of {path} in {places[0]}, which is not found"
         )
     where = ""
     try:
@@ -179,7 +179,7 @@ def _read(
             name = names[annotation["category_id"]]
             box = _box(annotation, *sizes[picture])
             if isinstance(box, str):
-                left_out[f"boxes left out {box}"] += 1
+                left_out[f"boxes skipped {box}"] += 1
             else:
                 boxes[picture].append((name, box))
         where = ""
@@ -190,22 +190,22 @@ def _read(
             if file is None:
                 left_out["images not found"] += 1
             elif file.digest in kept:
-                left_out["images left out that repeat one"] += 1
+                left_out["repeated images skipped"] += 1
             else:
                 kept[file.digest] = file, tuple(boxes[image["id"]])
                 shapes[file.path] = sizes[image["id"]]
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise UserError(
-            f"Expected {path} to be in COCO's format. Received "
+            f"Expected {path} to be in COCO format. Received "
             f"{_wrong(error):.200}{where}"
         ) from None
     if not kept:
-        raise UserError(f"{place} holds none of the images of {path}")
+        raise UserError(f"{place} has none of the images of {path}")
     return _Part(*zip(*kept.values(), strict=True))
 
 
 def _by_id(items: Sequence[Any], value: Callable[[Any], Any]) -> dict[Any, Any]:
-    """Returns the values of items by their ids, each of which occurs once."""
+    """Returns the values of items by their ids, which must be unique."""
     found: dict[Any, Any] = {}
     for item in items:
         if item["id"] in found:
@@ -222,7 +222,7 @@ def _size(image: Mapping[str, Any]) -> Size:
 
 
 def _numbers(values: Any) -> list[float]:
-    """Returns finite numbers; texts and truth values are none."""
+    """Returns finite numbers; raises ValueError for texts and booleans."""
     if not isinstance(values, list) or not all(
         isinstance(v, int | float) and not isinstance(v, bool) for v in values
     ):
@@ -238,7 +238,7 @@ def _content(path: Path) -> Mapping[str, Any]:
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read: {error}") from None
     if not isinstance(content, dict):
-        raise UserError(f"Expected {path} to hold an object of JSON")
+        raise UserError(f"Expected {path} to contain a JSON object")
     missing = [
         name for name in LISTS if not isinstance(content.get(name), list)
     ]
@@ -253,13 +253,13 @@ def _content(path: Path) -> Mapping[str, Any]:
 def _box(
     annotation: Mapping[str, Any], width: float, height: float
 ) -> Box | str:
-    """Returns a box, clipped to the image, or why it is left out."""
+    """Returns a box, clipped to the image, or the reason to skip it."""
     left, top, across, down = _numbers(annotation["bbox"])
     crowd = annotation.get("iscrowd", 0)
     if crowd not in (0, 1):
         raise ValueError(f"iscrowd {crowd!r}, neither 0 nor 1")
     if across < 0 or down < 0:
-        return "of negative size"
+        return "with negative size"
     right = min(1.0, (left + across) / width)
     bottom = min(1.0, (top + down) / height)
     left, top = max(0.0, left / width), max(0.0, top / height)
@@ -279,12 +279,12 @@ def _wrong(error: Exception) -> str:
 def _divide(
     train: _Part, missing: Sequence[str], path: Path
 ) -> dict[str, _Part]:
-    """Takes splits from the training images, always the same ones."""
+    """Takes missing splits from the training images, in a fixed way."""
     rows = list(range(len(train)))
     if len(rows) < FEWEST:
         raise UserError(
-            f"Expected at least {FEWEST} images in {path}, to take "
-            f"{' and '.join(missing)} from. Received: {len(rows)}"
+            f"Expected at least {FEWEST} images in {path}, from which "
+            f"{' and '.join(missing)} are taken. Received: {len(rows)}"
         )
     random.Random(0).shuffle(rows)
     count = max(1, round(HELD_OUT * len(rows)))

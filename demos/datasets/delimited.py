@@ -1,4 +1,4 @@
-"""The user's own texts and labels in a CSV or TSV file."""
+"""Texts and labels from the user, in a CSV or TSV file."""
 
 from pathlib import Path
 
@@ -17,24 +17,25 @@ def load(
     label_column: str,
     split_seed: int | None = None,
 ) -> TextClassification:
-    """Loads a file with a header row, UTF-8, any number of labels.
+    """Loads a UTF-8 file with a header row and any number of labels.
 
-    A text that repeats is kept once (the first), so none is in two splits. The
-    split is stratified by label and fixed: 80% training, 10% validation, 10%
-    test.
+    Only the first of repeated texts is kept, so that no text is in two splits.
+    The split is stratified by label and fixed: 80% training, 10% validation,
+    10% test.
 
     Args:
-        path: A `.tsv` file is read with tabs, any other with commas.
+        path: The file: tab-separated if it is `.tsv`, else comma-separated.
         text_column: Name of the column of texts.
         label_column: Name of the column of labels.
-        split_seed: Draws a random split; by default the split is fixed.
+        split_seed: Seed of a random split; by default the split is fixed.
 
     Returns:
         The dataset, named after the file.
 
     Raises:
-        UserError: The file is missing, empty, not UTF-8, not a table, lacks a
-            column or has it twice, or has fewer than two labels.
+        UserError: If the file is missing, empty, not UTF-8 or not a table; if a
+            column is missing or repeated; or if there are fewer than two
+            labels.
     """
     rows = read_table(path)
     for flag, column in (("text", text_column), ("label", label_column)):
@@ -71,7 +72,7 @@ def load(
     )
     dropped = {
         "with an empty text or label": int((~complete).sum()),
-        "that repeat a text": int((complete & ~unique).sum()),
+        "with a repeated text": int((complete & ~unique).sum()),
     }
     return TextClassification(
         name=one_line(path.stem),
@@ -80,7 +81,7 @@ def load(
         validation=validation,
         test=test,
         notes=tuple(
-            f"{count} of {len(rows)} rows left out: rows {what}"
+            f"{count} of {len(rows)} rows skipped: rows {what}"
             for what, count in dropped.items()
             if count
         ),

@@ -1,8 +1,8 @@
-"""1,797 handwritten digits of 8 x 8 pixels, inside the package scikit-learn.
+"""1,797 handwritten digits of 8 x 8 pixels from the package scikit-learn.
 
 Source: Alpaydin and Kaynak, "Optical Recognition of Handwritten Digits", UCI
-Machine Learning Repository, 1998 (https://doi.org/10.24432/C50P49): its test
-set, of 13 writers.
+Machine Learning Repository, 1998 (https://doi.org/10.24432/C50P49): the test
+set with 13 writers.
 """
 
 import numpy as np
@@ -16,10 +16,10 @@ SIDE, BRIGHTEST = 8, 16
 
 
 def load(split_seed: int | None = None) -> ImageClassification:
-    """Loads the digits: 1,258 to train on, 180 to validate and 359 to test.
+    """Loads the digits: 1,258 for training, 180 for validation, 359 for test.
 
     Args:
-        split_seed: Draws a random split; by default the split is fixed.
+        split_seed: Seed of a random split; by default the split is fixed.
 
     Example:
 
@@ -39,10 +39,10 @@ def load(split_seed: int | None = None) -> ImageClassification:
 
 
 def load_arrays() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Loads the digits as arrays, 80% to train on and 20% to test.
+    """Loads the digits as arrays, 80% for training and 20% for the test.
 
     Returns:
-        Train x, train y, test x and test y: pixels from 0 to 1, float32 of
+        Training x and y, then test x and y: pixels from 0 to 1, float32 of
         shape `(images, 64)`, and digits, int32 of shape `(images,)`.
 
     Example:

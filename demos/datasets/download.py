@@ -1,4 +1,4 @@
-"""Files from the network: fetched once, checked and unpacked safely."""
+"""Downloads files once, checks their digests and unpacks them safely."""
 
 import gzip
 import hashlib
@@ -12,7 +12,7 @@ from pathlib import Path
 from demos.common.backend import start_keras
 from demos.common.errors import UserError
 
-DEEPEST = 50  # Folders in folders of an archive.
+DEEPEST = 50  # Maximum depth of folders in an archive.
 
 
 def fetch(
@@ -22,18 +22,18 @@ def fetch(
     algorithm: str = "sha256",
     folder: str = "datasets",
 ) -> Path:
-    """Downloads a file, once, to Keras' own cache.
+    """Downloads a file once to the cache of Keras.
 
     Args:
         name: Name of the file in the cache.
-        url: Where it is published.
-        digest: Digest that it must have, in hexadecimal digits; None where
-            none is published.
+        url: URL of the file.
+        digest: Expected digest in hexadecimal digits; None if none is
+            published.
         algorithm: `"md5"` or `"sha256"`.
         folder: Folder of the cache.
 
     Raises:
-        UserError: It could not be downloaded, or is another file.
+        UserError: If the download fails, or the digest is wrong.
     """
     start_keras()
     import keras  # The backend must be set before Keras is imported.
@@ -50,13 +50,13 @@ def fetch(
         )
     except Exception as error:  # Keras raises a bare Exception on any failure.
         raise UserError(
-            f"{name} could not be downloaded ({error}); download {url} by "
-            "hand, place it in a folder and name the folder with --data-dir"
+            f"{name} could not be downloaded ({error}); download {url} "
+            "manually, and give its folder with --data-dir"
         ) from None
 
 
 def check_digest(path: Path, digest: str, algorithm: str, url: str) -> None:
-    """Raises a `UserError` unless a file is the one published at `url`."""
+    """Raises a `UserError` if a file does not have the published digest."""
     try:
         with path.open("rb") as file:
             received = hashlib.file_digest(file, algorithm).hexdigest()
@@ -70,17 +70,17 @@ def check_digest(path: Path, digest: str, algorithm: str, url: str) -> None:
 
 
 def unpack(archive: Path, folder: str, url: str) -> None:
-    """Unpacks one folder beside the archive; it appears only when complete.
+    """Unpacks one folder next to the archive; it appears only when complete.
 
     Args:
-        archive: A tar archive, compressed or not. No link in it is followed,
-            and no path that leaves its folder.
+        archive: A tar archive, compressed or not. Links, and paths that leave
+            the folder, are rejected.
         folder: Name of the folder in the archive.
-        url: Where it is published, for the error.
+        url: URL of the archive, for the error.
 
     Raises:
-        UserError: The archive is damaged, holds something else, or the disk is
-            full.
+        UserError: If the archive is damaged or has other content, or the disk
+            is full.
     """
     try:
         with (
@@ -88,14 +88,14 @@ def unpack(archive: Path, folder: str, url: str) -> None:
             tarfile.open(archive) as tar,
         ):
             tar.extractall(scratch, filter=_plain)
-            # tarfile takes a damaged header for the end, and does not read the
-            # checksum behind it.
+            # tarfile stops at a damaged header, and does not read the checksum
+            # after it.
             while tar.fileobj and tar.fileobj.read(1 << 20):
                 pass
             unpacked = Path(scratch, folder)
             if not unpacked.is_dir():
                 raise UserError(
-                    f"Expected {archive} to hold the folder {folder}. "
+                    f"Expected {archive} to contain the folder {folder}. "
                     "Received: none; delete it, and download it again from "
                     f"{url}"
                 )
@@ -118,9 +118,9 @@ def unpack(archive: Path, folder: str, url: str) -> None:
 
 
 def _plain(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo:
-    """Accepts files and folders inside `path`, and no link of any kind."""
+    """Accepts files and folders inside `path`, but no links."""
     if member.name.count("/") > DEEPEST:
-        raise tarfile.FilterError(f"{member.name:.50}... is nested too deep")
+        raise tarfile.FilterError(f"{member.name:.50}... is nested too deeply")
     if not (member.isfile() or member.isdir()):
         raise tarfile.SpecialFileError(member)
     return tarfile.data_filter(member, path)

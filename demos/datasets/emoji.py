@@ -1,8 +1,8 @@
-"""Names of emoji in 14 languages, inside the package emoji.
+"""Names of emoji in 14 languages from the package emoji.
 
-Source: https://github.com/carpedm20/emoji, whose files hold the names that
-Unicode's CLDR gives to each emoji. Names are short noun phrases, many of which
-combine the same words: "woman astronaut medium skin tone".
+Source: https://github.com/carpedm20/emoji, whose files contain the names of
+emoji from Unicode's CLDR. Names are short noun phrases, many of which combine
+the same words: "woman astronaut medium skin tone".
 """
 
 import json
@@ -19,33 +19,33 @@ LANGUAGES = (
     *("ar", "de", "en", "es", "fa", "fr", "id"),
     *("it", "ja", "ko", "pt", "ru", "tr", "zh"),
 )
-# Release 2.16 of the package has 3,963; each year's Unicode adds some.
+# Release 2.16 of the package has 3,963; Unicode adds some every year.
 FEWEST = 3_000
 _FOLDER = "unicode_codes"
-# Unicode lists some emoji again, in forms that lack a code point or are a
-# part (a skin tone alone); the package marks the full ones by this number.
+# Unicode also lists incomplete forms of emoji, and parts such as skin tones. In
+# the package, this number marks complete emoji.
 _FULLY_QUALIFIED = 2
 
 
 def load(source: str = "en", target: str = "de") -> Translation:
     """Loads the names, split so that the test has new combinations of words.
 
-    A name is held out only if it has two words or more and each of them, like
-    each word of its translation, is still in a training pair. The position
-    of the source's hash (`splits.position`) decides the order in which names
-    are considered, so the split never changes.
+    A name is held out only if it has at least two words, and if all its words
+    and those of its translation still occur in training pairs. Names are
+    considered in the order of a hash of the source (`splits.position`), so the
+    split never changes.
 
     Args:
-        source: Language translated from, one of `LANGUAGES`.
-        target: Language translated to, another one.
+        source: Source language, one of `LANGUAGES`.
+        target: Target language, a different one.
 
     Returns:
         The dataset: about 80% of the names for training, 10% for validation,
-        10% for the test. Each source name is there once.
+        10% for the test. Each source name occurs once.
 
     Raises:
-        UserError: A language is unknown, both are the same, or the package is
-            missing or holds other files.
+        UserError: If a language is unknown, both are the same, or the package
+            is missing or has other files.
     """
     check_languages(source, target, LANGUAGES)
     full = _read("en")
@@ -72,9 +72,9 @@ def load(source: str = "en", target: str = "de") -> Translation:
     validation, test = _held_out(list(pairs.items()), source, target)
     held_out = {*validation, *test}
     notes = {
-        f"emoji left out that lack a name in {source} or {target}": missing,
-        f"emoji left out whose name in {source} repeats": repeated,
-        "names held out, new combinations of words in training": len(held_out),
+        f"emoji skipped without a name in {source} or {target}": missing,
+        f"emoji skipped with a repeated name in {source}": repeated,
+        "names held out, new combinations of training words": len(held_out),
     }
     return Translation(
         name="emoji",
@@ -90,7 +90,7 @@ def load(source: str = "en", target: str = "de") -> Translation:
 
 
 def _read(language: str) -> dict[str, str]:
-    """Reads emoji -> name; in English, the fully qualified emoji alone."""
+    """Reads emoji -> name; in English, only fully qualified emoji."""
     file = "emoji.json" if language == "en" else f"emoji_{language}.json"
     path = installed.find("emoji", f"{_FOLDER}/{file}", "Names of emoji")
     try:
@@ -101,7 +101,7 @@ def _read(language: str) -> dict[str, str]:
                 for emoji, entry in names.items()
                 if entry["status"] == _FULLY_QUALIFIED
             }
-        # As in ":woman_astronaut:".
+        # For example ":woman_astronaut:".
         return {
             emoji: " ".join(name.strip(":").replace("_", " ").split())
             for emoji, name in names.items()
@@ -116,20 +116,20 @@ def _read(language: str) -> dict[str, str]:
 def _held_out(
     pairs: Sequence[tuple[str, str]], source: str, target: str
 ) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """Chooses the pairs for validation and test, in turns: 10% each."""
+    """Chooses the pairs for validation and test alternately, 10% each."""
     words = {
         pair: {("source", word) for word in _words(pair[0], source)}
         | {("target", word) for word in _words(pair[1], target)}
         for pair in pairs
     }
-    # Number of training pairs with a word; it falls as pairs are held out.
+    # Number of training pairs with a word, which decreases with held-out pairs.
     training = Counter(word for found in words.values() for word in found)
     same_target = Counter(translation for _, translation in pairs)
     held_out: list[tuple[str, str]] = []
     for pair in sorted(pairs, key=lambda pair: position(pair[0])):
         if len(held_out) == 2 * (len(pairs) // 10):
             break
-        # Where the translation is in training, memory would be enough.
+        # If the translation is in training, a model could memorize it.
         if len(_words(pair[0], source)) < 2 or same_target[pair[1]] > 1:
             continue
         if all(training[word] > 1 for word in words[pair]):

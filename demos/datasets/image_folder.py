@@ -1,4 +1,4 @@
-"""The user's own labelled images: a folder of images for each label."""
+"""Labelled images from the user: a folder of images for each label."""
 
 import hashlib
 import itertools
@@ -13,32 +13,33 @@ from demos.datasets.images import ImageFile, read_all, read_image
 from demos.datasets.splits import MOST_LABELS, split_images
 from demos.datasets.types import ImageClassification
 
-SIDE = 64  # Width and height in pixels, if no other number is asked for.
-MOST_FILES = 200_000  # All images are held in memory.
+SIDE = 64  # Default width and height in pixels.
+MOST_FILES = 200_000  # All images are kept in memory.
 ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 
 def load(
     folder: Path, side: int | None = None, split_seed: int | None = None
 ) -> ImageClassification:
-    """Loads images whose label is the name of the folder that they are in.
+    """Loads images whose label is the name of their folder.
 
-    An image that repeats another is left out, so that none is in two splits;
-    one that has two labels is left out altogether.
+    Repeated images are skipped, so that no image is in two splits. Images with
+    two labels are skipped entirely.
 
     Args:
-        folder: Has two folders or more, with images in one of `FORMATS`;
-            folders in them are searched too. Others are no labels.
+        folder: A folder with at least two subfolders of images in `FORMATS`,
+            which are searched recursively. Subfolders without images are not
+            labels.
         side: Width and height to resize to, in pixels; by default 64.
-        split_seed: Draws a random split; by default the split is fixed.
+        split_seed: Seed of a random split; by default the split is fixed.
 
     Returns:
         The dataset, named after the folder, split by label: 70% training, 10%
-        validation, 20% test. Its notes count what was left out.
+        validation, 20% test. Its notes count the skipped images.
 
     Raises:
-        UserError: It has fewer than two such folders, or too few images of
-            one.
+        UserError: If there are fewer than two such subfolders, or too few
+            images in one.
     """
     paths, empty = _paths(folder)
     names = sorted(paths)
@@ -50,8 +51,8 @@ def load(
     labels = [label for label, name in enumerate(names) for _ in paths[name]]
     if not 2 <= len(names) <= MOST_LABELS:
         raise UserError(
-            f"Expected {folder} to have two folders or more (at most "
-            f"{MOST_LABELS:,}), one a label, with images. Received: "
+            f"Expected {folder} to have two or more folders (at most "
+            f"{MOST_LABELS:,}) with images, one per label. Received: "
             f"{', '.join(names[:9]) or 'no folder'}, with {len(files)} images"
         )
     pictures = read_all(files, partial(read_image, folder), side or SIDE)
@@ -71,18 +72,18 @@ def load(
     repeated = len(readable) - len(contrary) - len(kept)
     notes = []
     if empty:
-        notes.append(f"{empty} folders left out that have no images")
+        notes.append(f"{empty} folders without images skipped")
     if pictures.damaged:
         example = min(file.path for file in pictures.damaged)
         notes.append(
-            f"{len(pictures.damaged)} images left out that are damaged or too "
-            "large, such as "
+            f"{len(pictures.damaged)} damaged or too large images skipped, "
+            "such as "
             f"{example}"
         )
     if repeated:
-        notes.append(f"{repeated} repeated images left out")
+        notes.append(f"{repeated} repeated images skipped")
     if contrary:
-        notes.append(f"{len(contrary)} images left out that have two labels")
+        notes.append(f"{len(contrary)} images with two labels skipped")
     return split_images(
         one_line(folder.resolve().name),
         pictures.pixels[kept],
@@ -94,7 +95,7 @@ def load(
 
 
 def _paths(folder: Path) -> tuple[dict[str, list[Path]], int]:
-    """Returns the images by label, and how many folders have none."""
+    """Returns the images by label, and the number of empty folders."""
     paths: dict[str, list[Path]] = {}
     empty = seen = 0
     for name in sorted(os.listdir(folder)):
@@ -106,7 +107,7 @@ def _paths(folder: Path) -> tuple[dict[str, list[Path]], int]:
             seen += len(folders) + len(files)
             if seen > MOST_FILES:
                 raise UserError(
-                    f"Expected {folder} to hold at most {MOST_FILES:,} files. "
+                    f"Expected {folder} to have at most {MOST_FILES:,} files. "
                     "Received: more"
                 )
             found += [

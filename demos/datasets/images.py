@@ -1,4 +1,4 @@
-"""Image files as arrays: found, opened the right way up, resized, in bulk."""
+"""Reads image files as arrays: finds, opens, orients and resizes them."""
 
 import contextlib
 import hashlib
@@ -17,16 +17,16 @@ from tqdm import tqdm
 from demos.common.files import find_file
 from demos.datasets.types import Read
 
-# None of these runs another program, as Pillow does for PostScript.
+# None of these formats runs another program, as Pillow does for PostScript.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
-MOST_PIXELS = 64_000_000  # Of an image as it is decoded.
+MOST_PIXELS = 64_000_000  # Maximum number of pixels of a decoded image.
 LARGE = 4_000_000  # Pixels; only one such image is decoded at a time.
 _one_large = threading.Lock()
-Image.MAX_IMAGE_PIXELS = None  # Pillow's limit warns; ours is above.
+Image.MAX_IMAGE_PIXELS = None  # MOST_PIXELS replaces Pillow's limit.
 
 
 class ImageFile(NamedTuple):
-    """A file, by its path from the folder of the data, and its SHA-256."""
+    """The path of a file relative to the data folder, and its SHA-256."""
 
     path: str
     digest: str
@@ -35,10 +35,10 @@ class ImageFile(NamedTuple):
 def find_image(
     folder: Path, path: str, allow_outside: bool = False
 ) -> ImageFile | None:
-    """Returns the file at a path from a folder; None where there is none.
+    """Returns the file at a path in a folder; None if it does not exist.
 
     Raises:
-        UserError: It is outside the folder, which is not allowed.
+        UserError: If it is outside the folder, and that is not allowed.
     """
     found = find_file(folder, path, allow_outside)
     if found is None:
@@ -56,10 +56,10 @@ def read_image(folder: Path, file: ImageFile, side: int) -> np.ndarray:
     """Reads an image of a folder, in one of `FORMATS`.
 
     Returns:
-        uint8, shape `(side, side, 3)`, red, green and blue.
+        uint8 RGB array of shape `(side, side, 3)`.
 
     Raises:
-        OSError: The file is damaged, no image, or too large.
+        OSError: If the file is damaged, too large or not an image.
     """
     return resized(open_image(folder / file.path, side), side)
 
@@ -69,23 +69,24 @@ def open_image(
     side: int | None = None,
     shape: tuple[float, float] | None = None,
 ) -> Image.Image:
-    """Opens an image, the right way up.
+    """Opens an image with the right orientation.
 
     Args:
-        path: In one of `FORMATS`.
-        side: A width or height of this many pixels is enough; by default the
-            image is read in full.
-        shape: A width and a height: the image is turned as its camera was only
-            if it is then wide or high as they are; by default always.
+        path: A file in one of `FORMATS`.
+        side: Minimum width or height needed, in pixels; by default the image is
+            read at full size.
+        shape: Width and height. The EXIF orientation is applied only if the
+            image then has this shape; by default, it is always applied.
 
     Returns:
-        The image in red, green and blue, on white where it is transparent.
+        The image in RGB, with transparency on white.
 
     Raises:
-        OSError: The file is damaged, no image, or has more than `MOST_PIXELS`.
+        OSError: If the file is damaged, not an image, or has more than
+            `MOST_PIXELS`.
     """
     with Image.open(path, formats=FORMATS) as opened:
-        if side is not None:  # JPEG: decodes no more than needed.
+        if side is not None:  # A JPEG is decoded at a reduced size.
             opened.draft("RGB", (side, side))
         pixels = opened.width * opened.height
         if pixels > MOST_PIXELS:
@@ -106,7 +107,7 @@ def _upright(
         wide = shape[0] > shape[1]
         if not (wide == (image.width > image.height) != stored_wide):
             image = opened
-    if image.mode.startswith("I"):  # 16 bits a pixel, which Pillow cuts.
+    if image.mode.startswith("I"):  # 16 bits per pixel; Pillow would clip.
         high = np.asarray(image) / 256
         image = Image.fromarray(high.clip(0, 255).astype("uint8"))
     if image.has_transparency_data:
@@ -123,14 +124,15 @@ def resized(image: Image.Image, side: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Images of one size, in memory.
+    """Images of one size in memory.
 
     Attributes:
-        pixels: uint8, shape `(images, side, side, 3)`; black where there is
-            none.
-        shown: float32, shape `(images, 1)`: 1 where there is an image.
+        pixels: uint8 array of shape `(images, side, side, 3)`; black for a
+            missing image.
+        shown: float32 array of shape `(images, 1)`; 0 for a missing image,
+            else 1.
         seconds: Time spent on decoding.
-        damaged: Those that could not be read.
+        damaged: The images that could not be read.
     """
 
     pixels: np.ndarray
@@ -145,10 +147,10 @@ def read_all(
     side: int,
     description: str = "pictures",
 ) -> Pictures:
-    """Reads images in several threads, with a progress bar on long work.
+    """Reads images in several threads, with a progress bar for many images.
 
-    Pillow releases the interpreter's lock. None stands for no image, and
-    damaged images count as missing.
+    Pillow releases the global interpreter lock. None stands for a missing
+    image, and damaged images count as missing.
     """
     began = time.perf_counter()
     pixels = np.zeros((len(pictures), side, side, 3), "uint8")
@@ -160,7 +162,7 @@ def read_all(
             pixels[i] = read(pictures[i], side)
         except MemoryError:
             raise
-        except Exception:  # Decoders raise anything on a damaged file.
+        except Exception:  # A decoder may raise anything.
             damaged.add(i)
 
     with ThreadPoolExecutor() as pool:

@@ -1,8 +1,8 @@
 """50,000 film reviews from IMDB, positive or negative.
 
 Source: Maas et al., "Learning Word Vectors for Sentiment Analysis", ACL 2011,
-https://ai.stanford.edu/~amaas/data/sentiment/. The archive's MD5 digest is the
-one that torchtext publishes.
+https://ai.stanford.edu/~amaas/data/sentiment/. The MD5 digest of the archive is
+from torchtext.
 """
 
 from pathlib import Path
@@ -20,20 +20,20 @@ LABEL_NAMES = ("neg", "pos")
 
 
 def load(data_dir: Path | None = None, md5: str = MD5) -> TextClassification:
-    """Loads the reviews: the official test, and 10% of train to validate.
+    """Loads the official test split; validation is 10% of the training split.
 
     Args:
-        data_dir: Folder that holds `aclImdb_v1.tar.gz` or the folder `aclImdb`
-            that it unpacks to. Without it the archive is downloaded, once, to
-            Keras' own cache (80 MB).
-        md5: Digest that the archive must have.
+        data_dir: Folder with `aclImdb_v1.tar.gz` or its unpacked folder
+            `aclImdb`. By default, the archive is downloaded once to the cache
+            of Keras (80 MB).
+        md5: Expected digest of the archive.
 
     Returns:
-        The dataset. Reviews that repeat, or that are in the test too, are left
-        out of training and validation.
+        The dataset. Reviews that are repeated or in the test split are excluded
+        from training and validation.
 
     Raises:
-        UserError: There is no archive, not the right one, or a review in it
+        UserError: If the archive is missing or a different file, or a review
             cannot be read.
     """
     folder = _folder(data_dir, md5)
@@ -66,7 +66,7 @@ def _folder(data_dir: Path | None, md5: str) -> Path:
         archive = data_dir / ARCHIVE
         if not archive.is_file():
             raise UserError(
-                f"Expected --data-dir to hold {ARCHIVE} or the folder "
+                f"Expected --data-dir to have {ARCHIVE} or the folder "
                 f"{FOLDER}. Received: {data_dir}"
             )
     folder = archive.parent / FOLDER

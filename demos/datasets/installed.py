@@ -1,4 +1,4 @@
-"""Data inside an installed package, found without importing the package."""
+"""Finds data in an installed package without importing the package."""
 
 import importlib.util
 from pathlib import Path
@@ -12,13 +12,13 @@ def find(package: str, file: str, content: str, version: str = "") -> Path:
     """Finds a file of a package, without the slow import of the package.
 
     Args:
-        package: Name that the package is imported by.
-        file: Path in the package's folder.
-        content: What the file holds, in the plural, for the error.
-        version: Which release holds it, such as `"==0.1.0.0"`; "" for any.
+        package: Import name of the package.
+        file: Path in the folder of the package.
+        content: Content of the file, in the plural, for the error.
+        version: Required release, such as `"==0.1.0.0"`; "" for any.
 
     Raises:
-        UserError: The package, or the file in it, was not found.
+        UserError: If the package or the file is not found.
     """
     spec = importlib.util.find_spec(package)
     for folder in (spec and spec.submodule_search_locations) or ():
@@ -26,6 +26,6 @@ def find(package: str, file: str, content: str, version: str = "") -> Path:
         if path.is_file():
             return path
     raise UserError(
-        f"{content} are inside the package {package}{version}, which was not "
-        f"found or lacks {file}; {REMEDY}"
+        f"{content} are in the package {package}{version}, which was not found "
+        f"or lacks {file}; {REMEDY}"
     )

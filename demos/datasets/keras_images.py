@@ -1,7 +1,7 @@
 """Labelled images that Keras downloads: MNIST, Fashion-MNIST and CIFAR.
 
-Sources: https://keras.io/api/datasets/, which checks the archives' digests and
-keeps them in its cache.
+Sources: https://keras.io/api/datasets/. Keras checks the digests of the
+archives and keeps them in its cache.
 """
 
 import contextlib
@@ -15,8 +15,8 @@ from demos.datasets.splits import stratified
 from demos.datasets.types import ImageClassification, ImageSplit
 
 NAMES = ("mnist", "fashion_mnist", "cifar10", "cifar100")
-VALIDATION = 0.1  # Of what Keras calls the training images.
-# Keras knows their numbers only; the names are those of the sources.
+VALIDATION = 0.1  # Fraction of Keras' training images.
+# Keras has only the numbers of the labels; the names are from the sources.
 LABEL_NAMES = {
     "fashion_mnist": "T-shirt, trouser, pullover, dress, coat, sandal, shirt, "
     "sneaker, bag, ankle boot",
@@ -26,16 +26,16 @@ LABEL_NAMES = {
 
 
 def load(name: str) -> ImageClassification:
-    """Loads one of `NAMES`: Keras' test, and 10% of its training to validate.
+    """Loads one of `NAMES`; validation is 10% of Keras' training images.
 
     Raises:
-        UserError: It could not be downloaded or read.
+        UserError: If it could not be downloaded or read.
     """
     start_keras()
     import keras  # The backend must be set before Keras is imported.
 
     try:
-        # Keras prints its progress to stdout, which is for results.
+        # Keras prints its progress to stdout, which is reserved for results.
         with contextlib.redirect_stdout(sys.stderr):
             (x, y), (x_test, y_test) = getattr(keras.datasets, name).load_data()
     except Exception as error:  # Keras raises a bare Exception on any failure.
@@ -61,6 +61,6 @@ def load(name: str) -> ImageClassification:
 
 
 def _split(x: np.ndarray, y: np.ndarray) -> ImageSplit:
-    """Gives grey images a channel, and labels one dimension."""
+    """Adds a channel to grey images, and flattens labels."""
     pixels = x if x.ndim == 4 else x[..., np.newaxis]
     return ImageSplit(pixels.astype("uint8"), tuple(y.ravel().tolist()))

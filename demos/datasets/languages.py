@@ -1,10 +1,10 @@
-"""Languages by their codes."""
+"""Language codes."""
 
 from collections.abc import Sequence
 
 from demos.common.errors import UserError
 
-# Languages written without spaces: a character takes the place of a word.
+# Languages written without spaces: characters are used instead of words.
 UNSPACED = ("ja", "zh")
 
 
@@ -20,7 +20,7 @@ def base_language(language: str) -> str:
 
 
 def check_languages(source: str, target: str, choices: Sequence[str]) -> None:
-    """Raises a `UserError` unless the languages are two of the choices."""
+    """Raises a `UserError` if the languages are not two of the choices."""
     for flag, language in (("source", source), ("target", target)):
         if language not in choices:
             raise UserError(

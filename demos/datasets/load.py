@@ -1,7 +1,7 @@
-"""Datasets by their names, or from the user's own files.
+"""Loads datasets by name, or from the user's own files.
 
-Each function raises a `UserError` where the dataset is unknown, missing, or
-cannot be used.
+Each function raises a `UserError` if the dataset is unknown, missing or
+unusable.
 """
 
 import os
@@ -47,9 +47,9 @@ def load_texts(
         dataset: Name or path.
         text_column: Column of the texts in the file.
         label_column: Column of the labels in the file.
-        data_dir: Folder where the IMDB archive, or what it unpacks to, was
-            placed by hand.
-        split_seed: Draws a random split; by default the split is fixed.
+        data_dir: Folder with a manual download of the IMDB archive, or with its
+            unpacked folder.
+        split_seed: Seed of a random split; by default the split is fixed.
     """
     if dataset == "rotten_tomatoes":
         return rotten_tomatoes.load(split_seed)
@@ -75,11 +75,11 @@ def load_translation(
 
     Args:
         dataset: Name or path.
-        source: Language translated from; by default English for emoji and
-            German for Multi30k.
-        target: Language translated to; by default German for emoji and English
-            for Multi30k.
-        data_dir: Folder where the files of Multi30k were placed by hand.
+        source: Source language; by default English for emoji and German for
+            Multi30k.
+        target: Target language; by default German for emoji and English for
+            Multi30k.
+        data_dir: Folder with a manual download of Multi30k.
     """
     if dataset == "emoji":
         return emoji.load(source or "en", target or "de")
@@ -97,7 +97,7 @@ def load_entailment(
 
     Args:
         dataset: Name or path.
-        data_dir: Folder where the files of tweets were placed by hand.
+        data_dir: Folder with a manual download of tweets.
         allow_outside: Whether images may be outside the folder of the file.
     """
     if dataset == "scenes":
@@ -116,10 +116,10 @@ def load_images(
 
     Args:
         dataset: mnist_5k, digits, one of `keras_images.NAMES`, or the path of
-            a folder with a folder of images for each label.
-        side: Size in pixels that the images of a folder are resized to; by
-            default 64. The images of the other datasets have their own size.
-        split_seed: Draws a random split; by default the split is fixed.
+            a folder with a subfolder of images for each label.
+        side: The images of a folder are resized to this size in pixels; by
+            default 64. The images of the other datasets keep their size.
+        split_seed: Seed of a random split; by default the split is fixed.
     """
     if dataset == "mnist_5k":
         return mnist_5k.load(split_seed)
@@ -133,12 +133,12 @@ def load_images(
     raise _unknown(
         dataset,
         f"mnist_5k, digits, {', '.join(keras_images.NAMES)} or the path of a "
-        "folder with a folder of images for each label",
+        "folder with a subfolder of images for each label",
     )
 
 
 def load_detection(dataset: str, allow_outside: bool = False) -> Detection:
-    """Loads images with boxes: `"animals"`, or a folder in COCO's format.
+    """Loads images with boxes: `"animals"`, or a folder in COCO format.
 
     Args:
         dataset: Name or path.
@@ -148,13 +148,13 @@ def load_detection(dataset: str, allow_outside: bool = False) -> Detection:
         return animals.load()
     if os.path.isdir(dataset):
         return coco.load(Path(dataset), allow_outside)
-    raise _unknown(dataset, "animals or the path of a folder in COCO's format")
+    raise _unknown(dataset, "animals or the path of a folder in COCO format")
 
 
 def _check_fixed(dataset: str, split_seed: int | None) -> None:
     if split_seed is not None:
         raise UserError(
-            f"{dataset} has a test split of its own: leave --resplit out"
+            f"--resplit is not possible: {dataset} has its own test split"
         )
 
 

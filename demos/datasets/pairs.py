@@ -1,4 +1,4 @@
-"""The user's own sentence pairs in a TSV file."""
+"""Sentence pairs from the user, in a TSV file."""
 
 import codecs
 import re
@@ -18,12 +18,12 @@ _NO_TEXT, _NO_TAB = "that are not UTF-8 text", "without a tab"
 
 
 def load(path: Path, source: str, target: str) -> Translation:
-    """Loads a file of lines `sentence<TAB>translation`, UTF-8, no header.
+    """Loads a UTF-8 file of lines `sentence<TAB>translation`, without header.
 
     Further columns, such as the author of a translation, are ignored. Quotes
-    are text. All translations of a sentence are in one split: sentences are
-    ordered by the position of their hash (`splits.position`); the first 80% are
-    for training, the next 10% for validation, the last 10% for the test.
+    are part of the text. All translations of a sentence are in one split:
+    sentences are sorted by a hash (`splits.position`); the first 80% are for
+    training, the next 10% for validation, the last 10% for the test.
 
     Args:
         path: The file.
@@ -31,19 +31,19 @@ def load(path: Path, source: str, target: str) -> Translation:
         target: Language of the second column.
 
     Returns:
-        The dataset, named after the file. Its notes count the lines left out:
-        those without two columns or with an empty one, not UTF-8, repeated, or
-        longer than 1,000 characters a side.
+        The dataset, named after the file. Its notes count the skipped lines:
+        those without two columns, with an empty column, not in UTF-8, repeated,
+        or with more than 1,000 characters on a side.
 
     Raises:
-        UserError: The file is missing, empty, not UTF-8, cannot be read, has
-            no tab, or has fewer than 20 different sentences with a translation;
-            or a language is no name for a folder.
+        UserError: If the file is missing, empty, not UTF-8 or not readable; if
+            it has no tab, or fewer than 20 different sentences with a
+            translation; or if a language cannot be part of a folder name.
     """
     for flag, language in (("source", source), ("target", target)):
         if not re.fullmatch(r"[\w-]+", language):
             raise UserError(
-                f"Expected --{flag} to be letters, digits, - and _. "
+                f"Expected --{flag} to consist of letters, digits, - and _. "
                 f"Received: {language!r}"
             )
     pairs, lines, left_out = _read(path)
@@ -82,7 +82,7 @@ def load(path: Path, source: str, target: str) -> Translation:
         validation,
         test,
         notes=tuple(
-            f"{count} of {lines} lines left out: lines {what}"
+            f"{count} of {lines} lines skipped: lines {what}"
             for what, count in left_out.items()
             if count
         ),
@@ -90,7 +90,7 @@ def load(path: Path, source: str, target: str) -> Translation:
 
 
 def _read(path: Path) -> tuple[list[tuple[str, str]], int, Counter[str]]:
-    """Reads the pairs, how many lines there are, and why some are left out."""
+    """Returns the pairs, the number of lines, and counts of skipped lines."""
     if not is_regular(path):
         raise UserError(f"Expected --dataset to be a file. Received: {path}")
     # A dictionary keeps the order, and each pair once.
@@ -107,7 +107,7 @@ def _read(path: Path) -> tuple[list[tuple[str, str]], int, Counter[str]]:
                 if isinstance(pair, str):
                     left_out[pair] += 1
                 elif pair in pairs:
-                    left_out["that repeat a pair"] += 1
+                    left_out["with a repeated pair"] += 1
                 else:
                     pairs[pair] = None
     except OSError as error:
@@ -118,22 +118,22 @@ def _read(path: Path) -> tuple[list[tuple[str, str]], int, Counter[str]]:
 
 
 def _parse(line: bytes) -> tuple[str, str] | str:
-    """Returns the pair in a line, or why there is none."""
+    """Returns the pair in a line, or the reason to skip it."""
     try:
         columns = line.decode().split("\t")
     except UnicodeDecodeError:
         return _NO_TEXT
-    # Each second byte of plain English in UTF-16 is a zero, valid in UTF-8.
+    # In UTF-16, every second byte of ASCII is zero, which is valid UTF-8.
     if "\0" in "".join(columns[:2]):
         return _NO_TEXT
     if len(columns) < 2:
         return _NO_TAB
-    # NFC, as the subwords are: some systems store letters and accents apart.
+    # NFC, like the subwords: some systems store letters and accents separately.
     sentence, translation = (
         unicodedata.normalize("NFC", column.strip()) for column in columns[:2]
     )
     if not sentence or not translation:
         return "with an empty side"
     if max(len(sentence), len(translation)) > LONGEST:
-        return f"with more than {LONGEST:,} characters a side"
+        return f"with more than {LONGEST:,} characters on a side"
     return sentence, translation

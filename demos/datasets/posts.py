@@ -1,4 +1,4 @@
-"""The user's own pairs of posts: texts and paths of images in a table."""
+"""Pairs of posts from the user: texts and paths of images in a table."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -14,14 +14,14 @@ from demos.datasets.table import check_columns, read_table
 from demos.datasets.types import Entailment, Post, PostPairs
 
 COLUMNS = ("text_1", "image_1", "text_2", "image_2", "label")
-# Test, validation, training: 10%, then 5% of what is left, as in Keras'
-# example, https://keras.io/examples/nlp/multimodal_entailment/.
+# Test: 10%; validation: 5% of the rest, as in the Keras example,
+# https://keras.io/examples/nlp/multimodal_entailment/.
 FRACTIONS = (0.1, 0.045, 0.855)
-# What the notes count, in their order.
+# The counts in the notes, in this order.
 ABSENT = "images not found"
-EMPTY = "rows left out with an empty post or label"
-REPEATED = "rows left out that repeat a pair"
-CONTRARY = "rows left out that give a pair another label"
+EMPTY = "rows with an empty post or label skipped"
+REPEATED = "rows with a repeated pair skipped"
+CONTRARY = "rows with a repeated pair but a different label skipped"
 
 
 def load(path: Path, allow_outside: bool = False) -> Entailment:
@@ -29,8 +29,9 @@ def load(path: Path, allow_outside: bool = False) -> Entailment:
 
     Args:
         path: A `.csv` or `.tsv` file in UTF-8 with the columns text_1, image_1,
-            text_2, image_2 and label. Images are paths from the folder of the
-            file; a text or an image may be left empty, not both of a post.
+            text_2, image_2 and label. Image paths are relative to the folder of
+            the file. The text or the image of a post may be empty, but not
+            both.
         allow_outside: Whether images may be outside that folder.
 
     Returns:
@@ -38,8 +39,8 @@ def load(path: Path, allow_outside: bool = False) -> Entailment:
         rest validation.
 
     Raises:
-        UserError: The file cannot be read, lacks a column, or has fewer than
-            two labels or too few pairs of one.
+        UserError: If the file cannot be read, a column is missing, or there are
+            fewer than two labels or too few pairs of one label.
     """
     return from_table(
         path,
@@ -63,15 +64,15 @@ def from_table(
         path: The table.
         name: Name of the dataset.
         folder: Folder of the images.
-        image_path: Returns the path, in that folder, of the image of post 1 or
-            2 of a row; "" where it has none.
+        image_path: Function that returns the path, in that folder, of the image
+            of post 1 or 2 of a row; "" without an image.
         allow_outside: Whether images may be outside the folder.
 
     Returns:
-        The dataset. Images that are missing are counted in its notes.
+        The dataset. Its notes count the missing images.
 
     Raises:
-        UserError: As `load`.
+        UserError: As in `load`.
     """
     table = read_table(path)
     table.columns = [column.strip() for column in table.columns]
@@ -113,7 +114,7 @@ def _pairs(
     image_path: Callable[[Mapping[str, str], int], str],
     allow_outside: bool,
 ) -> tuple[dict[tuple[Post, Post], str], list[str]]:
-    """Returns the label of each pair, and notes on what was left out."""
+    """Returns the label of each pair, and notes on skipped rows."""
     counts: Counter[str] = Counter()
     example = ""
     label_of: dict[tuple[Post, Post], str] = {}

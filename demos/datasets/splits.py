@@ -1,4 +1,4 @@
-"""How data is divided into training, validation and test; always the same."""
+"""Splits data into training, validation and test in a fixed way."""
 
 import hashlib
 import math
@@ -13,7 +13,7 @@ from demos.common.errors import UserError
 from demos.datasets.types import ImageClassification, ImageSplit, Labelled
 
 Part = TypeVar("Part", bound=Labelled)
-MOST_LABELS = 1_000  # More are hardly labels, but texts or numbers.
+MOST_LABELS = 1_000  # More values are probably texts or numbers, not labels.
 
 
 def label_indices(
@@ -23,10 +23,10 @@ def label_indices(
 
     Args:
         labels: Name of the label of each example.
-        where: Names the data in the error.
+        where: Name of the data for the error.
 
     Raises:
-        UserError: There are fewer than two different labels, or too many.
+        UserError: If there are fewer than two different labels, or too many.
     """
     names = sorted(set(labels))
     if not 2 <= len(names) <= MOST_LABELS:
@@ -48,20 +48,20 @@ def stratified(
     in_order: bool = False,
     seed: int | None = None,
 ) -> list[Part]:
-    """Splits examples so that each split has the same share of each label.
+    """Splits examples so that each split has the same fraction of each label.
 
     Args:
-        examples: All of them.
+        examples: All examples.
         fractions: Fraction of the examples in each split; they sum to 1.
         label_names: Name of each label, for the error.
-        name: Names the data in the error.
-        unit: What an example is, in the plural, for the error.
-        in_order: Whether the examples of a split keep their order; else they
-            are shuffled.
-        seed: Draws a random split; by default the split never changes.
+        name: Name of the data for the error.
+        unit: Name of the examples in the plural, for the error.
+        in_order: Whether the examples of a split keep their order; otherwise
+            they are shuffled.
+        seed: Seed of a random split; by default the split is fixed.
 
     Raises:
-        UserError: A label has too few examples to be in every split.
+        UserError: If a label has too few examples for every split.
     """
     counts = Counter(examples.labels)
     fewest = min(range(len(label_names)), key=lambda label: counts[label])
@@ -105,13 +105,13 @@ def split_images(
     Args:
         name: Name of the dataset.
         pixels: Shape `(images, height, width, channels)`.
-        labels: Index of the label of each.
+        labels: Index of the label of each image.
         label_names: Name of each label.
-        notes: What a reader should know.
-        seed: Draws a random split; by default the split never changes.
+        notes: Notes on the data.
+        seed: Seed of a random split; by default the split is fixed.
 
     Raises:
-        UserError: A label has too few images to be in every split.
+        UserError: If a label has too few images for every split.
     """
     validation, test, train = stratified(
         ImageSplit(pixels, tuple(map(int, labels))),
@@ -128,14 +128,14 @@ def split_images(
 
 
 def evenly_by_label(labels: Sequence[int], most: int) -> list[int]:
-    """Chooses rows, evenly spaced among those of each label.
+    """Selects rows, evenly spaced within each label.
 
     Args:
         labels: Index of the label of each row.
-        most: How many to take, about; at least one of each label.
+        most: Approximate number of rows; at least one of each label is taken.
 
     Returns:
-        Their indices; each label keeps its share.
+        Indices of the rows, with the same fraction of each label.
 
     Example:
 
@@ -151,10 +151,10 @@ def evenly_by_label(labels: Sequence[int], most: int) -> list[int]:
 
 
 def position(text: str, seed: int | None = None) -> float:
-    """Returns the position of a text in [0, 1): a hash, fixed for ever.
+    """Returns the position of a text in [0, 1), a hash that never changes.
 
-    It is the first 32 bits of the text's SHA-256, or of seed and text. A split
-    by it looks random and never changes.
+    It is the first 32 bits of the SHA-256 of the text, or of seed and text. A
+    split by position is pseudorandom and fixed.
     """
     if seed is not None:
         text = f"{seed}:{text}"

@@ -1,4 +1,4 @@
-"""The user's own tables in CSV or TSV files, every cell as text."""
+"""Reads the user's CSV or TSV tables, with every cell as text."""
 
 import warnings
 from collections.abc import Sequence
@@ -15,14 +15,14 @@ def read_table(path: Path) -> pd.DataFrame:
     """Reads a table with a header row.
 
     Args:
-        path: In UTF-8; a `.tsv` file is read with tabs, any other with commas.
+        path: A UTF-8 file: tab-separated if it is `.tsv`, else comma-separated.
 
     Returns:
-        The rows, at least one; an empty cell is "". Columns have the names in
-        the file, even where they repeat.
+        The rows, at least one; an empty cell is "". Columns keep their names in
+        the file, even if these repeat.
 
     Raises:
-        UserError: The file is missing, empty, not UTF-8 or not a table.
+        UserError: If the file is missing, empty, not UTF-8 or not a table.
     """
     if not is_regular(path):
         raise UserError(f"Expected --dataset to be a file. Received: {path}")
@@ -37,10 +37,10 @@ def read_table(path: Path) -> pd.DataFrame:
     )
     try:
         with warnings.catch_warnings():
-            # Rows longer than the header: columns would be lost silently.
+            # Rows are longer than the header; columns would be lost silently.
             warnings.simplefilter("error", pd.errors.ParserWarning)
             rows = read()
-            # pandas renames columns that repeat.
+            # pandas renames repeated columns.
             rows.columns = read(header=None, nrows=1).iloc[0].tolist()
     except pd.errors.EmptyDataError:
         raise UserError(f"{path} is empty") from None
@@ -64,7 +64,7 @@ def read_table(path: Path) -> pd.DataFrame:
 def check_columns(
     rows: pd.DataFrame, path: Path, columns: Sequence[str]
 ) -> None:
-    """Raises a `UserError` where one of the columns is missing or repeated."""
+    """Raises a `UserError` if one of the columns is missing or repeated."""
     missing = [column for column in columns if column not in rows.columns]
     if missing:
         raise UserError(

@@ -1,10 +1,10 @@
-"""1,400 pairs of tweets with pictures: does the first imply the second?
+"""1,400 pairs of tweets with images: does the first imply the second?
 
-Source: Google Research' recognizing multimodal entailment dataset, as published
-at https://github.com/sayakpaul/Multimodal-Entailment-Baseline; Keras' example,
-https://keras.io/examples/nlp/multimodal_entailment/, takes it from there too.
-The table is checked against its known digest. None is known for the images, so
-the digest of the first archive is kept, and another archive is refused later.
+Source: the recognizing multimodal entailment dataset of Google Research, as
+published at https://github.com/sayakpaul/Multimodal-Entailment-Baseline and
+used by https://keras.io/examples/nlp/multimodal_entailment/. The table is
+checked against its known digest. No digest is known for the images, so the
+digest of the first archive is kept, and a different archive is rejected later.
 """
 
 import hashlib
@@ -28,32 +28,31 @@ def load(data_dir: Path | None = None, sha256: str = SHA256) -> Entailment:
     """Loads the tweets.
 
     Args:
-        data_dir: Folder that holds `tweets.csv` and `tweet_images.tar.gz` or
-            the folder `tweet_images` that it unpacks to. Without it both are
-            downloaded, once, to Keras' own cache.
-        sha256: Digest that the table must have.
+        data_dir: Folder with `tweets.csv` and `tweet_images.tar.gz`, or its
+            unpacked folder `tweet_images`. By default, both files are
+            downloaded once to the cache of Keras.
+        sha256: Expected digest of the table.
 
     Returns:
-        The dataset, split by label: 10% test, 5% of the rest validation.
-        Pictures that are missing are counted in its notes.
+        The dataset, split by label: 10% test, 5% of the rest validation. Its
+        notes count the missing images.
 
     Raises:
-        UserError: A file is missing or not the right one, or no picture was
-            found.
+        UserError: If a file is missing or wrong, or no image is found.
     """
     table, folder = _files(data_dir, sha256)
     dataset = from_table(table, "tweets", folder, _image_path)
     posts = (*dataset.train.premises, *dataset.train.hypotheses)
     if all(post.picture is None for post in posts):
         raise UserError(
-            f"Expected {folder} to hold images such as "
-            "ID.jpg. Received: none that tweets.csv names"
+            f"Expected {folder} to have images such as ID.jpg. "
+            "Received: none of those in tweets.csv"
         )
     return dataset
 
 
 def _image_path(row: Mapping[str, str], side: int) -> str:
-    """Returns the name of the file: the id, and the ending of the URL."""
+    """Returns the name of the file: the id and the suffix of the URL."""
     ending = row[f"image_{side}"].rpartition(".")[2]
     return f"{row[f'id_{side}']}.{ending}"
 
@@ -66,7 +65,7 @@ def _files(data_dir: Path | None, sha256: str) -> tuple[Path, Path]:
         table, archive = data_dir / TABLE, data_dir / ARCHIVE
         if not table.is_file():
             raise UserError(
-                f"Expected --data-dir to hold {TABLE}. Received: {data_dir}; "
+                f"Expected --data-dir to have {TABLE}. Received: {data_dir}; "
                 f"download it from {TABLE_URL}"
             )
         check_digest(table, sha256, "sha256", TABLE_URL)
@@ -74,7 +73,7 @@ def _files(data_dir: Path | None, sha256: str) -> tuple[Path, Path]:
     if not folder.is_dir():
         if not archive.is_file():
             raise UserError(
-                f"Expected {archive.parent} to hold {ARCHIVE} or the folder "
+                f"Expected {archive.parent} to have {ARCHIVE} or the folder "
                 f"{FOLDER}. Received: neither; download it from {ARCHIVE_URL}"
             )
         _check_first_digest(archive)
@@ -84,7 +83,7 @@ def _files(data_dir: Path | None, sha256: str) -> tuple[Path, Path]:
 
 
 def _check_first_digest(archive: Path) -> None:
-    """Refuses another archive than the first that could be unpacked."""
+    """Rejects an archive that differs from the first unpacked one."""
     path = _digest_path(archive)
     words = read_text(path).split() if is_regular(path) else []
     if words:
@@ -92,7 +91,7 @@ def _check_first_digest(archive: Path) -> None:
 
 
 def _keep_first_digest(archive: Path) -> None:
-    """Keeps the digest beside an archive that could be unpacked."""
+    """Saves the digest of an unpacked archive next to it."""
     with archive.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     _digest_path(archive).write_text(f"{digest}  {archive.name}\n")

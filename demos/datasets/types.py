@@ -1,4 +1,4 @@
-"""What the sources of data return: examples in three splits."""
+"""Types of datasets: examples in three splits."""
 
 import hashlib
 import json
@@ -8,10 +8,10 @@ from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 import numpy as np
 
-# What the first and the second post of a pair are called.
+# Names of the first and the second post of a pair.
 SLOTS = ("premise", "hypothesis")
 
-# Pixels of an image, uint8 `(side, side, 3)`, from the image and its side.
+# Function from an image and a side to pixels, uint8 `(side, side, 3)`.
 Read = Callable[[Any, int], np.ndarray]
 
 
@@ -35,7 +35,7 @@ class Examples:
 
 
 class Labelled(Examples):
-    """Examples of which each has the index of its label."""
+    """Examples, each with the index of its label."""
 
     labels: tuple[int, ...]
 
@@ -57,19 +57,19 @@ class Pairs(Examples):
 
     @classmethod
     def of(cls, pairs: Iterable[tuple[str, str]]) -> Self:
-        """Gathers (sentence, translation) pairs."""
+        """Creates it from (sentence, translation) pairs."""
         pairs = list(pairs)
         return cls(tuple(s for s, _ in pairs), tuple(t for _, t in pairs))
 
 
 @dataclass(frozen=True)
 class Post:
-    """A text and an image, as people post them.
+    """A post with a text and an image.
 
     Attributes:
-        text: "" where there is none.
-        picture: What `Entailment.read` turns into pixels; None where there is
-            none.
+        text: The text; "" without a text.
+        picture: The input of `Entailment.read`, which returns pixels; None
+            without an image.
     """
 
     text: str
@@ -85,7 +85,7 @@ class PostPairs(Labelled):
     labels: tuple[int, ...]
 
     def posts(self, slot: str) -> tuple[Post, ...]:
-        """Returns one side of the pairs: that of a name in `SLOTS`."""
+        """Returns the posts of one of `SLOTS`."""
         return dict(zip(SLOTS, (self.premises, self.hypotheses), strict=True))[
             slot
         ]
@@ -96,9 +96,9 @@ class ImageSplit(Labelled):
     """Images of one size with labels.
 
     Attributes:
-        pixels: uint8, shape `(images, height, width, channels)`, with 1
-            channel (grey) or 3 (red, green and blue).
-        labels: Index of the label of each.
+        pixels: uint8 array of shape `(images, height, width, channels)`, with 1
+            channel (grey) or 3 (RGB).
+        labels: Index of the label of each image.
     """
 
     pixels: np.ndarray = field(repr=False)
@@ -109,11 +109,11 @@ class Box(NamedTuple):
     """A bounding box; lengths are fractions of the image's width or height.
 
     Attributes:
-        label: Index of the name of the object.
-        left: From the left edge of the image.
-        top: From the upper edge of the image.
-        width: Of the box.
-        height: Of the box.
+        label: Index of the label.
+        left: Distance from the left edge of the image.
+        top: Distance from the top edge of the image.
+        width: Width of the box.
+        height: Height of the box.
         crowd: Whether it surrounds a group of objects (COCO's `iscrowd`).
     """
 
@@ -127,7 +127,7 @@ class Box(NamedTuple):
 
 @dataclass(frozen=True)
 class BoxedPictures(Examples):
-    """Images, which `Detection.read` turns into pixels, and their boxes."""
+    """Images, the inputs of `Detection.read`, and their boxes."""
 
     pictures: tuple[Any, ...]
     boxes: tuple[tuple[Box, ...], ...]
@@ -141,12 +141,12 @@ class Dataset(Generic[Part]):
     """Labelled examples in three splits.
 
     Attributes:
-        name: Name of the dataset; it becomes the name of a folder.
-        label_names: Name of each label, at its index.
-        train: What a model learns from.
-        validation: What chooses between epochs and between models.
-        test: What is scored once, at the end.
-        notes: What a reader should know (rows left out and why), a line each.
+        name: Name of the dataset, also used as a folder name.
+        label_names: Names of the labels, by index.
+        train: Training split.
+        validation: Validation split, which selects epochs and models.
+        test: Test split, which is scored once at the end.
+        notes: Notes on the data, such as skipped rows, one per line.
     """
 
     name: str
@@ -189,7 +189,7 @@ class Entailment(Dataset[PostPairs]):
 
 @dataclass(frozen=True)
 class Detection(Dataset[BoxedPictures]):
-    """Images with boxes, whose labels are the kinds of objects."""
+    """Images with labelled boxes."""
 
     read: Read = field(repr=False, kw_only=True)
 
@@ -199,14 +199,14 @@ class Translation:
     """Sentence pairs in three splits; no source is in two of them.
 
     Attributes:
-        name: Name of the dataset; it becomes the name of a folder.
-        source: Language translated from, such as `"en"`.
-        target: Language translated to, such as `"de"`.
-        train: What a model learns from.
-        validation: What chooses between epochs and between models.
-        test: What is scored once, at the end.
-        further_tests: By name, what is scored besides.
-        notes: What a reader should know (lines left out and why), a line each.
+        name: Name of the dataset, also used as a folder name.
+        source: Source language, such as `"en"`.
+        target: Target language, such as `"de"`.
+        train: Training split.
+        validation: Validation split, which selects epochs and models.
+        test: Test split, which is scored once at the end.
+        further_tests: Additional test splits, by name.
+        notes: Notes on the data, such as skipped lines, one per line.
     """
 
     name: str
@@ -224,6 +224,6 @@ class Translation:
 
 
 def _digest(content: dict[str, Any]) -> str:
-    """Hashes a dataset; records name it, so field names must not change."""
+    """Hashes a dataset. Records store it, so field names must not change."""
     data = {k: v for k, v in content.items() if k not in ("notes", "read")}
     return hashlib.sha256(json.dumps(data).encode()).hexdigest()

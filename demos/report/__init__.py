@@ -1,1 +1,1 @@
-"""Trial records -> statistics, tables, figures and a page to read."""
+"""Turns trial records into statistics, tables, figures and an HTML page."""

@@ -1,8 +1,8 @@
 """Paired comparisons of a study: the reference against the others.
 
-The seed is the unit of replication, so that a test has one number for each.
-Scores of one seed at several levels (2 and 4 layers, say) share initial weights
-and data: they are averaged, never counted as further replications.
+The seed is the unit of replication: a test uses one number per seed. Scores of
+one seed at several levels (for example 2 and 4 layers) share initial weights
+and data, so they are averaged and not counted as further replications.
 """
 
 import math
@@ -30,7 +30,7 @@ from demos.report.types import Baselines, Metric
 from demos.study.trial import TrialRecord
 
 SHARE_MARGIN = 0.01  # One point of a score in percent.
-LOSS_MARGIN = 0.05  # Share of the trivial baseline's loss.
+LOSS_MARGIN = 0.05  # Fraction of the trivial baseline's loss.
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,13 @@ class Comparison:
         word: The verdict: better, worse, equivalent, inconclusive or untrained.
         values: The difference at each seed, positive if the reference is
             better.
-        mean: Mean of the values; NaN without a seed.
-        half_width: Half the width of its simultaneous 95% interval; NaN below
-            three seeds, or where all values are the same.
-        p: Adjusted p-value of the paired t-test; NaN where there is no
-            interval.
-        seeds_for_margin: How many seeds would make the half-width as small as
-            the margin; None if that is not known, or over 10,000.
-        level: The level that this holds for; empty for the mean over all.
+        mean: Mean of the values; NaN without seeds.
+        half_width: Half-width of the simultaneous 95% interval; NaN with fewer
+            than three seeds, or if all values are equal.
+        p: Adjusted p-value of the paired t-test; NaN without an interval.
+        seeds_for_margin: Number of seeds that would reduce the half-width to
+            the margin; None if it is unknown or over 10,000.
+        level: The level compared; empty for the mean over all levels.
     """
 
     other: str
@@ -79,13 +78,13 @@ class Interaction:
     Attributes:
         other: The other activation.
         setting: Name of the setting.
-        slope: Least-squares slope of the difference over the ranks of its
-            values; NaN where the values have no order.
-        p: Adjusted p-value; NaN where there is no test.
-        extreme: The value whose difference is the farthest from the others';
-            None where there are two.
+        slope: Least-squares slope of the difference over the ranks of the
+            values; NaN if the values have no order.
+        p: Adjusted p-value; NaN without a test.
+        extreme: The value whose difference is farthest from the others; None
+            if there are only two values.
         p_without: Adjusted p-value without that value.
-        seeds: Number of seeds that finished every trial of both.
+        seeds: Number of seeds for which both finished every trial.
     """
 
     other: str
@@ -108,16 +107,16 @@ class Analysis:
 
     Attributes:
         metric: The metric compared.
-        reference: The activation that is compared with each other one.
-        margin: The smallest difference that matters; 0 where none is known.
+        reference: The activation that is compared with each of the others.
+        margin: The smallest difference that matters; 0 without a margin.
         baseline: Name of the trivial baseline; "" without one.
-        learned: Whether each activation that finished beats it; empty without
-            one.
+        learned: For each finished activation, whether it beats the baseline;
+            empty without one.
         comparisons: One for each other activation; means over the levels.
-        levels: One for each level and other activation; empty where nothing but
-            the activation was varied.
-        interactions: One for each varied setting and other activation that
-            shares a seed with every level.
+        levels: One for each level and other activation; empty if only the
+            activation was varied.
+        interactions: One for each varied setting and other activation with a
+            seed that has all levels.
     """
 
     metric: Metric
@@ -131,7 +130,7 @@ class Analysis:
 
     @property
     def verdicts(self) -> dict[str, str]:
-        """The word on each other activation."""
+        """The verdict on each other activation."""
         return {c.other: c.word for c in self.comparisons}
 
 
@@ -146,12 +145,15 @@ def analyze(
     """Compares the reference with each other activation, seed by seed.
 
     Args:
-        results: Records of all trials, failed ones too; at least one finished.
+        results: Records of all trials, including failed ones; at least one
+            must have finished.
         metric: The metric to compare.
         baselines: Metrics by name; the first baseline is the trivial one.
-        reference: The reference; the first activation if it did not finish.
-        margin: The smallest difference that matters; None for the metric's.
-        studies: Number of studies whose comparisons are made together.
+        reference: The reference. If it did not finish, the first activation
+            takes its place.
+        margin: The smallest difference that matters; None for the metric's
+            default.
+        studies: Number of studies that are corrected together.
     """
     reference = reference_of(results, reference)
     name = next((n for n, m in baselines.items() if metric.key in m), "")
@@ -263,13 +265,13 @@ def _interactions(
     choices: Mapping[str, Sequence[Any]],
     studies: int,
 ) -> tuple[Interaction, ...]:
-    """Tests whether differences depend on what else was varied.
+    """Tests whether differences depend on each varied setting.
 
-    For each seed, differences are averaged over the levels of further settings.
-    If the values of the setting are numbers, or two, the slope over their ranks
-    is tested: a t-test over the seeds. Otherwise it is the interaction of a
-    two-way analysis of variance with repeated measures, which is that of the
-    differences over the values, one way.
+    For each seed, differences are averaged over the levels of other settings.
+    If the values are numbers, or there are two, a t-test over the seeds tests
+    the slope over their ranks. Otherwise the test is the interaction of a
+    two-way repeated-measures ANOVA, which equals a one-way ANOVA of the
+    differences over the values.
     """
     family = len(against) * len(choices) * studies
     tests = []
@@ -305,7 +307,7 @@ def _interactions(
 def _dependence(
     means: np.ndarray, ordered: bool, family: int
 ) -> tuple[float, float]:
-    """Returns the slope over ranks, or NaN, and p; `(seeds, values)`."""
+    """Returns the slope over ranks (or NaN) and p of `(seeds, values)`."""
     if not ordered and means.shape[1] > 2:
         return math.nan, verdict.adjusted(repeated_measures(means), family)
     slopes = np.polyfit(range(means.shape[1]), means.T, 1)[0]

@@ -1,4 +1,4 @@
-"""What a comparison shows, in sentences."""
+"""The findings of a study, in sentences."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -9,21 +9,21 @@ from demos.report.trials import activations_of, level_name, varied
 from demos.report.types import Metric
 from demos.study.trial import TrialRecord
 
-FEW = 3  # Levels that a sentence can name.
+FEW = 3  # A sentence names at most this number of levels.
 PREPOSITIONS = {verdict.BETTER: "than", verdict.WORSE: "than"}
 
 
 def findings(analysis: Analysis, results: Sequence[TrialRecord]) -> list[str]:
-    """Says what a study shows, sentence by sentence.
+    """Describes the findings of a study.
 
     Args:
         analysis: The comparisons of the study.
-        results: Records of all trials, failed ones too.
+        results: Records of all trials, including failed ones.
 
     Returns:
-        The verdict; how many seeds would reach the margin where it is
-        inconclusive; how it was reached; what failed; and, where more than the
-        activation was varied, whether that matters.
+        Sentences: the verdict; the number of seeds needed, if it is
+        inconclusive; the method; failures; and whether the difference depends
+        on other settings, if they were varied.
     """
     compared = analysis.comparisons
     choices = list(varied(results))
@@ -43,7 +43,7 @@ def findings(analysis: Analysis, results: Sequence[TrialRecord]) -> list[str]:
 
 
 def alerts(analysis: Analysis, results: Sequence[TrialRecord]) -> list[str]:
-    """Warns where trials failed, and where nothing has learned."""
+    """Returns warnings of failed trials and of untrained models."""
     failed = sum(bool(result.reason) for result in results)
     lines = []
     if failed:
@@ -56,7 +56,7 @@ def alerts(analysis: Analysis, results: Sequence[TrialRecord]) -> list[str]:
 
 
 def _capitalized(sentence: str) -> str:
-    """Begins a sentence with a capital, unless it begins like "mAP"."""
+    """Capitalizes a sentence, unless it begins with a name like "mAP"."""
     if sentence[1:2].isupper():
         return sentence
     return sentence[0].upper() + sentence[1:]
@@ -65,20 +65,20 @@ def _capitalized(sentence: str) -> str:
 def _verdict(analysis: Analysis, choices: Sequence[str]) -> str:
     reference, metric = analysis.reference, analysis.metric
     if not analysis.comparisons:
-        return f"{reference} has nothing to be compared with."
+        return f"{reference} has no other activation to compare with."
     everywhere = f" at every value of {_and(choices)}" if choices else ""
     least = verdict.LEAST_SEEDS
     few = [c.other for c in analysis.comparisons if len(c.values) < least]
     if len(few) == len(analysis.comparisons):
         return (
-            f"no verdict on {reference}: it takes at least {least} seeds that "
-            f"both activations finished{everywhere}."
+            f"no verdict on {reference}: a verdict needs at least {least} "
+            f"seeds that both activations finished{everywhere}."
         )
     if analysis.baseline and not any(analysis.learned.values()):
         return (
             f"untrained: no activation beats the trivial baseline "
-            f"({analysis.baseline}), so that there is no verdict. Train longer "
-            "or change the settings."
+            f"({analysis.baseline}), so there is no verdict. Train longer or "
+            "change the settings."
         )
     parts = []
     for word, sign in ((verdict.BETTER, 1), (verdict.WORSE, -1)):
@@ -108,13 +108,13 @@ def _verdict(analysis: Analysis, choices: Sequence[str]) -> str:
     idle = [c.other for c in _enough(analysis) if c.word == verdict.UNTRAINED]
     if idle:
         parts.append(
-            f"no verdict on {_and(idle)}, which like {reference} does not beat "
-            f"the trivial baseline ({analysis.baseline})"
+            f"no verdict on {_and(idle)} (like {reference}, not better than "
+            f"the trivial baseline, {analysis.baseline})"
         )
     if few:
         parts.append(
-            f"no verdict on {_and(few)}, with fewer than {least} seeds in "
-            f"common{everywhere}"
+            f"no verdict on {_and(few)} (fewer than {least} seeds in "
+            f"common{everywhere})"
         )
     return f"test {metric.label}: {'; '.join(parts)}."
 
@@ -128,7 +128,7 @@ def _enough(analysis: Analysis) -> list[Comparison]:
 def _range(comparison: Comparison, metric: Metric) -> str:
     """Describes an interval that includes 0."""
     if math.isnan(comparison.half_width):
-        return "the same difference at every seed, no spread to judge it by"
+        return "the same difference at every seed, so there is no interval"
     return (
         f"from {metric.number(-comparison.low)} worse to "
         f"{metric.amount(comparison.high)} better"
@@ -136,7 +136,7 @@ def _range(comparison: Comparison, metric: Metric) -> str:
 
 
 def _precision(analysis: Analysis) -> str:
-    """Says how many seeds would reach the margin where no word was reached."""
+    """Estimates how many seeds inconclusive comparisons need."""
     metric, margin = analysis.metric, analysis.margin
     open_ = [
         c
@@ -165,18 +165,18 @@ def _method(analysis: Analysis, choices: Sequence[str]) -> str:
     averaged = f" of means over {_and(choices)}" if choices else ""
     count = len(analysis.comparisons)
     comparisons = "1 comparison" if count == 1 else f"{count} comparisons"
-    margin = "no margin is known"
+    margin = "no margin"
     if analysis.margin:
-        margin = f"the margin is {metric.amount(analysis.margin)}"
+        margin = f"margin {metric.amount(analysis.margin)}"
     return (
-        f"paired differences{averaged} on "
-        f"{_numbers(len(c.values) for c in compared)} seeds, simultaneous 95% "
+        f"method: paired differences{averaged} on "
+        f"{_numbers(len(c.values) for c in compared)} seeds; simultaneous 95% "
         f"t intervals for {comparisons}; {margin}."
     )
 
 
 def _failures(results: Sequence[TrialRecord]) -> str:
-    """Names what failed: the scores of the remaining seeds flatter it."""
+    """Names the failures, since the remaining seeds give biased scores."""
     parts = []
     for name in activations_of(results):
         ours = [r for r in results if r.settings["activation"] == name]
@@ -187,15 +187,16 @@ def _failures(results: Sequence[TrialRecord]) -> str:
                 f"({failed[0].reason})"
             )
     return (
-        f"Failed: {'; '.join(parts)}; the comparison is on the seeds that both "
-        "finished, and the means are of those that each did."
+        f"Failed: {'; '.join(parts)}. Comparisons use the seeds that both "
+        "activations finished; means use all finished seeds."
     )
 
 
 def _dependence(tested: Sequence[Interaction], metric: Metric) -> str:
-    """Says whether the difference depends on one setting."""
+    """Describes whether the difference depends on one setting."""
     strong = [interaction for interaction in tested if interaction.significant]
     weak = [i for i in tested if not i.significant]
+    setting = tested[0].setting
     parts = []
     if strong:
         texts = []
@@ -209,22 +210,21 @@ def _dependence(tested: Sequence[Interaction], metric: Metric) -> str:
                     f"; p = {i.p_without:.2g} without {i.setting}={i.extreme}"
                 )
             texts.append(f"{i.other} ({slope}p = {i.p:.2g}{without})")
-        parts.append(f"it does against {', '.join(texts)}")
+        parts.append(
+            f"the difference depends on {setting} against {', '.join(texts)}"
+        )
     if weak:
         whom = f" against {_and([i.other for i in weak])}" if strong else ""
         smallest = "smallest " if len(weak) > 1 else ""
         parts.append(
-            f"no significant sign of it{whom} "
+            f"no significant dependence on {setting}{whom} "
             f"({smallest}p = {min(i.p for i in weak):.2g})"
         )
-    return (
-        f"Whether the difference depends on {tested[0].setting}: "
-        f"{'; '.join(parts)}."
-    )
+    return f"{'; '.join(parts)}."
 
 
 def _levels(analysis: Analysis) -> str:
-    """Says where the reference is better or worse."""
+    """Describes at which levels the reference is better or worse."""
     tested = [c for c in analysis.levels if not math.isnan(c.p)]
     parts = []
     for word in (verdict.BETTER, verdict.WORSE, verdict.EQUIVALENT):
@@ -237,15 +237,13 @@ def _levels(analysis: Analysis) -> str:
                 f"{other} at {_some(names)}" for other, names in levels.items()
             ]
             preposition = PREPOSITIONS.get(word, "to")
-            parts.append(f"{word} {preposition} {'; '.join(texts)}")
-    if not parts:
-        parts.append("inconclusive everywhere")
-    elif any(c.word == verdict.INCONCLUSIVE for c in tested):
-        parts.append("inconclusive in the rest")
-    return (
-        f"Value by value ({len(tested)} comparisons together), "
-        f"{analysis.reference} is {', and '.join(parts)}."
-    )
+            parts.append(f"{word} {preposition} {', '.join(texts)}")
+    text = "all comparisons are inconclusive"
+    if parts:
+        text = f"{analysis.reference} is {'; '.join(parts)}"
+        if any(c.word == verdict.INCONCLUSIVE for c in tested):
+            text += "; the other comparisons are inconclusive"
+    return f"At each value ({len(tested)} simultaneous comparisons), {text}."
 
 
 def _numbers(counts: Iterable[int]) -> str:
@@ -253,7 +251,7 @@ def _numbers(counts: Iterable[int]) -> str:
 
 
 def _some(levels: Sequence[str]) -> str:
-    """Names a few levels, and counts more."""
+    """Names up to three levels, or gives their number."""
     if len(levels) == 1:
         return f"{levels[0]} only"
     return _and(levels) if len(levels) <= FEW else f"{len(levels)} values"

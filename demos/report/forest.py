@@ -1,4 +1,4 @@
-"""Forest plots of a page, laid out in percent of whatever width there is."""
+"""Forest plots of a page, laid out in percent of the available width."""
 
 import math
 from collections.abc import Sequence
@@ -10,16 +10,16 @@ from demos.report.comparisons import Analysis, Comparison
 from demos.report.figures.style import style_of
 from demos.report.trials import level_name
 
-MOST_LEVELS = 24  # Rows of levels; more would not be legible.
+MOST_LEVELS = 24  # With more rows, the plot would not be legible.
 
 
 @dataclass(frozen=True)
 class Row:
-    """A difference, positive where the reference is better.
+    """A difference, positive if the reference is better.
 
     Attributes:
-        label: What the reference is compared with.
-        activation: The other activation, which decides the colour.
+        label: Label: the other activation, and the level.
+        activation: The other activation, which sets the colour.
         word: The verdict.
         text: The numbers.
         mean: Mean difference.
@@ -39,7 +39,7 @@ class Row:
 
 
 def rows(comparisons: Sequence[Comparison], analysis: Analysis) -> list[Row]:
-    """Returns the rows of comparisons with a seed; none of too many levels."""
+    """Returns the rows of comparisons; none if there are too many levels."""
     metric = analysis.metric
     if len(comparisons) > MOST_LEVELS:
         return []
@@ -68,7 +68,7 @@ def layout(
         rows: From top to bottom.
         margin: Half the width of the band around 0; 0 for none.
         reference: The activation that is compared with the others.
-        caption: What is drawn, and in which unit.
+        caption: Caption, with the unit.
     """
     numbers = [abs(v) for r in rows for v in (r.mean, r.low, r.high, *r.seeds)]
     known = [v for v in (*numbers, margin) if not math.isnan(v)]
@@ -101,7 +101,7 @@ def layout(
 
 
 def chip(word: str, reference: str) -> str:
-    """Says a verdict so that nobody asks who is better.
+    """Returns the label of a verdict, which says who is better.
 
     Example:
 
@@ -113,7 +113,7 @@ def chip(word: str, reference: str) -> str:
 
 
 def ticks(limit: float) -> list[float]:
-    """Chooses 0 and a round number on both sides of it.
+    """Returns three ticks: 0 and a round number on both sides.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""Pages of HTML that hold a whole study, or several, and load nothing."""
+"""Self-contained HTML pages of one study or several."""
 
 import base64
 import hashlib
@@ -30,13 +30,13 @@ def card(
     findings: Sequence[str],
     warnings: Sequence[str],
 ) -> dict[str, Any]:
-    """Describes the top of a page for `macros.html`: the verdict and a plot."""
+    """Returns the top of a page for `macros.html`: verdict and forest plot."""
     metric, reference = analysis.metric, analysis.reference
     band = ""
     if analysis.margin:
         band = f"; band: the margin of ±{metric.amount(analysis.margin)}"
     caption = (
-        f"Difference in test {metric.label} ({metric.unit}), positive where "
+        f"Difference in test {metric.label} ({metric.unit}), positive if "
         f"{reference} is better. Dots: seeds; bar: mean and 95% interval{band}."
     )
     plots = [
@@ -67,20 +67,21 @@ def render(
     trials: pd.DataFrame,
     pictures: Mapping[Chart, Path],
 ) -> str:
-    """Writes the page of a study.
+    """Renders the page of a study.
 
     Args:
-        results: Records of all trials, failed ones too; at least one finished.
-        presentation: Names, notes, further tables and command.
+        results: Records of all trials, including failed ones; at least one
+            must have finished.
+        presentation: Names, notes, additional tables and command.
         analysis: The comparisons.
         findings: Sentences of the verdict.
-        top: What `card` returns.
+        top: Result of `card`.
         scores: The scores.
-        trials: What `tables.list_trials` returns; the page offers it as CSV.
-        pictures: The charts, and where their PNG is.
+        trials: Result of `tables.list_trials`, which the page offers as CSV.
+        pictures: The charts, and the paths of their PNG files.
 
     Returns:
-        HTML with everything inside, so that it loads nothing.
+        Self-contained HTML.
     """
     choices = list(varied(results))
     tested = (
@@ -112,7 +113,7 @@ def render(
 
 
 def fill(template: str, **values: Any) -> str:
-    """Fills in a template of the folder `templates`."""
+    """Renders a template of the folder `templates`."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -129,7 +130,7 @@ def fill(template: str, **values: Any) -> str:
 
 
 def embedded(pictures: Mapping[Chart, Path]) -> list[dict[str, Any]]:
-    """Describes charts for `macros.html`, as SVG unless PNG is smaller."""
+    """Returns charts for `macros.html`, as SVG unless PNG is smaller."""
     return [
         {
             "caption": chart.caption,
@@ -144,7 +145,7 @@ def embedded(pictures: Mapping[Chart, Path]) -> list[dict[str, Any]]:
 
 
 def overall(analysis: Analysis, choices: Sequence[str]) -> Table:
-    """Tabulates the reference against each other activation."""
+    """Returns a table of the reference against each other activation."""
     metric = analysis.metric
     means = f", means over {', '.join(choices)}" if choices else ""
     return Table(
@@ -164,10 +165,10 @@ def overall(analysis: Analysis, choices: Sequence[str]) -> Table:
 
 
 def by_level(analysis: Analysis, choices: Sequence[str]) -> Table:
-    """Tabulates the same at each level; it is empty where there is one."""
+    """Returns the same table for each level; empty if there is only one."""
     metric = analysis.metric
     return Table(
-        f"{analysis.reference} against the others, value by value: test "
+        f"{analysis.reference} against the others at each value: test "
         f"{metric.label}",
         [*choices, "against", "verdict", *STATISTICS],
         [
@@ -184,10 +185,10 @@ def by_level(analysis: Analysis, choices: Sequence[str]) -> Table:
 
 
 def dependence(analysis: Analysis) -> Table:
-    """Tabulates whether the differences depend on what else was varied."""
+    """Returns a table of how the differences depend on varied settings."""
     metric = analysis.metric
     return Table(
-        "Whether the difference depends on what else was varied: test "
+        "Dependence of the difference on the varied settings: test "
         f"{metric.label}",
         [
             *("setting", "against", "slope over ranks", "p"),
@@ -210,7 +211,7 @@ def dependence(analysis: Analysis) -> Table:
 
 
 def environments(results: Sequence[TrialRecord]) -> Table:
-    """Tabulates versions and hardware, each entry with all its values."""
+    """Returns a table of versions and hardware, with all their values."""
     values: dict[str, dict[str, None]] = {}
     for result in results:
         for name, value in result.environment.items():
@@ -218,17 +219,17 @@ def environments(results: Sequence[TrialRecord]) -> Table:
     seconds = sum(result.seconds for result in results)
     return Table(
         "Versions and hardware",
-        ["what", "value"],
+        ["property", "value"],
         [
             *([name, "; ".join(every)] for name, every in values.items()),
-            ["time of all trials", f"{seconds:,.0f} seconds"],
+            ["total time of all trials", f"{seconds:,.0f} seconds"],
         ],
         left=2,
     )
 
 
 def interval(comparison: Comparison, metric: Metric) -> str:
-    """Formats an interval; a dash where there is none."""
+    """Formats an interval, or a dash if there is none."""
     low, high = comparison.low, comparison.high
     if math.isnan(low):
         return NONE
@@ -236,12 +237,12 @@ def interval(comparison: Comparison, metric: Metric) -> str:
 
 
 def signed(value: float, metric: Metric) -> str:
-    """Formats a difference of a metric; a dash where there is none."""
+    """Formats a difference of a metric, or a dash if there is none."""
     return NONE if math.isnan(value) else f"{value:+z.{metric.decimals}f}"
 
 
 def p_value(p: float) -> str:
-    """Formats a p-value, a significant one with a star."""
+    """Formats a p-value, with a star if it is significant."""
     if math.isnan(p):
         return NONE
     return f"{p:.2g}" + " *" * (p < ALPHA)

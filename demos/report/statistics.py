@@ -1,4 +1,4 @@
-"""Statistics of samples with one number for each seed."""
+"""Statistics of samples with one number per seed."""
 
 import math
 from collections.abc import Sequence
@@ -16,11 +16,11 @@ Sample = Sequence[float] | np.ndarray
 
 
 def interval(values: Sample) -> tuple[float, float]:
-    """Computes a mean and half the width of its 95% t interval.
+    """Computes a mean and the half-width of its 95% t interval.
 
     Returns:
-        The mean and t_{0.975, n-1} s / sqrt(n), s the sample's standard
-        deviation; the latter is NaN below three seeds.
+        The mean and t_{0.975, n-1} s / sqrt(n), where s is the sample standard
+        deviation. The half-width is NaN for fewer than three seeds.
 
     Example:
 
@@ -39,13 +39,13 @@ def interval(values: Sample) -> tuple[float, float]:
 def bootstrap(values: Sample) -> tuple[float, float]:
     """Computes the 95% percentile bootstrap interval of a mean.
 
-    It assumes no distribution, but is too narrow for few values: with 3 it
-    covers the true mean in about 75% of studies, with 5 in 84%, with 10 in 91%
-    (simulated, normal values). The t interval covers it in 95% if the values
-    are normal.
+    It assumes no distribution, but is too narrow for few values: it covers the
+    true mean in about 75% of studies with 3 values, in 84% with 5, and in 91%
+    with 10 (simulated, normal values). The t interval covers it in 95% if the
+    values are normal.
 
     Returns:
-        The limits, the same in every run; NaN when n = 1.
+        The limits, the same in every run; NaN if n = 1.
 
     Example:
 
@@ -66,14 +66,14 @@ def bootstrap(values: Sample) -> tuple[float, float]:
 
 
 def repeated_measures(values: np.ndarray) -> float:
-    """Tests whether columns differ: one-way ANOVA with repeated measures.
+    """Tests whether columns differ: one-way repeated-measures ANOVA.
 
     Args:
         values: Shape `(seeds, columns)`.
 
     Returns:
-        p, corrected for sphericity (Greenhouse and Geisser, "On methods in the
-        analysis of profile data", 1959); NaN where there is no test.
+        The p-value, corrected for sphericity (Greenhouse and Geisser, "On
+        methods in the analysis of profile data", 1959); NaN without a test.
     """
     seeds, columns = values.shape
     centred = values - values.mean(axis=1, keepdims=True)

@@ -1,9 +1,9 @@
 """Several studies together: probability of improvement and mean rank.
 
-As Agarwal et al., "Deep Reinforcement Learning at the Edge of the Statistical
-Precipice", NeurIPS 2021 (section 4.3), and their package rliable define them:
-a study is a task, a seed is a run, and the intervals are stratified bootstrap
-intervals, which resample the runs of each study and activation.
+They are defined as in Agarwal et al., "Deep Reinforcement Learning at the Edge
+of the Statistical Precipice", NeurIPS 2021 (section 4.3), and in their package
+rliable: a study is a task, a seed is a run, and stratified bootstrap intervals
+resample the runs of each study and activation.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +20,7 @@ from demos.study.trial import TrialRecord
 RESAMPLES = 2000  # As in rliable's examples.
 LEVEL = 0.95
 
-# By activation, the scores of one study over its seeds; higher is better.
+# Scores of one study over its seeds, by activation; higher is better.
 Scores = Mapping[str, np.ndarray]
 
 
@@ -31,7 +31,7 @@ class StudyComparison:
     Attributes:
         other: The other activation.
         word: The verdict.
-        mean: Mean paired difference, positive where the reference is better.
+        mean: Mean paired difference, positive if the reference is better.
         low: Lower limit of its simultaneous 95% interval; NaN without one.
         high: Upper limit.
         seeds: Number of seeds in common.
@@ -47,16 +47,16 @@ class StudyComparison:
 
 @dataclass(frozen=True)
 class StudyVerdict:
-    """What a study leaves for a summary, in `verdict.json`.
+    """The results of a study for a summary, stored in `verdict.json`.
 
     Attributes:
         title: Title of the study.
         unit: Unit of the differences.
         scale: Factor from differences to that unit.
-        reference: The activation that is compared with each other one.
-        margin: The smallest difference that matters; 0 if there is none.
+        reference: The activation that is compared with each of the others.
+        margin: The smallest difference that matters; 0 without a margin.
         comparisons: One for each other activation.
-        scores: By activation, its score at each seed; higher is better.
+        scores: Scores at each seed, by activation; higher is better.
     """
 
     title: str
@@ -71,7 +71,7 @@ class StudyVerdict:
     def of(
         cls, title: str, analysis: Analysis, results: Sequence[TrialRecord]
     ) -> Self:
-        """Takes the comparisons of a study, and the scores behind them."""
+        """Creates it from the comparisons and the trials of a study."""
         metric = analysis.metric
         return cls(
             title,
@@ -96,7 +96,7 @@ class StudyVerdict:
 
     @classmethod
     def of_json(cls, content: Mapping[str, Any]) -> Self:
-        """Reads what `asdict` and JSON made of it."""
+        """Creates it from the JSON of its `asdict`."""
         comparisons = tuple(
             StudyComparison(**each) for each in content["comparisons"]
         )
@@ -109,7 +109,7 @@ class StudyVerdict:
 
 @dataclass(frozen=True)
 class Aggregate:
-    """A number over all studies, with its 95% interval."""
+    """A statistic over all studies, with its 95% interval."""
 
     value: float
     low: float
@@ -119,13 +119,13 @@ class Aggregate:
 def probability_of_improvement(
     studies: Sequence[Scores], one: str, other: str, seed: int = 0
 ) -> Aggregate:
-    """Computes how probably a run of one activation beats one of another.
+    """Computes the probability that a run of `one` beats a run of `other`.
 
     Args:
-        studies: Those that have both.
+        studies: The studies with both activations.
         one: An activation.
-        other: Another one.
-        seed: Of the bootstrap.
+        other: Another activation.
+        seed: Random seed of the bootstrap.
 
     Returns:
         The mean over the studies of P(X > Y) + P(X = Y) / 2, where X and Y are
@@ -153,8 +153,8 @@ def mean_ranks(
     """Ranks the activations by their mean score in each study; 1 is the best.
 
     Args:
-        studies: All with the same activations.
-        seed: Of the bootstrap.
+        studies: Studies with the same activations.
+        seed: Random seed of the bootstrap.
 
     Returns:
         The mean rank over the studies, by activation.
@@ -177,7 +177,7 @@ def mean_ranks(
 
         return rank
 
-    # The same seed: all names are ranked in the same resamples.
+    # With the same seed, all names are ranked in the same resamples.
     return {name: _bootstrap(studies, statistic(name), seed) for name in names}
 
 
@@ -191,7 +191,7 @@ def _bootstrap(
     statistic: Callable[[Sequence[Scores]], np.ndarray],
     seed: int,
 ) -> Aggregate:
-    """Computes a statistic, and its percentiles over resampled runs."""
+    """Computes a statistic and its percentiles over resampled runs."""
     generator = np.random.default_rng(seed)
     resampled = [
         {

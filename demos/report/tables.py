@@ -1,4 +1,4 @@
-"""Tables of a study: as data frames, and as Markdown and LaTeX."""
+"""Tables of a study, as data frames, Markdown and LaTeX."""
 
 import math
 import re
@@ -22,20 +22,19 @@ def summarize(
     metrics: Sequence[Metric],
     baselines: Baselines,
 ) -> pd.DataFrame:
-    """Summarizes trials, a row for each setting, and baselines below.
+    """Summarizes trials, one row for each setting, followed by baselines.
 
     Args:
-        results: Records of all trials, failed ones too.
-        metrics: The columns wanted.
-        baselines: By name, the metrics of what needs no seeds; the first metric
-            at least.
+        results: Records of all trials, including failed ones.
+        metrics: The metrics to summarize.
+        baselines: Metrics of the baselines, by name; at least the first metric.
 
     Returns:
-        Columns `model`, one for each setting besides the activation, `kind`
-        (trained or baseline), `seeds`, `failed`, for each metric its mean,
-        `<key>_interval` (half the width of the 95% t interval), `<key>_low` and
-        `<key>_high` (the limits of the 95% bootstrap interval), `seconds` (mean
-        of a trial) and `parameters`.
+        A table with the columns `model`, one for each setting besides the
+        activation, `kind` (trained or baseline), `seeds`, `failed`, the mean of
+        each metric, `<key>_interval` (half-width of the 95% t interval),
+        `<key>_low` and `<key>_high` (limits of the 95% bootstrap interval),
+        `seconds` (mean per trial) and `parameters`.
     """
     rows = []
     for group in by_label(results).values():
@@ -59,7 +58,7 @@ def summarize(
         rows.append(row)
     for name, scores in baselines.items():
         values = {m.key: scores[m.key] for m in metrics if m.key in scores}
-        # Empty, not missing, which would make floats of the others.
+        # Empty, because missing values would turn the others into floats.
         none = dict.fromkeys(further_settings(results[0]), "")
         rows.append({"model": name, **none, "kind": "baseline", **values})
     table = pd.DataFrame(rows)
@@ -68,10 +67,10 @@ def summarize(
 
 
 def list_trials(results: Sequence[TrialRecord]) -> pd.DataFrame:
-    """Lists every trial, failed ones too.
+    """Lists every trial, including failed ones.
 
     Returns:
-        A row for each trial: settings, `seed`, all metrics, `seconds`,
+        One row per trial: settings, `seed`, all metrics, `seconds`,
         `parameters`, `finished` and `reason`.
     """
     keys = list(finished(results)[0].metrics)
@@ -96,7 +95,7 @@ def cells(
     results: Sequence[TrialRecord],
     presentation: Presentation,
 ) -> list[list[str]]:
-    """Formats what `summarize` returns: the header, and the rows below it."""
+    """Formats the result of `summarize`: the header, then the rows."""
     further = list(further_settings(results[0]))
     header = [
         "model",
@@ -130,11 +129,11 @@ def markdown(
     presentation: Presentation,
     verdict: str,
 ) -> str:
-    """Writes the report as Markdown.
+    """Formats the report as Markdown.
 
     Args:
-        header_and_rows: What `cells` returns.
-        results: Records of all trials, failed ones too.
+        header_and_rows: Result of `cells`.
+        results: Records of all trials, including failed ones.
         presentation: Names and notes.
         verdict: The last paragraph.
     """
@@ -173,7 +172,7 @@ def _captioned(table: Table) -> list[str]:
 
 
 def without_html(text: str) -> str:
-    """Escapes what Markdown would pass on as HTML: tags, and entities.
+    """Escapes HTML tags and entities, which Markdown would keep.
 
     Example:
 
@@ -187,11 +186,11 @@ def without_html(text: str) -> str:
 def markdown_table(
     header_and_rows: Sequence[Sequence[str]], left: int = 1
 ) -> list[str]:
-    """Returns the lines of a table in Markdown whose columns are aligned.
+    """Returns the lines of a Markdown table with aligned columns.
 
     Args:
-        header_and_rows: The header, and the rows below it.
-        left: Number of columns aligned to the left; the others to the right.
+        header_and_rows: The header, then the rows.
+        left: Number of left-aligned columns; the others are right-aligned.
     """
     rows = [
         [without_html(cell).replace("|", r"\|") for cell in row]
@@ -214,11 +213,11 @@ def markdown_table(
 
 
 def latex(header_and_rows: Sequence[Sequence[str]], left: int) -> str:
-    """Writes a LaTeX `tabular`, in the style of the package booktabs.
+    """Formats a LaTeX `tabular` in the style of the package booktabs.
 
     Args:
-        header_and_rows: The header, and the rows below it.
-        left: Number of columns aligned to the left; the others to the right.
+        header_and_rows: The header, then the rows.
+        left: Number of left-aligned columns; the others are right-aligned.
     """
     header, *rows = header_and_rows
     tabular = (
@@ -231,7 +230,7 @@ def latex(header_and_rows: Sequence[Sequence[str]], left: int) -> str:
             hrules=True,
         )
     )
-    # The character itself needs a font encoding that has it.
+    # The character itself needs a font encoding that includes it.
     tabular = tabular.replace("±", r"$\pm$")
     return f"% Needs \\usepackage{{booktabs}}.\n{tabular}"
 
@@ -245,11 +244,11 @@ def terminal(
     """Formats scores and verdict as plain text of at most 80 columns.
 
     Args:
-        table: What `summarize` returns.
+        table: Result of `summarize`.
         presentation: Names and warnings.
-        analysis: The comparisons, whose words are shown if there is one for
-            each activation.
-        sentences: The verdict.
+        analysis: The comparisons. Their verdicts are shown if there is one per
+            activation.
+        sentences: The findings.
     """
     metric = presentation.metrics[0]
     reference, words = analysis.reference, {}
@@ -303,7 +302,7 @@ def _cell(value: float, form: str) -> str:
 
 
 def _score(row: Mapping[str, Any], metric: Metric) -> str:
-    """Formats a mean with its interval; empty where there is none."""
+    """Formats a mean with its interval; empty if there is none."""
     form = f".{metric.decimals}f"
     mean = _cell(row.get(metric.key, math.nan), form)
     half_width = _cell(row.get(f"{metric.key}_interval", math.nan), form)

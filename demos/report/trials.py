@@ -1,7 +1,7 @@
 """Trial records by activation, level and seed.
 
-A level is a combination of values of what a study varied besides the
-activation; a study that varied nothing else has one, which is empty.
+A level is a combination of values of the settings that a study varied besides
+the activation. A study that varied nothing else has one empty level.
 """
 
 import math
@@ -13,7 +13,7 @@ import numpy as np
 from demos.study.trial import TrialRecord
 
 REFERENCE = "serf"
-# Differences below this share of the scores are rounding errors.
+# Differences below this fraction of the scores are rounding errors.
 ROUNDING = 1e-12
 
 
@@ -38,7 +38,7 @@ def by_label(results: Sequence[TrialRecord]) -> dict[str, list[TrialRecord]]:
 def reference_of(
     results: Sequence[TrialRecord], wanted: str = REFERENCE
 ) -> str:
-    """Returns the reference wanted, or the first activation that finished."""
+    """Returns the reference if it finished, else the first that did."""
     names = activations_of(finished(results))
     return wanted if wanted in names else names[0]
 
@@ -49,11 +49,11 @@ def further_settings(result: TrialRecord) -> dict[str, Any]:
 
 
 def varied(results: Sequence[TrialRecord]) -> dict[str, list[Any]]:
-    """Returns what was varied besides the activation.
+    """Returns the settings that were varied besides the activation.
 
     Returns:
-        By its name, the values of each setting that has more than one: numbers
-        from low to high, others in the order of first appearance.
+        The values of each setting with more than one value, by its name:
+        numbers in ascending order, others in the order of first appearance.
 
     Example:
 
@@ -76,7 +76,7 @@ def varied(results: Sequence[TrialRecord]) -> dict[str, list[Any]]:
 
 
 def numeric(values: Sequence[Any]) -> bool:
-    """Tells whether all values are numbers, which have an order."""
+    """Returns whether all values are numbers, which have an order."""
     return all(isinstance(value, int | float) for value in values)
 
 
@@ -109,11 +109,11 @@ def level_name(level: Mapping[str, Any], separator: str = ", ") -> str:
 def scores(
     results: Sequence[TrialRecord], metric: str, activation: str
 ) -> np.ndarray:
-    """Gathers the scores of an activation.
+    """Collects the scores of an activation.
 
     Returns:
-        Shape `(seeds, levels)`: all seeds of `results` from low to high, and
-        the levels of `levels_of`; NaN where no trial was finished.
+        Array of shape `(seeds, levels)`: all seeds of `results` in ascending
+        order, and the levels of `levels_of`; NaN if no trial finished.
     """
     seeds = sorted({result.seed for result in results})
     levels = levels_of(results)
@@ -132,7 +132,7 @@ def differences(
     """Subtracts the scores of two activations, trial by trial.
 
     Returns:
-        `first - second`, of the shape of `scores`; NaN where either has none.
+        `first - second`, with the shape of `scores`; NaN if either is missing.
     """
     ours = scores(results, metric, first)
     theirs = scores(results, metric, second)
@@ -142,5 +142,5 @@ def differences(
 
 
 def complete(values: np.ndarray) -> np.ndarray:
-    """Returns the rows, one a seed, that have a value at every level."""
+    """Returns the rows (seeds) that have a value at every level."""
     return values[~np.isnan(values).any(axis=1)]

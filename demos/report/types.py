@@ -1,4 +1,4 @@
-"""What a report is told, and what it returns."""
+"""Types of the inputs and the result of a report."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 
 from demos.study.trial import TrialRecord
 
-# Metrics of models that need no seeds, by name; the first is the trivial one,
-# such as a constant prediction.
+# Metrics of the baselines, by name. The first baseline is the trivial one, such
+# as a constant prediction.
 Baselines = Mapping[str, Mapping[str, float]]
 
 
@@ -35,7 +35,7 @@ class Metric:
 
     @property
     def sign(self) -> int:
-        """1 where higher is better, else -1."""
+        """1 if higher is better, else -1."""
         return 1 if self.higher_is_better else -1
 
     @property
@@ -45,7 +45,7 @@ class Metric:
 
     @property
     def scale(self) -> int:
-        """100 where differences are given in points, else 1."""
+        """100 if differences are in points, else 1."""
         return 100 if self.higher_is_better and self.margin is None else 1
 
     def number(self, value: float, sign: str = "") -> str:
@@ -70,12 +70,12 @@ class Metric:
 
 @dataclass(frozen=True)
 class Chart:
-    """A figure, and what it shows in words.
+    """A figure with its description.
 
     Attributes:
         name: Name of its file.
         caption: Caption below it.
-        description: Alternative text, for those who cannot see it.
+        description: Alternative text for screen readers.
         figure: The figure.
     """
 
@@ -86,7 +86,7 @@ class Chart:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height on a page, in CSS pixels, 96 an inch."""
+        """Width and height on a page, in CSS pixels (96 per inch)."""
         width, height = self.figure.get_size_inches()
         return round(96 * width), round(96 * height)
 
@@ -105,7 +105,7 @@ class Table:
         caption: Caption above it.
         header: Names of the columns.
         rows: Cells of each row.
-        left: Number of columns aligned to the left; the others to the right.
+        left: Number of left-aligned columns; the others are right-aligned.
     """
 
     caption: str
@@ -116,22 +116,24 @@ class Table:
 
 @dataclass(frozen=True)
 class Presentation:
-    """How a report names things.
+    """Names, texts and additional content of a report.
 
     Attributes:
         title: Title of the page, the table and the figures.
         metrics: Columns of the table; the first is compared and drawn.
-        curve: Name, in the history, of what is drawn over the epochs.
-        curve_label: Name of that curve in the figure.
+        curve: Key of the history whose values are drawn over the epochs.
+        curve_label: Label of that curve in the figure.
         notes: Lines above the table.
-        warnings: Why the scores may mean little, such as a smoke test.
-        tables: Further tables, of the task's own.
-        command: Command line that runs the study again.
-        pictures: Further charts, of the task's own.
-        reference: The activation that is compared with each other one.
-        margin: The smallest difference that matters; None for the metric's.
+        warnings: Reasons why the scores may not be meaningful, such as a smoke
+            test.
+        tables: Additional tables of the task.
+        command: Command line that repeats the study.
+        pictures: Additional charts of the task.
+        reference: The activation that is compared with each of the others.
+        margin: The smallest difference that matters; None for the metric's
+            default.
         chosen: Settings that tuning chose, by activation; empty if untuned.
-        resplit: Whether each seed has a split of its own.
+        resplit: Whether each seed has its own split.
     """
 
     title: str
@@ -150,15 +152,15 @@ class Presentation:
 
     @property
     def interval_note(self) -> str:
-        """What the intervals of the scores cover."""
+        """Explains the intervals of the scores."""
         covered = (
             "initialization and the split of the data"
             if self.resplit
-            else "initialization alone: other data would move all scores"
+            else "initialization only, not the choice of the data"
         )
         return (
-            "Test scores: mean ± half of the 95% interval over the seeds. It "
-            f"covers {covered}."
+            "Test scores: mean ± half-width of the 95% interval over the "
+            f"seeds. The interval covers {covered}."
         )
 
 
@@ -168,18 +170,18 @@ class Report:
 
     Attributes:
         text: Markdown: title, notes, table, failures, samples, verdict.
-        short: Plain text for a terminal of 80 columns: scores, verdict and
-            where the page is.
+        short: Plain text for a terminal of 80 columns: scores, verdict and the
+            path of the page.
         folder: Folder of the study: `report.html`, `table.csv`, models and
             trials.
-        results: Records of all trials, failed ones too.
-        baselines: Metrics of what needs no seeds, by name.
-        findings: The verdict, sentence by sentence.
-        verdicts: The word on each other activation: the reference is better or
-            worse than it, equivalent to it, or the comparison is inconclusive,
-            or both are untrained.
-        html: The top of the page: warnings, verdict and forest plot, and the
-            scores; "" if there is none.
+        results: Records of all trials, including failed ones.
+        baselines: Metrics of the baselines, by name.
+        findings: The findings, one sentence each.
+        verdicts: The verdict on each other activation: "better" or "worse" (the
+            reference is better or worse than it), "equivalent", "inconclusive"
+            or "untrained" (neither beats the trivial baseline).
+        html: The top of the page: warnings, verdict, forest plot and scores;
+            "" if there is none.
     """
 
     text: str
@@ -192,7 +194,7 @@ class Report:
     html: str = field(default="", repr=False)
 
     def _repr_html_(self) -> str | None:
-        return self.html or None  # Then a notebook shows the Markdown.
+        return self.html or None  # With None, a notebook shows the Markdown.
 
     def _repr_markdown_(self) -> str:
         return self.text

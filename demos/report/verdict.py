@@ -1,15 +1,16 @@
-"""How a verdict is reached: simultaneous intervals, a margin and five words.
+"""Computes verdicts from simultaneous intervals and a margin.
 
-These are functions of arrays whose last axis is the seeds, so that a simulation
-can judge thousands of studies at once. A difference is (reference - other),
-paired by seed and signed so that positive is better for the reference.
+The functions take arrays whose last axis is the seeds, so that a simulation can
+judge thousands of studies at once. A difference is (reference - other), paired
+by seed, with the sign such that positive is better for the reference.
 
 With K comparisons in a study, each has a t interval at level 1 - 0.05 / K and a
-p-value multiplied by K (Bonferroni): the intervals cover all true differences
-in at least 95% of studies, an interval excludes 0 exactly where p < 0.05, and
-the probability of any wrong word is at most 5%. That is so for normal, skewed,
-heavy-tailed and bounded scores (simulated); with three seeds and ten
-activations of which each fails to learn in a fifth of its trials it is 6%.
+p-value multiplied by K (Bonferroni). Then the intervals cover all true
+differences in at least 95% of studies, an interval excludes 0 exactly if
+p < 0.05, and the probability of any wrong verdict is at most 5%. Simulations
+confirm this for normal, skewed, heavy-tailed and bounded scores; the
+probability is 6% with three seeds and ten activations that each fail to learn
+in a fifth of their trials.
 """
 
 import bisect
@@ -22,8 +23,8 @@ from scipy import stats
 ALPHA = 0.05
 CONFIDENCE = 1 - ALPHA
 LEAST_SEEDS = 3  # With 2, the interval is 13 to 60 times as wide as the spread.
-MOST_SEEDS = 10_000  # Beyond, "how many" is of no interest.
-# A spread below this share of the differences is rounding errors.
+MOST_SEEDS = 10_000  # The largest number of seeds that is estimated.
+# A spread below this fraction of the differences is a rounding error.
 ROUNDING = 1e-9
 
 BETTER = "better"
@@ -37,14 +38,14 @@ UNTRAINED = "untrained"
 class Estimate:
     """Mean differences with simultaneous intervals.
 
-    There is neither interval nor test (NaN) below three seeds, or where all
-    seeds have the same difference.
+    Interval and test are NaN with fewer than three seeds, or if all seeds have
+    the same difference.
 
     Attributes:
         mean: Mean over the seeds.
-        half_width: Half the width of the interval around it.
-        p: Two-sided p-value of a mean of 0, adjusted.
-        deviation: Standard deviation over the seeds; NaN below two.
+        half_width: Half-width of its interval.
+        p: Adjusted two-sided p-value of the hypothesis that the mean is 0.
+        deviation: Standard deviation over the seeds; NaN with fewer than two.
     """
 
     mean: np.ndarray
@@ -58,7 +59,7 @@ def estimate(differences: np.ndarray, family: int = 1) -> Estimate:
 
     Args:
         differences: Shape `(..., seeds)`.
-        family: Number K of comparisons that are made together.
+        family: Number K of simultaneous comparisons.
 
     Example:
 
@@ -85,15 +86,15 @@ def estimate(differences: np.ndarray, family: int = 1) -> Estimate:
 
 
 def learned(scores: np.ndarray, baseline: float, family: int) -> np.ndarray:
-    """Tells whether models beat the trivial baseline.
+    """Returns whether models beat the trivial baseline.
 
-    From three seeds on, the lower limit of a one-sided 95% interval must; one
-    alone is no evidence.
+    With three seeds or more, the lower limit of a one-sided 95% interval must
+    be above it; with fewer, the mean.
 
     Args:
-        scores: Shape `(..., seeds)`, higher is better.
+        scores: Shape `(..., seeds)`; higher is better.
         baseline: Score of the baseline.
-        family: Number of activations that are asked about.
+        family: Number of activations that are tested.
     """
     seeds = scores.shape[-1]
     limit = scores.mean(axis=-1)
@@ -106,17 +107,17 @@ def learned(scores: np.ndarray, baseline: float, family: int) -> np.ndarray:
 def words(
     estimates: Estimate, margin: float, trained: np.ndarray | bool = True
 ) -> np.ndarray:
-    """Judges differences.
+    """Returns the verdicts on differences.
 
     Args:
-        estimates: Of shape `(...)`.
-        margin: The smallest difference that matters; 0 for any.
-        trained: Whether one of the two activations has learned something.
+        estimates: Estimates of shape `(...)`.
+        margin: The smallest difference that matters; 0 if any does.
+        trained: Whether at least one of the two activations has learned.
 
     Returns:
-        Strings of shape `(...)`: "equivalent", where the interval lies within
-        the margin; else "better" or "worse", where it excludes 0; else
-        "inconclusive". "untrained" where neither has learned.
+        Strings of shape `(...)`: "untrained" if neither has learned; else
+        "equivalent" if the interval lies within the margin; else "better" or
+        "worse" if it excludes 0; else "inconclusive".
 
     Example:
 
@@ -139,18 +140,18 @@ def words(
 
 
 def seeds_for(margin: float, deviation: float, family: int) -> int | None:
-    """Computes how many seeds make the half-width at most the margin.
+    """Computes the number of seeds that reduces the half-width to the margin.
 
-    It depends on the measured spread alone: planning by the measured
-    difference would raise the error rate.
+    It depends only on the measured spread: using the measured difference would
+    raise the error rate.
 
     Args:
-        margin: Above 0.
+        margin: The margin, above 0.
         deviation: Standard deviation of the differences over the seeds.
-        family: Number of comparisons that are made together.
+        family: Number of simultaneous comparisons.
 
     Returns:
-        The number, three at least; None if 10,000 are not enough.
+        The number, at least three; None if 10,000 are not enough.
 
     Example:
 

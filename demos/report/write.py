@@ -1,4 +1,4 @@
-"""Writes a report: tables, figures and a page that shows them all."""
+"""Writes a report: tables, figures and an HTML page with both."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -23,16 +23,17 @@ def write_report(
     """Writes the tables, the figures and report.html.
 
     Args:
-        folder: Gets table.csv, table.md, table.tex, trials.csv, report.html,
-            the task's own charts, and those of `charts.NAMES` that the study
-            has; those of an earlier report that it no longer has are deleted.
-        results: Records of all trials, failed ones too; at least one finished.
-        baselines: By name, the metrics of what needs no seeds; the first is
-            the trivial one.
+        folder: Output folder for table.csv, table.md, table.tex, trials.csv,
+            report.html, the task's charts, and the charts of `charts.NAMES`.
+            Outdated charts of an earlier report are deleted.
+        results: Records of all trials, including failed ones; at least one
+            must have finished.
+        baselines: Metrics of the baselines, by name; the first baseline is the
+            trivial one.
         presentation: Names and notes.
 
     Returns:
-        The report; its text is that of table.md.
+        The report. Its text is that of table.md.
     """
     summary = tables.summarize(results, presentation.metrics, baselines)
     cells = tables.cells(summary, results, presentation)

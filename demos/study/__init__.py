@@ -1,1 +1,1 @@
-"""The engine of every demo: trials, their executors, sweeps and progress."""
+"""The study engine of the demos: trials, executors, sweeps and progress."""

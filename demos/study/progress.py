@@ -1,6 +1,6 @@
-"""Shows how far a study is: one bar for all epochs of all trials.
+"""Shows the progress of a study: one bar for all epochs of all trials.
 
-Where there is no bar, each trial is a line on stderr.
+Without a bar, each trial prints one line on stderr.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from demos.study.trial import Trial, TrialRecord
 
 
 class Progress:
-    """The observer of a study that shows how far it is.
+    """The observer that shows the progress of a study.
 
     Args:
         trials: The number of trials to run.
@@ -23,7 +23,7 @@ class Progress:
         self._trials = trials
         self._epochs = epochs
         self._ended = 0
-        self._done: dict[str, int] = {}  # Epochs, by the name of the trial.
+        self._done: dict[str, int] = {}  # Finished epochs, by trial name.
         self._bar = progress_bar(trials * epochs, "epochs")
 
     def __enter__(self) -> Self:
@@ -38,14 +38,14 @@ class Progress:
         self._bar.close()
 
     def trial_started(self, trial: Trial) -> None:
-        """Names the trial."""
+        """Shows the name of the trial."""
         self._done[trial.name] = 0
         self._show(trial, {})
 
     def epoch_ended(
         self, trial: Trial, epoch: int, logs: Mapping[str, float]
     ) -> None:
-        """Moves the bar on to that epoch."""
+        """Moves the bar to that epoch."""
         shown = {
             name: f"{value:.3f}"
             for name, value in logs.items()
@@ -55,7 +55,7 @@ class Progress:
         self._show(trial, {"epoch": f"{epoch}/{self._epochs}", **shown})
 
     def trial_ended(self, record: TrialRecord) -> None:
-        """Prints a line where there is no bar, or where the trial failed."""
+        """Prints a line if there is no bar, or if the trial failed."""
         self._ended += 1
         # It may have stopped early or resumed from a checkpoint.
         self._advance(record.name, self._epochs)

@@ -1,4 +1,4 @@
-"""Random splits: a task whose data is divided anew with each seed."""
+"""Random splits: a task with a new split of the data for each seed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,21 +15,21 @@ from demos.study.trial import (
 
 @dataclass(frozen=True)
 class ResplitTask(WrappedTask):
-    """A task whose trials have a split drawn by their seed.
+    """A task whose trials draw their split with their seed.
 
-    At the same seed the split is the same for every activation, so that the
-    comparison stays paired; intervals over the seeds cover the data as well as
-    the initialization.
+    For each seed, all activations have the same split, so the comparison stays
+    paired. Intervals over the seeds cover the data as well as the
+    initialization.
 
     Attributes:
         task: The task with the fixed split.
-        load: Returns the task with the split of a seed.
+        load: A function that returns the task with the split of a seed.
     """
 
     load: Callable[[int], Task]
 
     def config(self) -> dict[str, Any]:
-        """Returns all that decides a trial's result, besides the trial."""
+        """Returns everything except the trial that affects its result."""
         return {**self.task.config(), "resplit": True}
 
     def run(self, trial: Trial, context: TrialContext) -> TrialResult:

@@ -1,4 +1,4 @@
-"""Runs one trial, in whatever process it is, and writes its record."""
+"""Runs one trial, in any process, and writes its record."""
 
 import contextlib
 import datetime
@@ -42,14 +42,14 @@ class Runner:
     """Runs trials of a study.
 
     Attributes:
-        task: Trains and scores one model.
+        task: The task, which trains and scores one model.
         folder: Folder of the study.
-        config: What all its trials share.
-        fingerprint: Of the config and the versions.
-        tensorboard: Whether logs are written for TensorBoard.
+        config: The config that all trials share.
+        fingerprint: Fingerprint of the config and the versions.
+        tensorboard: Whether to write logs for TensorBoard.
         wait: Whether to wait for a trial that another process runs.
-        failures: Failures of earlier runs, by the trial's name: these trials
-            run again. One that fails in this run, in another process, does not.
+        failures: Failures of earlier runs, by trial name; these trials run
+            again. A trial that fails in this run, in another process, does not.
     """
 
     task: Task
@@ -63,12 +63,12 @@ class Runner:
     def run(self, trial: Trial, on_epoch: OnEpoch) -> TrialRecord | None:
         """Runs a trial, and writes its record and its model.
 
-        No two processes run it at the same time: it is locked meanwhile.
+        A lock prevents two processes from running it at the same time.
 
         Returns:
-            Its record, or that of another process; None without `wait` if
-            another process runs it. A failure is in the record, which is on the
-            disk too unless that is full.
+            The record, from this or another process; None if another process
+            runs the trial and `wait` is false. A failure is in the record,
+            which is also written unless the disk is full.
         """
         began = time.perf_counter()
         checkpoint = self.folder / "checkpoints" / trial.name
@@ -97,11 +97,11 @@ class Runner:
                 if not record.reason:
                     shutil.rmtree(checkpoint, ignore_errors=True)
                 return record
-        except OSError as error:  # Of the lock, or of the record.
+        except OSError as error:  # From the lock or the record.
             return self.failed(trial, reason_of(error))
 
     def failed(self, trial: Trial, reason: str) -> TrialRecord:
-        """Returns the record of a failure, which is not written."""
+        """Returns the record of a failure without writing it."""
         now = datetime.datetime.now(datetime.UTC)
         return TrialRecord(
             settings=dict(trial.settings),
@@ -117,13 +117,13 @@ class Runner:
         """Records that a trial failed because its process died.
 
         Returns:
-            The record, which is written unless the disk is full or another
-            process runs the trial by now; or the one that the process had
-            written before it died.
+            The record. It is written unless the disk is full or another process
+            now runs the trial. If the process wrote a record before it died,
+            that one is returned.
         """
         failure = self.failed(trial, reason)
         with (
-            contextlib.suppress(OSError),  # It is reported all the same.
+            contextlib.suppress(OSError),  # The failure is reported anyway.
             _lock(self.folder, trial, wait=False) as ours,
         ):
             record = read(self.folder, trial, self.fingerprint)
@@ -137,7 +137,7 @@ class Runner:
         """Writes a record.
 
         Raises:
-            OSError: The disk is full, or the folder not writable.
+            OSError: If the disk is full or the folder is not writable.
         """
         write_json(trial_path(self.folder, record), asdict(record))
 
@@ -157,36 +157,36 @@ class Runner:
                 os.replace(unfinished, trial_path(self.folder, trial, "keras"))
             for suffix, text in result.texts.items():
                 write_text(trial_path(self.folder, trial, suffix), text)
-        except Exception as error:  # Whatever it is, the other trials go on.
+        except Exception as error:  # The other trials continue in any case.
             if interrupted.is_set():  # JAX turns Ctrl-C into other errors.
                 raise KeyboardInterrupt from None
             unfinished.unlink(missing_ok=True)
             if isinstance(error, DivergedError) and context.checkpoint:
-                # It would only diverge again.
+                # A resumed training would diverge again.
                 shutil.rmtree(context.checkpoint, ignore_errors=True)
             return self.failed(trial, reason_of(error))
         return record
 
     def _check_place(self) -> None:
-        """Raises OSError if the study would be another one in this process."""
+        """Raises OSError if this process would run a different study."""
         if saved_fingerprint(self.folder) != self.fingerprint:
             raise FileNotFoundError(
-                f"{self.folder} does not hold this study here: it was deleted, "
+                f"{self.folder} does not have this study here: it was deleted, "
                 "or it is not on a disk that all machines share"
             )
         if fingerprint_of(self.config, environment()) != self.fingerprint:
             raise OSError(
-                "this process has other versions of Python or of the packages "
-                "than the one that began the study"
+                "the versions of Python or the packages in this process differ "
+                "from those with which the study began"
             )
 
 
 def _seconds(checkpoint: Path) -> float:
-    """Returns the seconds that a training had taken at its checkpoint, or 0."""
+    """Returns the training time at a checkpoint in seconds, or 0."""
     try:
         with (checkpoint / CHECKPOINT).open("rb") as file:
             return float(np.load(file)["seconds"])
-    except Exception:  # NumPy raises anything on a damaged file.
+    except Exception:  # NumPy may raise anything for a damaged file.
         return 0.0
 
 
@@ -194,7 +194,7 @@ def _finite(metrics: Mapping[str, float]) -> dict[str, float]:
     """Returns the metrics as Python floats.
 
     Raises:
-        DivergedError: One is infinite or not a number.
+        DivergedError: If one is infinite or NaN.
     """
     for name, value in metrics.items():
         if not math.isfinite(value):

@@ -1,16 +1,16 @@
-"""The engine of every demo: settings x seeds -> trials, resumed and gathered.
+"""The study engine: runs and resumes trials of all settings and seeds.
 
-It knows nothing of any task. A `Task` trains and scores one model; an executor
-runs trials, in this process or in others; the study decides which are still to
-run, and keeps the best model of each setting. Its folder:
+It does not depend on any task. A `Task` trains and scores one model. An
+executor runs trials, in this process or in others. The study selects the trials
+that still have to run, and keeps the best model of each setting. Its folder:
 
-    study.json              what all trials share, and its fingerprint
+    study.json              the shared config, and its fingerprint
     trials/relu-seed0.json  the record of a trial: settings, versions, metrics
-    trials/relu-seed0.*     further files of that trial
-    relu.keras              the best model of these settings on the validation
-    ...                     what the task itself saves beside the models
-    checkpoints/            of trials that have not finished
-    locks/                  of trials that run, in this process or in others
+    trials/relu-seed0.*     additional files of that trial
+    relu.keras              the model of these settings with the best objective
+    ...                     assets that the task saves with the models
+    checkpoints/            checkpoints of unfinished trials
+    locks/                  locks of running trials, in this process or others
 """
 
 import itertools
@@ -46,18 +46,18 @@ EPOCHS = "no trial has finished; the same command resumes at the last epoch"
 class Study:
     """Trials that share a task, and their folder.
 
-    Making one writes nothing; `run` does.
+    The constructor writes nothing; `run` does.
 
     Args:
-        task: Trains and scores one model.
-        folder: Where everything is kept.
-        config: What all trials share; by default the task's.
+        task: The task, which trains and scores one model.
+        folder: Folder of the study.
+        config: The config that all trials share; by default the task's config.
         tensorboard: Whether trials write logs for TensorBoard.
-        renames: Whether, if the folder holds another study, the fingerprint of
-            this one is added to its name.
+        renames: Whether to append the fingerprint to the name of the folder if
+            it has another study.
 
     Raises:
-        UserError: The folder is not writable, or holds another study.
+        UserError: If the folder is not writable or has another study.
     """
 
     def __init__(
@@ -82,10 +82,10 @@ class Study:
         self._is_ours()
 
     def pending(self, trials: Iterable[Trial]) -> list[Trial]:
-        """Returns the trials with no record, or with that of a failure.
+        """Returns the trials without a record, and the failed ones.
 
         Raises:
-            UserError: A record is damaged, or belongs to another study.
+            UserError: If a record is damaged or belongs to another study.
         """
         return [
             trial
@@ -111,27 +111,28 @@ class Study:
     ) -> list[TrialRecord]:
         """Runs the trials that have not finished.
 
-        A trial that fails is recorded with its reason; the others go on.
-        Whatever stops the run, finished trials are kept. Trials that another
-        process runs in the same folder are left to it.
+        A failed trial is recorded with its reason, and the others continue.
+        Finished trials are kept whenever the run stops. Trials that another
+        process runs in the same folder are skipped.
 
         Args:
             trials: The trials.
-            observer: Is told of the progress.
-            executor: Runs them; by default one after another, in this process.
+            observer: Receives the progress.
+            executor: The executor; by default, this process runs one trial
+                after another.
 
         Returns:
             The records of all trials, in their order.
 
         Raises:
-            UserError: The folder is not writable, or holds another study.
-            KeyboardInterrupt: It was stopped; a message says what is kept.
+            UserError: If the folder is not writable or has another study.
+            KeyboardInterrupt: If it was stopped; the message says what is kept.
         """
         executor = executor or SequentialExecutor()
         failures: dict[str, TrialRecord] = {}
         try:
             self._begin()
-            for trial in trials:  # A kill may have come before this.
+            for trial in trials:  # An earlier run may have been killed here.
                 self._keep_best(trial)
             left = self.pending(trials)
             records = {trial.name: self._read(trial) for trial in left}
@@ -143,7 +144,7 @@ class Study:
                     if record is None:
                         busy.append(trial)
                         continue
-                    if record.reason:  # The disk may be too full for it.
+                    if record.reason:  # Perhaps unwritten, if the disk is full.
                         failures[trial.name] = record
                     self._keep_best(trial)
                     observer.trial_ended(record)
@@ -164,15 +165,15 @@ class Study:
         return [record for record in results if record is not None]
 
     def _is_ours(self) -> bool:
-        """Returns whether the folder holds this study, not none at all.
+        """Returns whether the folder has this study; False if it has none.
 
         Raises:
-            UserError: It holds another one.
+            UserError: If it has another study.
         """
         fingerprint = saved_fingerprint(self.folder)
         if fingerprint not in (None, self.runner.fingerprint):
             raise UserError(
-                f"{self.folder} holds a study with other data, options or "
+                f"{self.folder} has a study with other data, options or "
                 "versions; choose another --out, or delete that folder"
             )
         return fingerprint is not None
@@ -214,9 +215,9 @@ class Study:
 def grid(
     choices: Mapping[str, Sequence[Any]], seeds: Sequence[int]
 ) -> list[Trial]:
-    """Combines every choice with every other and with every seed.
+    """Returns the trials of all combinations of choices and seeds.
 
-    Seeds vary slowest, so a run that is stopped early has all settings.
+    Seeds vary slowest, so a run that stops early includes all settings.
 
     Args:
         choices: The values of each setting.

@@ -1,10 +1,9 @@
-"""Varies hyper-parameters: `--vary layers=1,2,4` -> the options of each trial.
+"""Hyperparameter sweeps: applies `--vary layers=1,2,4` to trials.
 
 A task has two dataclasses of options, `model` and `training`, whose fields can
 be varied by name; `groups`, which are names for several of these options (such
 as `dropout` for every dropout of a model); and `fixed`, the options that all
-trials of a study share, because the data or the files beside the models depend
-on them.
+trials of a study share, because the data or the saved assets depend on them.
 """
 
 import contextlib
@@ -21,24 +20,24 @@ from demos.common.errors import UserError
 Axes = dict[str, tuple[Any, ...]]
 Task = TypeVar("Task")
 SECTIONS = ("model", "training")
-# Settings of a trial that are no hyper-parameters.
+# Settings of a trial that are not hyperparameters.
 OTHER = ("activation", "sees")
 
 
 def axes(texts: Sequence[str], task: Any, flag: str = "--vary") -> Axes:
-    """Parses what is to be varied.
+    """Parses the options to vary.
 
     Args:
-        texts: Such as `["layers=1,2,4", "optimizer=adam,sgd"]`.
+        texts: Texts such as `["layers=1,2,4", "optimizer=adam,sgd"]`.
         task: The task.
-        flag: The option that says so, for errors.
+        flag: The command-line option, for error messages.
 
     Returns:
         Values by name.
 
     Raises:
-        UserError: A name is unknown, fixed or repeated; or a value is invalid
-            or repeated.
+        UserError: If a name is unknown, fixed or repeated, or a value is
+            invalid or repeated.
     """
     found: Axes = {}
     for text in texts:
@@ -50,14 +49,14 @@ def axes(texts: Sequence[str], task: Any, flag: str = "--vary") -> Axes:
             )
         if name in found:
             raise UserError(
-                f"Expected {flag} {name} once, with all its values. Received "
-                "it twice"
+                f"Expected {flag} {name} only once, with all its values. "
+                "Received it twice"
             )
         for other in found:
             if set(_options(task, name)) & set(_options(task, other)):
                 raise UserError(
                     f"{flag} {name} and {flag} {other} are the same option, or "
-                    "one is a part of the other; leave one out"
+                    "one is a part of the other; omit one of them"
                 )
         found[name] = tuple(
             _value(task, name, value.strip(), flag)
@@ -71,7 +70,7 @@ def axes(texts: Sequence[str], task: Any, flag: str = "--vary") -> Axes:
 
 
 def apply_overrides(task: Task, settings: Mapping[str, Any]) -> Task:
-    """Returns the task with the options that the settings of a trial vary.
+    """Returns the task with the options in the settings of a trial.
 
     Args:
         task: The task, which does not change.
@@ -96,15 +95,15 @@ def apply_overrides(task: Task, settings: Mapping[str, Any]) -> Task:
 def shared(
     config: Mapping[str, Any], task: Any, names: Collection[str]
 ) -> dict[str, Any]:
-    """Returns what the trials of a study share.
+    """Returns the config that the trials of a study share.
 
     Args:
-        config: What `task.config()` returns.
+        config: The result of `task.config()`.
         task: The task.
-        names: What is varied.
+        names: The names of the varied options.
 
     Returns:
-        The config, with "varied" for the value of each option that is.
+        The config, with "varied" as the value of each varied option.
     """
     found = copy.deepcopy(dict(config))
     for name in names:
@@ -117,8 +116,8 @@ def _value(task: Any, name: str, text: str, flag: str) -> Any:
     """Parses a value as the command line would."""
     if name in task.fixed:
         raise UserError(
-            f"{flag} {name} is not possible: all trials share it; run a "
-            "study for each value"
+            f"{flag} {name} is not possible, because all trials share it; run "
+            "one study for each value"
         )
     section, option = _options(task, name)[0]
     config = getattr(task, section)
@@ -141,7 +140,7 @@ def _value(task: Any, name: str, text: str, flag: str) -> Any:
 
 
 def _options(task: Any, name: str) -> list[tuple[str, str]]:
-    """Returns section and option of all that a name stands for."""
+    """Returns the section and option of each option with a name."""
     known = {
         item.name: section
         for section in SECTIONS
@@ -152,6 +151,7 @@ def _options(task: Any, name: str) -> list[tuple[str, str]]:
         check_renamed(f"--{name}")
         names = sorted({*known, *task.groups} - set(task.fixed))
         raise UserError(
-            f"Expected --vary to be of {', '.join(names)}. Received: {name}"
+            f"Expected --vary to name one of {', '.join(names)}. "
+            f"Received: {name}"
         )
     return [(known[option], option) for option in options]

@@ -1,4 +1,4 @@
-"""One training: what is asked for, what comes of it, and its record on disk.
+"""Trials: their settings, results and records on disk.
 
 Nothing here imports Keras. `runner.py` runs trials.
 """
@@ -19,9 +19,9 @@ from demos.common.files import read_json
 
 OnEpoch = Callable[[int, Mapping[str, float]], None]
 CHECKPOINT = "state.npz"  # In the folder of a trial's checkpoint.
-LONGEST = 200  # Bytes of a trial's name; its files have longer ones.
-# Parts of the environment in which trials of a study may differ: they change
-# rounding alone.
+LONGEST = 200  # Bytes of a trial's name; the names of its files are longer.
+# Parts of the environment that may differ between the trials of a study; they
+# only change the rounding.
 MACHINE = ("platform", "processor", "cores", "threads", "devices")
 
 
@@ -31,12 +31,12 @@ class DivergedError(Exception):
 
 @dataclass(frozen=True)
 class Trial:
-    """One training: what is under study, and the seed.
+    """The settings and the seed of one training.
 
     Attributes:
-        settings: Name and value of each thing that varies between the trials
-            of a study, such as `{"activation": "serf"}`.
-        seed: Decides the initial weights, the order of the data and dropout.
+        settings: Settings that vary between the trials of a study, such as
+            `{"activation": "serf"}`.
+        seed: Seed of the initial weights, the order of the data and dropout.
     """
 
     settings: Mapping[str, Any]
@@ -44,7 +44,7 @@ class Trial:
 
     @property
     def label(self) -> str:
-        """The settings in a few characters, part of file names."""
+        """The settings in a few characters, for file names."""
         return label_of(self.settings)
 
     @property
@@ -55,14 +55,15 @@ class Trial:
 
 @dataclass(frozen=True)
 class TrialContext:
-    """What a trial is given besides its settings.
+    """The callback and folders of a trial.
 
     Attributes:
-        on_epoch: Is called with the number of epochs done and their logs.
-        checkpoint: Folder of what a training needs to resume after an
-            interruption; None to keep nothing.
-        tensorboard: Folder for TensorBoard's logs; None for no logs.
-        identity: Of study and trial; another one's checkpoint is ignored.
+        on_epoch: Function called with the number of finished epochs and the
+            logs of the last one.
+        checkpoint: Folder of the checkpoint, from which an interrupted training
+            resumes; None for no checkpoint.
+        tensorboard: Folder of TensorBoard's logs; None for no logs.
+        identity: Identifies study and trial; other checkpoints are ignored.
     """
 
     on_epoch: OnEpoch = lambda epoch, logs: None
@@ -73,15 +74,16 @@ class TrialContext:
 
 @dataclass(frozen=True)
 class TrialResult:
-    """What a task returns from one trial.
+    """The result of one trial.
 
     Attributes:
-        metrics: Final scores, with the task's `objective` among them.
+        metrics: Final scores, including the task's `objective`.
         history: Value of each metric after each epoch.
-        parameters: Number of trained weights.
-        save: Writes the model to a path; None where it cannot be saved.
-        texts: Suffix and content of files to write beside the record.
-        timings: Seconds that parts of the trial took.
+        parameters: Number of trainable weights.
+        save: Function that writes the model to a path; None if the model cannot
+            be saved.
+        texts: Content of additional files of the trial, by suffix.
+        timings: Duration of parts of the trial, in seconds.
     """
 
     metrics: Mapping[str, float]
@@ -97,16 +99,16 @@ class TrialRecord(Trial):
     """The record of a trial: the content of its JSON file.
 
     Attributes:
-        fingerprint: Of the study that it belongs to.
-        reason: Why the trial failed; empty when it did not.
+        fingerprint: Fingerprint of its study.
+        reason: Reason of a failure; empty if the trial did not fail.
         metrics: Final scores.
         history: Value of each metric after each epoch.
-        parameters: Number of trained weights.
-        seconds: Wall-clock time of the trial, before and after interruptions.
-        timings: Seconds that parts of it took.
-        config: What all trials of the study share.
-        environment: Versions, backend and the machine.
-        finished: When it ended, in UTC, in ISO 8601 format.
+        parameters: Number of trainable weights.
+        seconds: Wall-clock time of the trial, including interrupted runs.
+        timings: Duration of parts of the trial, in seconds.
+        config: The config that all trials of the study share.
+        environment: Versions, backend and machine.
+        finished: Time of its end, in UTC, in ISO 8601 format.
     """
 
     fingerprint: str
@@ -122,11 +124,11 @@ class TrialRecord(Trial):
 
 
 class Task(Protocol):
-    """What a study needs of a task; it can be pickled."""
+    """The interface of a task, which must be picklable."""
 
     @property
     def objective(self) -> str:
-        """Name of the metric, higher is better, that chooses the best model.
+        """Name of the metric that selects the best model; higher is better.
 
         It is measured on the validation split, never on the test split.
         """
@@ -138,21 +140,21 @@ class Task(Protocol):
         ...
 
     def config(self) -> dict[str, Any]:
-        """Returns all that decides a trial's result, besides the trial."""
+        """Returns everything except the trial that affects its result."""
         ...
 
     def run(self, trial: Trial, context: TrialContext) -> TrialResult:
-        """Trains and scores one model; it may raise."""
+        """Trains and scores one model; may raise exceptions."""
         ...
 
     def save_assets(self, folder: Path) -> None:
-        """Writes what every saved model needs beside it."""
+        """Writes the files that all saved models need."""
         ...
 
 
 @dataclass(frozen=True)
 class WrappedTask:
-    """The base of tasks that change the trials of another one.
+    """Base class of tasks that modify the trials of another task.
 
     Attributes:
         task: The other task.
@@ -162,7 +164,7 @@ class WrappedTask:
 
     @property
     def objective(self) -> str:
-        """Name of the metric that chooses."""
+        """Name of the metric that selects the best model."""
         return self.task.objective
 
     @property
@@ -171,12 +173,12 @@ class WrappedTask:
         return self.task.epochs
 
     def save_assets(self, folder: Path) -> None:
-        """Writes what every saved model needs beside it."""
+        """Writes the files that all saved models need."""
         self.task.save_assets(folder)
 
 
 def label_of(settings: Mapping[str, Any]) -> str:
-    """Names settings in a few characters, part of file names.
+    """Returns a short name of settings, for file names.
 
     Example:
 
@@ -195,8 +197,8 @@ def fingerprint_of(
     """Identifies a study: trials with the same fingerprint may be compared.
 
     Args:
-        config: What all trials share.
-        environment: Versions and backend; the machine does not count.
+        config: The config that all trials share.
+        environment: Versions and backend; the machine is ignored.
 
     Returns:
         12 hexadecimal digits.
@@ -215,12 +217,12 @@ def trial_path(folder: Path, trial: Trial, suffix: str = "json") -> Path:
         suffix: `"json"`, `"keras"`, or that of one of `TrialResult.texts`.
 
     Raises:
-        UserError: The settings cannot be a part of a file's name.
+        UserError: If the settings cannot be part of a file name.
     """
     length = len(trial.name.encode(errors="replace"))
     if length > LONGEST or re.search(r"[/\\\0]", trial.name):
         raise UserError(
-            f"Expected settings that fit into the name of a file, at most "
+            f"Expected settings that fit into a file name, at most "
             f"{LONGEST} bytes without slashes. Received: {trial.name}"
         )
     return folder / "trials" / f"{trial.name}.{suffix}"
@@ -234,10 +236,10 @@ def read(
     Args:
         folder: Folder of the study.
         trial: The trial.
-        fingerprint: Of the study; by default it is not compared.
+        fingerprint: Fingerprint of the study; by default it is not checked.
 
     Raises:
-        UserError: The file is not the record of this trial in this study.
+        UserError: If the file is not the record of this trial in this study.
     """
     path = trial_path(folder, trial)
     return read_record(path, fingerprint) if path.exists() else None
@@ -248,16 +250,16 @@ def read_record(path: Path, fingerprint: str | None = None) -> TrialRecord:
 
     Args:
         path: The file, named after the trial.
-        fingerprint: Of the study; by default it is not compared.
+        fingerprint: Fingerprint of the study; by default it is not checked.
 
     Raises:
-        UserError: The file is not the record of the trial in this study.
+        UserError: If the file is not the record of the trial in this study.
     """
     try:
         record = TrialRecord(**read_json(path))
         _check_types(record)
         if record.name != path.stem:
-            raise ValueError(f"it is that of {record.name}")
+            raise ValueError(f"it is the record of {record.name}")
     except (OSError, ValueError, TypeError) as error:
         raise UserError(
             f"{path} is not the record of a trial ({error}); delete it to run "
@@ -272,17 +274,17 @@ def read_record(path: Path, fingerprint: str | None = None) -> TrialRecord:
 
 
 def _check_types(record: TrialRecord) -> None:
-    """Raises TypeError where JSON held values of other types."""
+    """Raises TypeError if JSON values have wrong types."""
     for name, like in vars(TrialRecord({}, 0, "")).items():
         value = getattr(record, name)
         kinds = (int, float) if isinstance(like, float) else type(like)
         if not isinstance(value, kinds):
             raise TypeError(f"{name} is {value!r:.99}")
     if not isinstance(record.settings.get("activation"), str):
-        raise TypeError("its settings name no activation")
+        raise TypeError("its settings have no activation")
     numbers = [*record.metrics.values(), *record.timings.values()]
     for curve in record.history.values():
-        numbers += curve  # TypeError: it is no list.
+        numbers += curve  # TypeError if it is not a list.
     for number in numbers:
         if not isinstance(number, int | float) or not math.isfinite(number):
             raise TypeError(f"a number is {number!r:.99}")
@@ -293,18 +295,18 @@ def gather(folder: Path, fingerprint: str | None = None) -> list[TrialRecord]:
 
     Args:
         folder: Folder of the study.
-        fingerprint: Of the study; by default it is not compared.
+        fingerprint: Fingerprint of the study; by default it is not checked.
 
     Returns:
-        The records, by label and then by seed.
+        The records, sorted by label and then by seed.
 
     Raises:
-        UserError: A file is not the record of a trial of this study.
+        UserError: If a file is not the record of a trial of this study.
     """
     records = [
         read_record(path, fingerprint)
         for path in (folder / "trials").glob("*.json")
-        if not path.name.startswith(".")  # One that is being written.
+        if not path.name.startswith(".")  # A file that is being written.
     ]
     finished = [record for record in records if not record.reason]
     return sorted(finished, key=lambda record: (record.label, record.seed))
@@ -314,7 +316,8 @@ def best(records: Iterable[TrialRecord], objective: str) -> TrialRecord:
     """Returns the finished record with the highest objective.
 
     Args:
-        records: At least one of them finished; the first one wins a tie.
+        records: The records, at least one of them finished. The first one wins
+            a tie.
         objective: Name of the metric.
     """
     finished = [record for record in records if not record.reason]
@@ -325,13 +328,13 @@ def saved_fingerprint(folder: Path) -> str | None:
     """Returns the fingerprint of the study in a folder, or None without one.
 
     Raises:
-        UserError: `study.json` cannot be read.
+        UserError: If `study.json` cannot be read.
     """
     path = folder / "study.json"
     try:
         fingerprint = read_json(path)["fingerprint"]
         if not isinstance(fingerprint, str):
-            raise TypeError("its fingerprint is no text")
+            raise TypeError("its fingerprint is not a text")
         return fingerprint
     except FileNotFoundError:
         return None
@@ -343,16 +346,16 @@ def saved_fingerprint(folder: Path) -> str | None:
 
 
 def locked(folder: Path, name: str) -> filelock.BaseFileLock:
-    """Returns a lock between the processes that work in a study's folder.
+    """Returns a lock between the processes that use a study's folder.
 
-    The operating system releases it when its process ends, however that ends.
+    The operating system releases it when its process ends for any reason.
 
     Args:
         folder: Folder of the study.
-        name: Of a trial, or `"study"`.
+        name: Name of a trial, or `"study"`.
 
     Returns:
-        The lock, not acquired; a context manager.
+        The lock, a context manager that is not acquired yet.
     """
     locks = folder / "locks"
     locks.mkdir(parents=True, exist_ok=True)

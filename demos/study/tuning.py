@@ -1,8 +1,8 @@
-"""Tuning: each activation's own settings, chosen on the validation split.
+"""Tuning: chooses settings for each activation on the validation split.
 
-All activations have the same budget: every value, with every tuning seed. The
-seeds of the comparison are others, so that what was chosen is not judged on the
-trials that chose it.
+All activations have the same budget: every value with every tuning seed. The
+comparison uses other seeds, so that the chosen settings are not judged on the
+trials that selected them.
 """
 
 from collections import defaultdict
@@ -25,7 +25,7 @@ Settings = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class TunedTask(WrappedTask):
-    """A task whose trials have the chosen settings of their activation.
+    """A task whose trials use the chosen settings of their activation.
 
     Attributes:
         task: The task.
@@ -35,11 +35,11 @@ class TunedTask(WrappedTask):
     chosen: Mapping[str, Settings]
 
     def config(self) -> dict[str, Any]:
-        """Returns all that decides a trial's result, besides the trial."""
+        """Returns everything except the trial that affects its result."""
         return {**self.task.config(), "tuned": dict(self.chosen)}
 
     def run(self, trial: Trial, context: TrialContext) -> TrialResult:
-        """Trains and scores one model, with its activation's settings."""
+        """Trains and scores one model with the settings of its activation."""
         chosen = self.chosen.get(trial.settings["activation"], {})
         return self.task.run(
             Trial({**chosen, **trial.settings}, trial.seed), context
@@ -51,17 +51,17 @@ def choose(
 ) -> dict[str, dict[str, Any]]:
     """Chooses, for each activation, the settings with the best mean score.
 
-    Settings of which a trial failed (diverged, say) are never chosen.
+    Settings with a failed trial (for example, a diverged one) are never chosen.
 
     Args:
-        records: Of all tuning trials.
-        objective: The metric, higher is better, on the validation split.
+        records: Records of all tuning trials.
+        objective: The metric on the validation split; higher is better.
 
     Returns:
         Settings by activation.
 
     Raises:
-        UnfinishedError: No settings of an activation finished all trials.
+        UnfinishedError: If no settings of an activation finished all trials.
 
     Example:
 
@@ -85,8 +85,8 @@ def choose(
         if not scores:
             reasons = (r.reason for ours in by_settings.values() for r in ours)
             raise UnfinishedError(
-                f"no tuned settings of {activation} finished; the first failed "
-                f"with {next(filter(None, reasons))}"
+                f"no settings of {activation} finished all tuning trials; the "
+                f"first failure: {next(filter(None, reasons))}"
             )
         best = max(scores, key=lambda label: scores[label])
         settings = by_settings[best][0].settings
@@ -99,7 +99,7 @@ def choose(
 def at_the_edge(
     chosen: Mapping[str, Settings], axes: Mapping[str, Sequence[Any]]
 ) -> list[str]:
-    """Says where the best value is the smallest or the largest one tried.
+    """Reports best values that are the smallest or largest ones tried.
 
     Args:
         chosen: Settings by activation.

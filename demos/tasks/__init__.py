@@ -1,1 +1,1 @@
-"""The demos that train: a folder a task, and what the tasks share."""
+"""The demos that train: one folder for each task, and their shared code."""

@@ -1,4 +1,4 @@
-"""Warnings of a report: training too short, many looks."""
+"""Warnings of a report: training too short, verdict read repeatedly."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from demos.study.trial import TrialRecord
 def advice(records: Sequence[TrialRecord], shown: Presentation) -> list[str]:
     """Returns warnings about the training of the trials of a study.
 
-    There is one where the best epoch is mostly the last one.
+    There is a warning if the best epoch is mostly the last one.
     """
     curves = [
         record.history[shown.curve]
@@ -29,9 +29,9 @@ def advice(records: Sequence[TrialRecord], shown: Presentation) -> list[str]:
 
 
 def looks(folder: Path, seeds: int) -> str:
-    """Remembers with how many seeds the verdict of a study was read.
+    """Records the number of seeds for which the verdict was read.
 
-    Returns a note where it was read with several numbers of seeds, else "".
+    Returns a note if it was read with several numbers of seeds, else "".
     """
     path = folder / "looks.json"
     try:
@@ -43,7 +43,7 @@ def looks(folder: Path, seeds: int) -> str:
     if len(sizes) < 2:
         return ""
     return (
-        f"The verdict was read with {', '.join(map(str, sizes))} seeds: each "
-        "look is one more chance of a wrong verdict. Choose the number of "
-        "seeds before the study."
+        f"The verdict was read with {', '.join(map(str, sizes))} seeds. Each "
+        "look increases the probability of a wrong verdict: choose the number "
+        "of seeds before the study."
     )

@@ -1,4 +1,4 @@
-"""Confusion matrices, from the predictions that trials leave on disk."""
+"""Confusion matrices, from the saved predictions of trials."""
 
 import math
 from collections.abc import Sequence
@@ -15,16 +15,16 @@ from demos.report.trials import by_label
 from demos.report.types import Chart
 from demos.study.trial import TrialRecord, trial_path
 
-FILE = "test.txt"  # The predicted labels of the test split, one a line.
-# Up to how many labels there is room for their names, and for the numbers.
+FILE = "test.txt"  # The predicted labels of the test split, one per line.
+# Maximum numbers of labels for which names, and numbers, fit.
 NAMED, NUMBERED = 20, 6
-COLUMNS = 4  # Of matrices; more would not be legible on a page.
+COLUMNS = 4  # Matrices in a row; more would not be legible on a page.
 
 
 def files(
     predictions: Sequence[int], label_names: Sequence[str]
 ) -> dict[str, str]:
-    r"""Returns what `chart` reads, by the name of the file.
+    r"""Returns the content of the file that `chart` reads, by its name.
 
     Example:
 
@@ -39,8 +39,8 @@ def chart(
 ) -> Chart | None:
     """Draws the confusion matrix of each activation, over all seeds.
 
-    Trials whose predictions cannot be read are left out; without any there is
-    no chart.
+    Trials whose predictions cannot be read are skipped. If none can be read,
+    there is no chart.
     """
     label_names, labels = dataset.label_names, dataset.test.labels
     matrices: dict[str, np.ndarray] = {}
@@ -85,6 +85,6 @@ def chart(
         "confusion.png",
         "Confusion matrices",
         f"Confusion matrices of {', '.join(matrices)}: the fraction of each "
-        "true label (row) that was given each label (column).",
+        "true label (row) that was predicted as each label (column).",
         figure,
     )

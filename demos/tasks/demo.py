@@ -1,12 +1,12 @@
 """The command of a task: parse, check, choose the backend, train, report.
 
-A task describes itself once, as a `Demo` in its `options.py`. That file imports
-nothing heavy: `--help` and a mistyped option answer at once, and the backend
-can be chosen before Keras is imported. Only then does the demo import the
-task's `task.py`, which imports Keras at its top and has two functions:
+Each task defines a `Demo` in its `options.py`. That file imports nothing heavy,
+so that `--help` and errors in options appear at once, and the backend can be
+chosen before Keras is imported. Only then does the demo import the task's
+`task.py`, which imports Keras at the top and has two functions:
 
-    load(options)            the data and the settings, as a `Task`
-    predict(options, saved)  prints what a saved model says
+    load(options)            returns the data and the settings as a `Task`
+    predict(options, saved)  prints the predictions of a saved model
 
 `demos/tasks/study.py` trains and reports.
 """
@@ -25,29 +25,29 @@ from demos.common.progress import log
 from demos.common.text import folder_name
 from demos.tasks.options import PredictOptions, StudyOptions, check_study
 
-QUICK_SEEDS = 3  # Of a smoke test: the fewest that give a verdict.
+QUICK_SEEDS = 3  # Seeds of a smoke test, the minimum for a verdict.
 
 
 def no_presets(arguments: Sequence[str]) -> None:
-    """Chooses no other defaults than those of the options."""
+    """Returns None: the defaults are those of the options."""
 
 
 @dataclass(frozen=True)
 class Demo:
-    """One task, as the command line and the notebooks start it.
+    """A task that the command line and the notebooks can start.
 
     Attributes:
         name: Name of the command and of the package in `demos.tasks`.
         options: The options of a study, a dataclass with `model` and
             `training`.
         predict_options: The options of `predict`.
-        check: Raises UserError where the options (or a task with the same
-            `model` and `training`) are invalid.
-        presets: Returns the options' defaults for a command line, such as those
-            of its `--dataset`; None for the class' own.
-        resplits: Whether the split can be drawn anew with each seed.
-        notes: More text for `--help`.
-        example: How to call `predict`.
+        check: Function that raises UserError if the options (or a task with the
+            same `model` and `training`) are invalid.
+        presets: Function that returns the default options for a command line,
+            such as those of its `--dataset`, or None for the class defaults.
+        resplits: Whether a new split can be drawn for each seed.
+        notes: Additional text for `--help`.
+        example: Example of a `predict` command.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Demo:
 
     @property
     def command(self) -> str:
-        """The command, as it is typed."""
+        """The command line of the task."""
         return f"python -m demos {self.name}"
 
     @property
@@ -73,13 +73,13 @@ class Demo:
         """Runs the command.
 
         Args:
-            arguments: What follows the name of the task.
+            arguments: The arguments after the name of the task.
 
         Returns:
             The exit code.
 
         Raises:
-            UserError: The input is invalid, or no trial finished.
+            UserError: If the input is invalid or no trial finished.
         """
         if arguments[:1] == ["predict"]:
             self.predict(
@@ -96,7 +96,7 @@ class Demo:
 
     def parse(self, arguments: Sequence[str]) -> Any:
         """Parses the options of a study."""
-        after = f"Afterwards: {self.command} {self.example} (see its --help)"
+        after = f"Afterwards, run: {self.command} {self.example}"
         return parse(
             self.options,
             arguments,
@@ -112,10 +112,10 @@ class Demo:
             options: An instance of the demo's options.
 
         Returns:
-            The `demos.report.types.Report`; its files are written.
+            The `demos.report.types.Report`, after its files are written.
 
         Raises:
-            UserError: The input is invalid, or no trial finished.
+            UserError: If the input is invalid or no trial finished.
         """
         self.check(options)
         check_study(options, self.runs)
@@ -138,18 +138,18 @@ class Demo:
         )
 
     def predict(self, options: Any) -> None:
-        """Prints what a saved model says.
+        """Prints the predictions of a saved model.
 
         Args:
             options: An instance of the demo's `predict_options`.
 
         Raises:
-            UserError: The input is invalid, or there is no such model.
+            UserError: If the input is invalid or the model does not exist.
         """
         options.check()
         if options.out is None and not any(self.runs.glob("*/study.json")):
             raise UserError(
-                f"{self.runs} holds no study; train with: {self.command}"
+                f"{self.runs} has no study; train with: {self.command}"
             )
         choose_backend(options.backend)
         start_keras()
@@ -183,7 +183,7 @@ def start_training(options: StudyOptions) -> None:
     """Starts Keras on a backend that can train.
 
     Raises:
-        UserError: Something is not installed, the backend cannot train, or
+        UserError: If a package is not installed, the backend cannot train, or
             Keras does not know one of the activations.
     """
     choose_backend(options.backend)
@@ -193,5 +193,5 @@ def start_training(options: StudyOptions) -> None:
 
 
 def keras_config() -> Any:
-    """Returns the module, which imports Keras: the backend must be chosen."""
+    """Imports and returns the module; the backend must be chosen before."""
     return importlib.import_module("demos.common.keras_config")

@@ -1,4 +1,4 @@
-"""The metric that each task's verdict is about."""
+"""The metric of each task's verdict."""
 
 from demos.report.types import Metric
 

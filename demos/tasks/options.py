@@ -37,45 +37,45 @@ class StudyOptions:
     """Options of every command that compares activations."""
 
     activations: tuple[str, ...] = ("relu", "silu", "serf")
-    """Names of activations: "serf", and any that Keras knows, such as relu,
-    gelu, silu and mish."""
+    """Activations to compare: serf, and any name that Keras knows, such as
+    relu, gelu, silu and mish."""
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
-    """Random seeds: each activation is trained once with each."""
+    """Random seeds. Each activation is trained once with each seed."""
     reference: str = "serf"
-    """The activation that is compared with each other one."""
+    """The activation that is compared with each of the others."""
     margin: OptionalFloat = None
     """The smallest difference that matters, in points of a score in percent, or
-    in BLEU: below it, activations count as equivalent. By default 1."""
+    in BLEU. Smaller differences count as equivalent. The default is 1."""
     tune: Values = ()
-    """Chooses the value of a model or training option on the validation split,
-    for each activation its own: --tune learning_rate=0.001,0.003,0.01."""
+    """Tunes a model or training option on the validation split, separately for
+    each activation: --tune learning_rate=0.001,0.003,0.01."""
     tune_seeds: tuple[int, ...] = (1000, 1001, 1002)
-    """Random seeds of the trials that tune."""
+    """Random seeds of the tuning trials."""
     resplit: bool = False
-    """Draws the split of the data anew with each seed, so that the intervals
-    cover the choice of the data too."""
+    """Draws a new split of the data for each seed, so that the intervals also
+    cover the choice of the data."""
     out: OptionalPath = None
-    """Output folder; by default in runs/, named after the task and the dataset.
-    The same command, given again, resumes the study."""
+    """Output folder. The default is in runs/, named after the task and the
+    dataset. Run the same command again to resume the study."""
     backend: Backend = None
-    """Backend of Keras; by default the value of KERAS_BACKEND."""
+    """Keras backend. The default is the value of KERAS_BACKEND."""
     vary: Values = ()
-    """Runs the study for every value of a model or training option too:
-    --vary layers=1,2,4 --vary optimizer=adam,sgd, in all combinations."""
+    """Runs the study for each value of a model or training option. Repeat it
+    for all combinations: --vary layers=1,2,4 --vary optimizer=adam,sgd."""
     jobs: OptionalInt = None
-    """Number of processes that train in parallel, each with its share of the
-    cores; by default 1, and on a Ray cluster one a node."""
+    """Number of parallel training processes, which share the cores. The default
+    is 1, or 1 for each node of a Ray cluster."""
     engine: Literal["local", "ray"] = "local"
-    """Where to train: on this machine, or on a Ray cluster whose machines share
-    the output folder."""
+    """Trains on this machine, or on a Ray cluster whose machines share the
+    output folder."""
     address: OptionalStr = None
-    """Address of the Ray head node, such as 10.0.0.1:6379; by default the one
-    on this machine, or a new one."""
+    """Address of the Ray head node, such as 10.0.0.1:6379. The default is the
+    cluster on this machine, or a new one."""
     tensorboard: bool = False
     """Writes TensorBoard logs: tensorboard --logdir FOLDER/tensorboard."""
     quick: bool = False
-    """Smoke test: little data, 1 epoch, at most 3 seeds and 2 activations. The
-    scores are not meaningful."""
+    """Runs a smoke test: little data, 1 epoch, at most 3 seeds and 2
+    activations. The scores are not meaningful."""
 
 
 @dataclass(frozen=True)
@@ -83,15 +83,16 @@ class PredictOptions:
     """Options of every command that uses a trained model."""
 
     activation: OptionalStr = None
-    """Which activation's model; by default the best on the validation set."""
+    """Uses the model with this activation. The default is the model with the
+    best validation score."""
     out: OptionalPath = None
-    """Folder of the study; by default the latest of this task in runs/ that
-    has a model."""
+    """Folder of the study. The default is the latest study of this task in
+    runs/ that has a model."""
     backend: Backend = None
-    """Backend of Keras; it need not be the one that trained the model."""
+    """Keras backend. It may differ from the one that trained the model."""
 
     def check(self) -> None:
-        """Raises UserError where the input is missing or invalid."""
+        """Raises UserError if the input is missing or invalid."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ class PredictTextOptions(PredictOptions):
     """The input texts."""
 
     def check(self) -> None:
-        """Raises UserError where there is no text."""
+        """Raises UserError if there is no text."""
         if not self.texts:
             raise UserError('predict needs at least one text: predict "a text"')
         check_texts(self.texts)
@@ -124,26 +125,26 @@ class PredictImageOptions(PredictOptions):
     """The image files."""
 
     def check(self) -> None:
-        """Raises UserError where there is no image, or one is missing."""
+        """Raises UserError if no image is given, or one does not exist."""
         if not self.images:
             raise UserError("predict needs at least one image: predict a.png")
         for path in self.images:
             if not is_regular(path):
-                raise UserError(f"{path} is not found, or no regular file")
+                raise UserError(f"{path} does not exist or is not a file")
 
 
 def check_texts(texts: Sequence[str]) -> None:
-    """Raises UserError where a text held bytes that are not UTF-8."""
+    """Raises UserError if a text has bytes that are not UTF-8."""
     for number, text in enumerate(texts, 1):
         if any("\ud800" <= character <= "\udfff" for character in text):
             raise UserError(
-                f"text {number} is not UTF-8: {text}; where the locale is not, "
-                "set PYTHONUTF8=1"
+                f"text {number} is not UTF-8: {text}; if your locale is not "
+                "UTF-8, set PYTHONUTF8=1"
             )
 
 
 def check_study(options: StudyOptions, runs: Path) -> None:
-    """Checks options and output folder; raises UserError if invalid."""
+    """Raises UserError if the options or the output folder are invalid."""
     for name in ("activations", "seeds"):
         check_unique(f"--{name}", getattr(options, name))
     for name in ("seeds", "tune_seeds"):
@@ -153,7 +154,7 @@ def check_study(options: StudyOptions, runs: Path) -> None:
                 f"--{name.replace('_', '-')} must be from 0 to 4294967295. "
                 f"Received: {' '.join(map(str, seeds))}"
             )
-    # Without serf among them, the first activation is the reference.
+    # If serf is not among them, the first activation is the reference.
     if options.reference not in ("serf", *options.activations):
         raise UserError(
             "--reference must be one of --activations. Received: "
@@ -165,8 +166,8 @@ def check_study(options: StudyOptions, runs: Path) -> None:
         check_unique("--tune-seeds", options.tune_seeds)
         if again := set(options.seeds) & set(options.tune_seeds):
             raise UserError(
-                "--tune-seeds must be other ones than --seeds. Received in "
-                f"both: {' '.join(map(str, sorted(again)))}"
+                "--tune-seeds and --seeds must not have seeds in common. "
+                f"Received in both: {' '.join(map(str, sorted(again)))}"
             )
     if options.jobs is not None and options.jobs < 1:
         raise UserError(f"--jobs must be at least 1. Received: {options.jobs}")
@@ -181,7 +182,7 @@ def check_study(options: StudyOptions, runs: Path) -> None:
 
 
 def check_unique(name: str, values: Sequence[Any]) -> None:
-    """Checks that an option has at least one value, and none twice."""
+    """Raises UserError if an option has no value, or has one twice."""
     if not values or len(set(values)) < len(values):
         raise UserError(
             f"{name} needs at least one value, without repeats. "
@@ -194,10 +195,10 @@ def check_numbers(
     fractions: Collection[str] = (),
     may_be_zero: Collection[str] = (),
 ) -> None:
-    """Checks the numbers among the fields of dataclasses.
+    """Raises UserError if a number in the fields of dataclasses is invalid.
 
-    Those of `fractions` must be in [0, 1), all others above 0, or 0 if
-    `may_be_zero` names them, and finite; UserError if one is not.
+    Fields in `fractions` must be in [0, 1). All others must be finite and
+    above 0, or at least 0 for those in `may_be_zero`.
     """
     for config in configs:
         for name, value in vars(config).items():
@@ -216,7 +217,7 @@ def check_numbers(
 
 
 def check_heads(embedding_dim: int, heads: int) -> None:
-    """Checks that the number of attention heads divides the width."""
+    """Raises UserError if the number of heads does not divide the width."""
     if embedding_dim % heads:
         raise UserError(
             f"--heads must divide --embedding-dim. Received: {heads} and "
@@ -225,7 +226,7 @@ def check_heads(embedding_dim: int, heads: int) -> None:
 
 
 def check_vocabulary(vocabulary_size: int, sequence_length: int | None) -> None:
-    """Checks the size of a word vocabulary and the length of a text."""
+    """Raises UserError if a vocabulary or a sequence is too short."""
     if vocabulary_size < 3:
         raise UserError(
             "--vocabulary-size must be at least 3: padding, unknown and one "

@@ -1,4 +1,4 @@
-"""The trained models of a study, as `predict` finds and loads them."""
+"""Finds and loads the trained models of a study, for `predict`."""
 
 import zipfile
 from collections.abc import Callable, Sequence
@@ -24,10 +24,10 @@ Content = TypeVar("Content")
 
 @dataclass(frozen=True)
 class SavedModel:
-    """A trained model, and the files that its task saved beside it.
+    """A trained model, and the files that its task saved with it.
 
-    Each method raises UserError where its file is missing or damaged; `command`
-    is how to train again.
+    Each method raises UserError if its file is missing or damaged. `command` is
+    the command to train again.
     """
 
     path: Path
@@ -35,21 +35,21 @@ class SavedModel:
     command: str
 
     def load(self) -> keras.Model:
-        """Loads the model, on any backend.
+        """Loads the model on any backend.
 
-        It is not compiled: the optimizer belongs to the backend that trained.
-        In Keras' safe mode, no code that the file holds is run.
+        It is not compiled, because the optimizer belongs to the backend that
+        trained it. Keras' safe mode runs no code from the file.
         """
 
         def reader(path: Path) -> keras.Model:
             if path.exists() and not zipfile.is_zipfile(path):
-                raise ValueError("it is damaged: no whole archive")
+                raise ValueError("it is not a complete archive")
             return keras.saving.load_model(path, compile=False, safe_mode=True)
 
         return self._read(self.path, reader)
 
     def json(self, name: str, **kinds: type) -> Any:
-        """Reads a JSON file of the study, with values of these types."""
+        """Reads a JSON file of the study, and checks its value types."""
 
         def reader(path: Path) -> Any:
             content = read_json(path)
@@ -61,7 +61,7 @@ class SavedModel:
         return self._read(self.path.with_name(name), reader)
 
     def labels(self, count: int, name: str = "labels.json") -> list[str]:
-        """Reads the names of the labels, as many as the model has."""
+        """Reads the names of the labels, and checks their number."""
 
         def reader(path: Path) -> list[str]:
             content = read_json(path)
@@ -69,7 +69,7 @@ class SavedModel:
             if not isinstance(names, list) or not all(
                 isinstance(each, str) for each in names
             ):
-                raise TypeError("it is no list of labels")
+                raise TypeError("it is not a list of labels")
             if len(names) != count:
                 raise ValueError(
                     f"it has {len(names)} labels, and the model {count}"
@@ -88,19 +88,19 @@ class SavedModel:
     def _read(self, path: Path, reader: Callable[[Path], Content]) -> Content:
         try:
             return reader(path)
-        except MemoryError:  # Not the file's fault.
+        except MemoryError:  # Not an error of the file.
             raise
         except Exception as error:  # tokenizers raises a bare Exception.
             raise UserError(
-                f"{path} cannot be read: {error}; train again, into another "
-                f"--out, with: {self.command}"
+                f"{path} cannot be read: {error}; train again with another "
+                f"--out: {self.command}"
             ) from None
 
 
 def print_labels(
     label_names: Sequence[str], probabilities: np.ndarray, inputs: Sequence[Any]
 ) -> None:
-    """Prints label and probability of each input, and the input."""
+    """Prints the label and probability of each input, and the input."""
     width = max(map(len, label_names))
     for row, text in zip(probabilities, inputs, strict=True):
         label = label_names[row.argmax()]
@@ -110,30 +110,30 @@ def print_labels(
 def find(
     options: PredictOptions, runs: Path, objective: str, command: str
 ) -> SavedModel:
-    """Finds the best model of a study by the objective, and says which.
+    """Finds the model of a study with the best objective, and logs it.
 
-    UserError where there is none; `command` is how to train one.
+    Raises UserError if there is none. `command` is the command to train one.
     """
     folder = options.out or latest_study(runs)
     records = [
         record
         for record in gather(folder, saved_fingerprint(folder))
         if options.activation in (None, record.settings["activation"])
-        and "sees" not in record.settings  # No unimodal baseline.
+        and "sees" not in record.settings  # Not a unimodal baseline.
     ]
     kinds = {record.config.get("task", runs.name) for record in records}
     if kinds - {runs.name} or any(
         objective not in record.metrics for record in records
     ):
         raise UserError(
-            f"{folder} holds a study of another task; train with: {command}"
+            f"{folder} has a study of another task; train with: {command}"
         )
     # A model may have been deleted to save space.
     records = [r for r in records if (folder / f"{r.label}.keras").is_file()]
     if not records:
         whose = f" with {options.activation}" if options.activation else ""
         raise UserError(
-            f"{folder} holds no trained model{whose}; train with: {command}"
+            f"{folder} has no trained model{whose}; train with: {command}"
         )
     chosen = best(records, objective)
     path = folder / f"{chosen.label}.keras"
@@ -142,12 +142,12 @@ def find(
         f"{chosen.metrics[objective]:.3f}"
     )
     if f"{QUICK}-" in f"{chosen.config.get('dataset')}-":
-        log("warning: the model of a smoke test (--quick), which knows little")
+        log("warning: this model is from a smoke test (--quick)")
     return SavedModel(path, chosen, command)
 
 
 def latest_study(runs: Path) -> Path:
-    """Returns the folder of the latest study, of those with a model if any."""
+    """Returns the folder of the latest study, preferably with a model."""
 
     def order(folder: Path) -> tuple[bool, float]:
         begun = (folder / "study.json").stat().st_mtime
@@ -157,11 +157,11 @@ def latest_study(runs: Path) -> Path:
 
 
 def open_image(path: Path) -> Image.Image:
-    """Opens an image file, upright, in RGB; UserError if it is none."""
+    """Opens an image file, upright, in RGB; raises UserError on failure."""
     try:
         return images.open_image(path)
     except MemoryError:
         raise
-    except Exception as error:  # Decoders of damaged files raise anything.
+    except Exception as error:  # A decoder may raise anything.
         reason = f": {error}" if "megapixels" in str(error) else ""
         raise UserError(f"{path} cannot be read as an image{reason}") from None

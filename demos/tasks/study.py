@@ -1,4 +1,4 @@
-"""The study of a task: trials, progress, baselines and the report."""
+"""The study of a task: trials, progress, baselines and report."""
 
 import shlex
 import sys
@@ -40,22 +40,23 @@ def run(
     check: Callable[[Any], None],
     load: Callable[[int], Task] | None = None,
 ) -> Report:
-    """Tunes if asked to, trains with every activation and seed, and reports.
+    """Tunes (with `--tune`), trains with each activation and seed, and reports.
 
     Args:
         task: The task.
-        options: The command line.
-        folder: Folder of the study, if `--out` names no other; something that
-            is varied is added to its name.
-        check: Raises UserError where the task's options are invalid, as they
-            may be when they are varied.
-        load: Returns the task with the random split of a seed, for `--resplit`.
+        options: The command-line options.
+        folder: Default folder of the study; the varied options are appended to
+            its name. `--out` replaces it.
+        check: Function that raises UserError if the (varied) options of a task
+            are invalid.
+        load: Function that returns the task with the random split of a seed,
+            for `--resplit`.
 
     Returns:
-        The report; its files are written.
+        The report, after its files are written.
 
     Raises:
-        UserError: The folder is not writable, or no trial finished.
+        UserError: If the folder is not writable or no trial finished.
     """
     axes = sweep.axes(options.vary, task)
     trials = trials_of(task, options, check)
@@ -98,7 +99,7 @@ def run(
         folder: Path, records: Sequence[TrialRecord]
     ) -> Presentation:
         shown = with_notes(task.presentation(folder, records), notes, chosen)
-        if options.resplit:  # They show one split.
+        if options.resplit:  # The pictures show only one split.
             shown = replace(shown, pictures=(), tables=())
         return shown
 
@@ -111,7 +112,7 @@ def run(
         task.describe(),
         baselines,
         presentation,
-        # They are trials of the model as it is.
+        # They train the model without varied options.
         {}
         if axes or chosen
         else task.baseline_trials(options.activations, options.seeds[0]),
@@ -128,22 +129,22 @@ def tune_settings(
 ) -> tuple[dict[str, dict[str, Any]], list[str]]:
     """Chooses the settings of each activation on the validation split.
 
-    The tuning is a study of its own, in a folder of its own, and resumes as
-    any study does.
+    The tuning is a separate study in its own folder, and resumes like any
+    study.
 
     Args:
-        task: Trains and scores one trial.
-        trials: Every value with every tuning seed.
+        task: The task, which trains and scores one model.
+        trials: Trials of all values with all tuning seeds.
         axes: The values by name.
-        options: The output folder, and who runs the trials.
-        folder: Folder of the study, if `--out` names no other.
-        config: What the tuning trials share.
+        options: The output folder and the executor.
+        folder: Default folder of the study; `--out` replaces it.
+        config: The config that the tuning trials share.
 
     Returns:
         Settings by activation, and notes.
 
     Raises:
-        UserError: The folder is not writable, or no trial of an activation
+        UserError: If the folder is not writable, or no trial of an activation
             finished.
     """
     usual = folder.with_name(f"{folder.name}-tuning")
@@ -157,7 +158,7 @@ def tune_settings(
     pending = study.pending(trials)
     log(
         f"{study.folder}: tuning, {len(trials) - len(pending)} of "
-        f"{len(trials)} trials finished before, {len(pending)} to run"
+        f"{len(trials)} trials already finished, {len(pending)} to run"
     )
     with Progress(len(pending), most_epochs(task, trials)) as progress:
         records = study.run(trials, progress, executor(options))
@@ -180,7 +181,7 @@ def with_notes(
     notes: Sequence[str],
     chosen: Mapping[str, Mapping[str, Any]],
 ) -> Presentation:
-    """Adds notes, and the settings that tuning chose, to a presentation."""
+    """Adds notes and the tuned settings to a presentation."""
     return replace(shown, notes=(*shown.notes, *notes), chosen=chosen)
 
 
@@ -196,12 +197,12 @@ def trials_of(
 
     Args:
         task: The task.
-        options: The command line.
-        check: Raises UserError where the task's options are invalid, as they
-            may be when they are varied.
+        options: The command-line options.
+        check: Function that raises UserError if the (varied) options of a task
+            are invalid.
 
     Raises:
-        UserError: A value is invalid.
+        UserError: If a value is invalid.
     """
     axes = sweep.axes(options.vary, task)
     trials = grid({"activation": options.activations, **axes}, options.seeds)
@@ -214,11 +215,11 @@ def trials_of(
 
 
 def folder_by(folder: Path, axes: Collection[str]) -> Path:
-    """Names the folder of a study after what it varies.
+    """Names the folder of a study after the varied options.
 
     Args:
-        folder: Folder of the study that varies nothing.
-        axes: What is varied, besides activation and seed.
+        folder: Folder of the study without varied options.
+        axes: The options varied besides activation and seed.
 
     Returns:
         The folder.
@@ -247,22 +248,22 @@ def conduct(
     """Runs the trials of a study, and reports.
 
     Args:
-        task: Trains and scores one trial.
+        task: The task, which trains and scores one model.
         trials: The trials.
-        options: The output folder, and who runs the trials.
-        folder: Folder of the study, if `--out` names no other.
-        config: What the trials share.
-        description: Of the data, in a line.
-        baselines: Scores simple models, by name.
-        presentation: Says how the report calls things, given the study's folder
-            and all records.
-        baseline_trials: More trials, by the name of the baseline that they are.
+        options: The output folder and the executor.
+        folder: Default folder of the study; `--out` replaces it.
+        config: The config that the trials share.
+        description: Description of the data, in one line.
+        baselines: Function that scores simple models, by name.
+        presentation: Function that returns the presentation of the report, from
+            the study's folder and all records.
+        baseline_trials: Additional trials, by the name of their baseline.
 
     Returns:
-        The report; its files are written.
+        The report, after its files are written.
 
     Raises:
-        UserError: The folder is not writable, or no trial finished.
+        UserError: If the folder is not writable or no trial finished.
     """
     study = Study(
         task,
@@ -276,18 +277,18 @@ def conduct(
     log(description)
     log(
         f"{study.folder}: {len(every) - len(pending)} of {len(every)} trials "
-        f"finished before, {len(pending)} to run"
+        f"already finished, {len(pending)} to run"
     )
-    scores = dict(baselines())  # First: an error here should come early.
+    scores = dict(baselines())  # First, to report errors before training.
     with Progress(len(pending), most_epochs(task, trials)) as progress:
         records = study.run(every, progress, executor(options))
     results, baseline_records = records[: len(trials)], records[len(trials) :]
     for name, record in zip(baseline_trials, baseline_records, strict=True):
-        if not record.reason:  # Otherwise the progress has said why.
+        if not record.reason:  # The progress has already shown failures.
             scores[name] = record.metrics
     if all(record.reason for record in results):
         raise UnfinishedError(
-            f"no trial finished; the first failed with {results[0].reason}"
+            f"no trial finished; the first failure: {results[0].reason}"
         )
     try:
         shown = presentation(study.folder, results)
@@ -321,7 +322,7 @@ def _margin(options: StudyOptions, shown: Presentation) -> float | None:
 
 
 def command_line() -> str:
-    """Returns the command of this process, if it is a demo's."""
+    """Returns the command of this process, if it is a demo."""
     program, *arguments = sys.argv
     if Path(program).parts[-2:] != ("demos", "__main__.py"):
         return ""
@@ -329,7 +330,7 @@ def command_line() -> str:
 
 
 def executor(options: StudyOptions) -> Executor:
-    """Chooses who runs the trials."""
+    """Chooses the executor of the trials."""
     if options.engine == "ray":
         return RayCluster(options.address, options.jobs)
     if options.jobs is None or options.jobs == 1:

@@ -1,4 +1,4 @@
-"""The base of the tasks: data and settings, and what every trial does first."""
+"""Base class of the tasks: data, settings and shared code of trials."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -16,7 +16,7 @@ from demos.training import optimizers
 from demos.training.task import TrainingTask
 
 SPLITS = ("train", "validation", "test")
-QUICK = "-quick"  # Behind the name of the data of a smoke test.
+QUICK = "-quick"  # Suffix of the dataset name in a smoke test.
 
 
 @dataclass(frozen=True)
@@ -24,18 +24,18 @@ class Task(TrainingTask):
     """Trains and scores one model at a time, on data that all trials share.
 
     A subclass has a `train` method (see `TrainingTask`), which returns scores
-    on the test split and, as `validation_...`, on the validation split; and it
+    on the test split and, as `validation_...`, on the validation split. It also
     describes its data and its report.
 
     Attributes:
-        notes: What a reader of the report should know about the data.
-        unit: What an example is, in plural.
-        objective: The metric, higher is better, that chooses the best model; it
-            is measured on the validation split.
-        groups: Names that stand for several options in `--vary`.
-        fixed: Options that all trials of a study share, because the data or
-            the files beside the models depend on them.
-        packages: Packages whose versions decide scores.
+        notes: Notes on the data for the report.
+        unit: Name of the examples, in the plural.
+        objective: The metric on the validation split that selects the best
+            model; higher is better.
+        groups: Names for several options in `--vary`.
+        fixed: Options that all trials of a study share, because the data or the
+            saved files depend on them.
+        packages: Packages whose versions affect scores.
     """
 
     dataset: Any
@@ -51,16 +51,16 @@ class Task(TrainingTask):
 
     @property
     def epochs(self) -> int:
-        """Epochs of a trial, at most."""
+        """Maximum number of epochs of a trial."""
         return self.training.epochs
 
     @property
     def study_name(self) -> str:
-        """Name of the study's folder, if no other is asked for."""
+        """Default name of the study's folder."""
         return self.dataset.name
 
     def config(self) -> dict[str, Any]:
-        """Returns all that decides a trial's result, besides the trial."""
+        """Returns everything except the trial that affects its result."""
         return {
             "task": self.name,
             "dataset": self.dataset.name,
@@ -74,9 +74,9 @@ class Task(TrainingTask):
         }
 
     def optimizer(self, steps: int, **options: Any) -> keras.Optimizer:
-        """Makes the optimizer, with linear warm-up and cosine decay.
+        """Creates the optimizer with linear warm-up and cosine decay.
 
-        `steps` is the number of batches of an epoch; for the options see
+        `steps` is the number of batches of an epoch. For the options, see
         `demos.training.optimizers.make`.
         """
         training = self.training
@@ -88,10 +88,10 @@ class Task(TrainingTask):
         return optimizers.make(training.optimizer, rate, **options)
 
     def check(self, varied: Collection[str] = ()) -> None:
-        """Raises UserError where options, or what is varied, do not fit."""
+        """Raises UserError if (varied) options are invalid for the task."""
 
     def save_assets(self, folder: Path) -> None:
-        """Writes what every saved model needs beside it."""
+        """Writes the files that all saved models need."""
         write_json(folder / "labels.json", self.dataset.label_names)
 
     def baselines(self) -> dict[str, dict[str, float]]:
@@ -105,7 +105,7 @@ class Task(TrainingTask):
         return {}
 
     def describe(self) -> str:
-        """Describes the data in a line: name, sizes, labels and notes."""
+        """Describes the data in one line: name, sizes, labels and notes."""
         labels = f"labels {', '.join(self.dataset.label_names)}"
         notes = *self.dataset.notes, *self.notes
         return "; ".join([sizes(self.dataset, self.unit), labels, *notes])
@@ -113,14 +113,14 @@ class Task(TrainingTask):
     def presentation(
         self, folder: Path, records: Sequence[TrialRecord]
     ) -> Presentation:
-        """Says how the report of a folder calls things."""
+        """Returns the presentation of the report."""
         raise NotImplementedError
 
 
 def sizes(dataset: Any, unit: str) -> str:
-    """Describes the splits of a dataset, whose rows are `unit`, in plural.
+    """Describes the splits of a dataset; `unit` names its rows, in the plural.
 
-    Such as "digits: 900 images for training, 50 for validation, 50 for
+    For example: "digits: 900 images for training, 50 for validation, 50 for
     testing".
     """
     train, validation, test = (len(getattr(dataset, name)) for name in SPLITS)
@@ -133,12 +133,12 @@ def sizes(dataset: Any, unit: str) -> str:
 def with_validation(
     test: Mapping[str, float], validation: Mapping[str, float]
 ) -> dict[str, float]:
-    """Merges the scores of two splits, the second as `validation_...`."""
+    """Merges test and validation scores; the latter as `validation_...`."""
     return {**test, **{f"validation_{k}": v for k, v in validation.items()}}
 
 
 def waiting_note(records: Sequence[TrialRecord]) -> str:
-    """Says which share of the training was spent waiting for data."""
+    """Reports the fraction of training time spent waiting for data."""
     training = sum(record.timings["training"] for record in records)
     waiting = sum(record.timings["waiting_for_data"] for record in records)
     return (
@@ -154,10 +154,10 @@ def smoke_test_part(
         len(part), most
     ),
 ) -> Any:
-    """Takes the few rows of a dataset that a smoke test uses.
+    """Returns the part of a dataset that a smoke test uses.
 
-    That is at most so many rows of the training split, a quarter of them of the
-    others. `rows` chooses so many of a split; by default evenly spaced.
+    It limits the rows of the training split, and the other splits to a quarter
+    of that. `rows` selects the rows of a split; by default evenly spaced.
     """
     parts = {name: getattr(dataset, name) for name in SPLITS}
     few = {
@@ -168,7 +168,7 @@ def smoke_test_part(
 
 
 def evenly(count: int, most: int) -> range:
-    """Chooses so many of `count` indices at most, evenly spaced.
+    """Returns at most `most` of `count` indices, evenly spaced.
 
     Example:
 

@@ -1,1 +1,1 @@
-"""Training of one model: batches, fit, checkpoints, optimizers, callbacks."""
+"""Training of a model: batches, fit, checkpoints, optimizers, callbacks."""

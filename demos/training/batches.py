@@ -1,6 +1,6 @@
-"""Batches of arrays' rows: for training, in an order drawn by seed and epoch.
+"""Batches of array rows; the training order depends on seed and epoch.
 
-All batches have one shape, so that one step is compiled.
+All batches have the same shape, so that one step is compiled.
 """
 
 import time
@@ -14,16 +14,16 @@ import numpy as np
 def predict(
     model: keras.Model, inputs: np.ndarray, batch_size: int
 ) -> np.ndarray:
-    """Returns a model's outputs, in batches of one shape, to compile one.
+    """Returns a model's outputs, computed in batches of the same shape.
 
     Args:
-        model: One input, one output.
+        model: A model with one input and one output.
         inputs: Shape `(rows, ...)`.
-        batch_size: The largest number of rows of a batch.
+        batch_size: Maximum number of rows of a batch.
     """
     batch_size = min(batch_size, len(inputs))
     missing = -len(inputs) % batch_size
-    # Rows alone are padded, each with the last one.
+    # Only rows are padded, with copies of the last row.
     edges = [(0, missing)] + [(0, 0)] * (inputs.ndim - 1)
     filled = np.pad(inputs, edges, mode="edge") if missing else inputs
     answers = model.predict(filled, batch_size=batch_size, verbose=0)
@@ -31,23 +31,23 @@ def predict(
 
 
 class ArrayBatches(keras.utils.PyDataset):
-    """Serves rows of arrays to `keras.Model.fit`, each epoch in its own order.
+    """Batches of array rows for `keras.Model.fit`, shuffled in each epoch.
 
-    NumPy draws the order, so it depends on the seed and the epoch alone: not on
+    NumPy draws the order, so it depends only on the seed and the epoch, not on
     backend, activation or model.
 
     Args:
-        inputs: An array, or a structure of arrays, with the rows of
-            `targets`.
+        inputs: An array, or a structure of arrays, with the same number of rows
+            as `targets`.
         targets: An array, or a structure of arrays.
-        batch_size: Rows a batch. What is left over at the end of an epoch is
-            not served in it, so that all batches have one shape to compile.
-        seed: Decides all that is drawn.
-        change: Is called with the inputs of each batch and a generator of its
-            own, and returns what is served in their place.
+        batch_size: Number of rows of a batch. Remaining rows at the end of an
+            epoch are dropped, so that all batches have the same shape.
+        seed: Random seed.
+        change: Function that gets the inputs of a batch and a random generator
+            for that batch, and returns the inputs to use.
 
     Attributes:
-        seconds: What serving has taken.
+        seconds: Time spent on preparing batches.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class ArrayBatches(keras.utils.PyDataset):
             lambda array: array[rows], self._arrays
         )
         if self._change is not None:
-            # Of the batch: whichever is asked for first, it is the same.
+            # Seeded by the batch, so the order of access does not matter.
             draw = np.random.default_rng([self._seed, self._epoch, index])
             inputs = self._change(inputs, draw)
         self.seconds += time.perf_counter() - began

@@ -1,4 +1,4 @@
-"""Checkpoints of a training, from which it resumes with the same numbers."""
+"""Checkpoints, from which a training resumes with the same results."""
 
 import json
 import time
@@ -20,19 +20,19 @@ if keras.backend.backend() == "torch":
 class Checkpoint(keras.callbacks.Callback):
     """Saves the whole state of a training before each epoch but the first.
 
-    That is: weights, optimizer, the random state of dropout, the best epoch so
-    far and the curves, in one file that is replaced as a whole, so the process
-    can be killed at any time. A damaged file, or one of another trial, is
-    ignored: training starts again.
+    The state is the weights, the optimizer, the random state of dropout, the
+    best epoch so far and the history. It is in one file that is replaced
+    atomically, so the process can be killed at any time. If the file is damaged
+    or belongs to another trial, training starts from the beginning.
 
     Args:
-        folder: Where the file is. If there is one, its state is restored when
-            training begins.
-        best: The callback before this one, which remembers the best epoch.
-        identity: Of study and trial.
+        folder: Folder of the file. An existing state is restored when training
+            begins.
+        best: The preceding callback, which stores the best epoch.
+        identity: Identifies study and trial.
 
     Attributes:
-        epoch: The number of epochs before the state that is restored, or 0.
+        epoch: Number of epochs before the restored state, or 0.
         history: The value of each log after each of these epochs.
     """
 
@@ -51,7 +51,7 @@ class Checkpoint(keras.callbacks.Callback):
         self._began = time.monotonic()
         self._arrays: dict[str, np.ndarray] = {}
         try:
-            # NumPy itself would leave a damaged file open.
+            # NumPy would leave a damaged file open.
             with self._path.open("rb") as file, np.load(file) as arrays:
                 self._arrays = dict(arrays)
             *state, owner = json.loads(str(self._arrays["state"]))
@@ -61,8 +61,8 @@ class Checkpoint(keras.callbacks.Callback):
             self.epoch, self.history, self._best_state = state
         except FileNotFoundError:
             return
-        except Exception as error:  # NumPy raises anything.
-            log(f"{self._path} is ignored ({error}): its trial starts again")
+        except Exception as error:  # NumPy may raise anything.
+            log(f"{self._path} is ignored ({error}); its trial starts again")
             self._arrays = {}
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -70,7 +70,7 @@ class Checkpoint(keras.callbacks.Callback):
         if not self._arrays:
             return
         for i, variable in enumerate(state_variables(self.model)):
-            # NumPy loads bfloat16 as two bytes without a meaning.
+            # NumPy loads bfloat16 as two raw bytes.
             dtype = keras.ops.convert_to_numpy(variable).dtype
             variable.assign(self._arrays[f"variable{i}"].view(dtype))
         for i, generator in enumerate(_torch_generators()):

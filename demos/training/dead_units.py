@@ -18,37 +18,37 @@ from demos.report.trials import activations_of, finished, level_name
 from demos.report.types import Chart
 from demos.study.trial import TrialRecord
 
-# A unit is dead if its outputs range over less than this part of what those of
-# the liveliest unit of its layer range over (a whole layer may answer faintly).
+# A unit is dead if the range of its outputs is less than this fraction of the
+# largest range in its layer (the outputs of a whole layer may be small).
 NEGLIGIBLE = 1e-6
-LOG = "dead_units"  # Name of the share among the logs of an epoch.
-AT_FIRST = "dead_units_at_first"  # The share before training, a metric.
-MOST_PANELS = 5  # Side by side.
+LOG = "dead_units"  # Name of the fraction in the logs of an epoch.
+AT_FIRST = "dead_units_at_first"  # Metric: the fraction before training.
+MOST_PANELS = 5  # Maximum number of panels in a row.
 
 
 class DeadUnits(keras.callbacks.Callback):
-    """Measures the share of dead units, before training and after each epoch.
+    """Measures the fraction of dead units, before training and at each epoch.
 
-    A unit is a feature of the output of a hidden layer that has an activation;
-    a channel of a convolution counts once, for all positions. It is dead if its
-    output is the same for all examples, to within a millionth of the range of
-    the liveliest unit of its layer.
+    A unit is a feature of the output of a hidden layer with an activation; a
+    channel of a convolution counts as one unit for all positions. It is dead if
+    its output is the same for all examples, to within a millionth of the
+    largest range in its layer.
 
-    The share after an epoch is also its log `dead_units`, and so in the history
-    that `fit` returns, and for callbacks that come after this one.
+    The fraction is also the log `dead_units` of each epoch, for the history
+    that `fit` returns and for later callbacks.
 
     Args:
-        inputs: Examples: an array, or arrays as the model takes them; a few
-            hundred are enough.
-        batch_size: Examples computed at a time.
+        inputs: Example inputs of the model, an array or several; a few hundred
+            examples are enough.
+        batch_size: Number of examples computed at a time.
 
     Attributes:
-        shares: By the name of each hidden layer, its share of dead units, from
-            0 to 1: before training and after each epoch.
-        totals: The same of all these layers together.
+        shares: Fraction of dead units, from 0 to 1, before training and after
+            each epoch, by the name of the hidden layer.
+        totals: The same for all these layers together.
 
     Raises:
-        ValueError: The model has no hidden layer with an activation.
+        ValueError: If the model has no hidden layer with an activation.
 
     Example:
 
@@ -96,15 +96,15 @@ class DeadUnits(keras.callbacks.Callback):
 
 
 def share(model: keras.Model, inputs: Any, batch_size: int = 256) -> float:
-    """Returns the share of dead units in all hidden layers together.
+    """Returns the fraction of dead units in all hidden layers together.
 
     Args:
-        model: Sequential or functional.
-        inputs: Examples, as of `DeadUnits`.
-        batch_size: Examples computed at a time.
+        model: A sequential or functional model.
+        inputs: Example inputs, as in `DeadUnits`.
+        batch_size: Number of examples computed at a time.
 
     Raises:
-        ValueError: The model has no hidden layer with an activation.
+        ValueError: If the model has no hidden layer with an activation.
 
     Example:
 
@@ -122,11 +122,11 @@ def hidden_layers(model: keras.Model) -> Iterator[keras.Layer]:
     """Yields the layers whose units can die.
 
     Args:
-        model: Sequential or functional.
+        model: A sequential or functional model.
 
     Yields:
-        Its layers with an activation other than linear, and those that are an
-        activation; not the outputs.
+        Layers with an activation other than linear, and activation layers,
+        except the outputs.
 
     Example:
 
@@ -151,7 +151,7 @@ def hidden_layers(model: keras.Model) -> Iterator[keras.Layer]:
 
 
 def _probe(model: keras.Model) -> keras.Model:
-    """Returns a model of the same inputs to the outputs of hidden layers."""
+    """Returns a model from the same inputs to the outputs of hidden layers."""
     layers = list(hidden_layers(model))
     if not layers:
         raise ValueError(
@@ -174,7 +174,7 @@ def _dead_units(
     for start in range(0, count, batch_size):
         rows = operator.itemgetter(slice(start, start + batch_size))
         examples = keras.tree.map_structure(rows, inputs)
-        # Not `predict`, which would compile the probe in each training.
+        # `predict` would compile the probe in each training.
         for name, output in probe(examples, training=False).items():
             values = keras.ops.convert_to_numpy(output)
             flat = values.reshape(-1, values.shape[-1])
@@ -194,15 +194,15 @@ def _total(dead: Mapping[str, np.ndarray]) -> float:
 
 
 def chart(records: Sequence[TrialRecord]) -> Chart | None:
-    """Draws the share of dead units over the epochs of a study's trials.
+    """Draws the fraction of dead units over the epochs of a study's trials.
 
     Args:
-        records: Records of all trials, whose history has `dead_units` and whose
-            metrics have `dead_units_at_first`; failed ones are not drawn.
+        records: Records of all trials, with `dead_units` in the history and
+            `dead_units_at_first` in the metrics; failed ones are not drawn.
 
     Returns:
-        The chart, with a panel for each level of what was varied; None if there
-        are more than fit side by side.
+        The chart, with one panel for each level of the varied settings; None if
+        there are too many levels.
     """
     done = finished(records)
     panels: dict[str, dict[str, list[list[float]]]] = {}
@@ -216,8 +216,8 @@ def chart(records: Sequence[TrialRecord]) -> Chart | None:
     return Chart(
         "dead_units.png",
         "Dead units",
-        "Share of dead units before training and after each epoch, a line for "
-        f"each of {', '.join(activations_of(done))}.",
+        "Fraction of dead units before training and after each epoch, for "
+        f"{', '.join(activations_of(done))}.",
         draw(panels),
     )
 
@@ -225,14 +225,13 @@ def chart(records: Sequence[TrialRecord]) -> Chart | None:
 def draw(
     panels: Mapping[str, Mapping[str, Sequence[Sequence[float]]]],
 ) -> Figure:
-    """Draws the share of dead units over the epochs.
+    """Draws the fraction of dead units over the epochs.
 
     Args:
-        panels: By the title of a panel and the activation, the
-            `DeadUnits.totals` of each seed.
+        panels: `DeadUnits.totals` of each seed, by panel title and activation.
 
     Returns:
-        The figure: means of the seeds, with bands of their middle half.
+        The figure: means over the seeds, with bands of the interquartile range.
 
     Example:
 
@@ -250,14 +249,14 @@ def draw(
                 np.arange(shares.shape[1]),
                 shares,
                 name,
-                # Later ones do not hide the earlier where both are 0.
+                # Later lines do not hide earlier ones where both are 0.
                 markersize=max(3, 11 - 3 * number),
                 fillstyle="none",
                 label=name,
             )
         axes.set(title=title, xlabel="epoch")
         axes.grid(alpha=0.3)
-    every[0].set_ylabel("share of dead units")
+    every[0].set_ylabel("fraction of dead units")
     every[0].legend()
     figure.suptitle(MEAN_AND_BAND)
     return figure

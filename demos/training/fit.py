@@ -1,4 +1,4 @@
-"""Trains one model: keeps its best epoch, resumes after an interruption."""
+"""Trains a model, keeps its best epoch and resumes after interruptions."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,34 +26,34 @@ def fit(
     callbacks: tuple[keras.callbacks.Callback, ...] = (),
     **options: Any,
 ) -> History:
-    """Trains a model and leaves it with the weights of its best epoch.
+    """Trains a model and restores the weights of its best epoch.
 
-    With a checkpoint folder, a training that was interrupted resumes after the
-    last epoch that it had finished, with the same numbers as one that was not.
+    With a checkpoint folder, an interrupted training resumes after its last
+    finished epoch, with the same results as an uninterrupted one.
 
     Args:
-        model: Compiled and built.
-        data: Its order may depend on the calls of its `on_epoch_end` alone;
-            Keras does not shuffle it.
-        validation_data: As `keras.Model.fit` takes it.
-        epochs: The largest number of epochs.
-        context: Receives each epoch; folders of the checkpoint and of
-            TensorBoard's logs.
-        monitor: Name of the log that decides which epoch is the best.
+        model: A compiled and built model.
+        data: Training data. Its order may depend only on the calls of its
+            `on_epoch_end`; Keras does not shuffle it.
+        validation_data: Validation data, as in `keras.Model.fit`.
+        epochs: Maximum number of epochs.
+        context: The callback after each epoch, and the folders of the
+            checkpoint and of TensorBoard's logs.
+        monitor: Name of the log that selects the best epoch.
         mode: `"max"` or `"min"`.
-        patience: Epochs without improvement before training stops; by default
-            it never does.
-        averaged: Whether the optimizer averages the weights (`use_ema`), which
-            are then what is validated and kept.
-        callbacks: Further ones.
-        **options: Further arguments of `keras.Model.fit`.
+        patience: Number of epochs without improvement before training stops; by
+            default it does not stop early.
+        averaged: Whether the optimizer averages the weights (`use_ema`). Then
+            the averages are validated and kept.
+        callbacks: Additional callbacks.
+        **options: Additional arguments of `keras.Model.fit`.
 
     Returns:
-        The value of each log after each epoch, those before an interruption
-        included.
+        The value of each log after each epoch, including the epochs before an
+        interruption.
 
     Raises:
-        DivergedError: A log is not finite.
+        DivergedError: If a log is not finite.
     """
     best = keras.callbacks.EarlyStopping(
         monitor,
@@ -62,14 +62,14 @@ def fit(
         restore_best_weights=True,
     )
     chain: list[keras.callbacks.Callback] = [_Watch(context), *callbacks, best]
-    if averaged:  # First, so that the others see the averaged weights ...
+    if averaged:  # First, so that later callbacks see the averaged weights ...
         chain.insert(0, keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
     if context.tensorboard is not None:
         chain.append(keras.callbacks.TensorBoard(str(context.tensorboard)))
     earlier: History = {}
     done = 0
     if context.checkpoint is not None:
-        # ... but for a checkpoint, made when they have been swapped back.
+        # ... except the checkpoint, made after they are swapped back.
         checkpoint = Checkpoint(context.checkpoint, best, context.identity)
         chain.append(checkpoint)
         earlier, done = checkpoint.history, checkpoint.epoch
@@ -89,7 +89,7 @@ def fit(
 
 
 class _Watch(keras.callbacks.Callback):
-    """Passes each epoch to the context; raises when a log is not finite."""
+    """Passes each epoch to the context; raises if a log is not finite."""
 
     def __init__(self, context: TrialContext) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Optimizers by the names that the commands take."""
+"""Optimizers by their names in the commands."""
 
 from typing import Any
 
@@ -19,14 +19,14 @@ USUAL_RATE = {**dict.fromkeys(OPTIMIZERS, 0.001), "sgd": 0.01}
 def make(
     name: str, learning_rate: Any, **options: Any
 ) -> keras.optimizers.Optimizer:
-    """Makes an optimizer.
+    """Creates an optimizer.
 
     Args:
-        name: One of `OPTIMIZERS`; `"sgd"` has Nesterov momentum 0.9, all others
-            have Keras' defaults.
+        name: One of `OPTIMIZERS`. `"sgd"` uses Nesterov momentum 0.9; the
+            others use Keras' defaults.
         learning_rate: A number or a schedule.
-        **options: Such as `weight_decay`, which is decoupled in all of them,
-            `use_ema` or `global_clipnorm`.
+        **options: Arguments such as `weight_decay` (decoupled for every
+            optimizer), `use_ema` or `global_clipnorm`.
 
     Example:
 
@@ -41,12 +41,12 @@ def make(
 def cosine(
     peak: float, steps: int, warmup: int
 ) -> keras.optimizers.schedules.CosineDecay:
-    """Makes a learning rate with linear warm-up and cosine decay to 0.
+    """Creates a learning rate with linear warm-up and cosine decay to 0.
 
     Args:
-        peak: Its largest value.
-        steps: Steps of the whole training.
-        warmup: Steps of the warm-up; with 0, it starts at the peak.
+        peak: The peak learning rate.
+        steps: Number of steps of the whole training.
+        warmup: Number of warm-up steps. With 0, it starts at the peak.
 
     Example:
 

@@ -11,19 +11,19 @@ from demos.study.trial import DivergedError
 def classification_scores(
     labels: Sequence[int], probabilities: np.ndarray
 ) -> dict[str, float]:
-    """Scores predictions.
+    """Computes scores of predictions.
 
     Args:
         labels: Index of the true label of each example.
         probabilities: Shape `(examples, labels)`.
 
     Returns:
-        `accuracy`, `macro_f1` (mean of the F1 of the labels),
-        `balanced_accuracy` (mean of the recall of the labels that occur) and
-        `loss`, the mean cross-entropy in nats.
+        `accuracy`, `macro_f1` (mean F1 over the labels), `balanced_accuracy`
+        (mean recall over the labels that occur) and `loss` (mean cross-entropy
+        in nats).
 
     Raises:
-        DivergedError: A probability is not finite.
+        DivergedError: If a probability is not finite.
     """
     probabilities = np.asarray(probabilities, "float64")
     if not np.isfinite(probabilities).all():

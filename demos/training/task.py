@@ -1,4 +1,4 @@
-"""The base of the tasks: how a trial starts, and what it reuses of others."""
+"""Base class of the tasks: starts trials and reuses compiled models."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,8 +19,8 @@ class TrainingTask:
 
     A subclass is a frozen dataclass with the fields `model` and `training`
     (dataclasses of options), the other members of `demos.study.trial.Task`, and
-    `train` in the place of `run`. It is called on a copy of the task to which
-    the settings of the trial have been applied, with all seeds set:
+    `train` instead of `run`. `train` is called on a copy of the task with the
+    settings of the trial, after all seeds are set:
 
         def train(self, trial, context):
             batches = ArrayBatches(...)
@@ -28,9 +28,9 @@ class TrainingTask:
             history = fit(model, batches, context=context, ...)
             return TrialResult(self.scores(model), history, ...)
 
-    At the same seed, initial weights, the order of the data and dropout are the
-    same for every activation. On a CPU a trial gives the same curves again; on
-    a GPU it may not, because sums are computed in any order.
+    For each seed, initial weights, data order and dropout are the same for
+    every activation. On a CPU, a trial is reproducible. On a GPU it may not be,
+    because sums are computed in varying order.
     """
 
     _compiled: dict[str, Any] = field(
@@ -42,7 +42,7 @@ class TrainingTask:
         start_trial(trial)
         try:
             return apply_overrides(self, trial.settings).train(trial, context)
-        except BaseException:  # Its state may be anything.
+        except BaseException:  # Its state is unknown.
             self._compiled.pop(_key(trial), None)
             raise
 
@@ -50,28 +50,29 @@ class TrainingTask:
         """Trains and scores one model with the options of this task.
 
         Args:
-            trial: Its settings hold the `activation` and what is varied.
-            context: Receives each epoch; folders.
+            trial: The trial, with the activation and the varied settings.
+            context: The callback after each epoch, and the folders.
 
         Raises:
-            DivergedError: The loss is not finite.
+            DivergedError: If the loss is not finite.
         """
         raise NotImplementedError
 
     def reuse(self, trial: Trial, build: Callable[[], Compiled]) -> Compiled:
-        """Builds a model, or reuses one that an earlier trial has compiled.
+        """Builds a model, or reuses one that an earlier trial compiled.
 
-        Compiling may take longer than training. A model of the same settings
-        is reset to the state of a new one (initial weights, seeds of dropout,
-        optimizer), so the results are the same. PyTorch compiles nothing.
+        Compilation may take longer than training. A model with the same
+        settings is reset to the state of a new one (initial weights, dropout
+        seeds, optimizer), so the results are the same. On PyTorch, nothing is
+        compiled or reused.
 
         Args:
             trial: The trial.
-            build: Returns a new model, built and compiled, or a tuple that
-                starts with it and goes on with what shares its weights.
+            build: Function that returns a new model, built and compiled, or a
+                tuple of the model and objects that share its weights.
 
         Returns:
-            What `build` returned, now or in an earlier trial.
+            The result of `build`, from this or an earlier trial.
         """
         new = build()
         if keras.backend.backend() == "torch":
@@ -84,20 +85,20 @@ class TrainingTask:
 
 
 def start_trial(trial: Trial) -> None:
-    """Clears what Keras knows of earlier models, and sets all seeds."""
+    """Clears the Keras session, and sets all seeds."""
     clear_session()
     keras.utils.set_random_seed(trial.seed)
 
 
 def state_variables(model: keras.Model) -> list[keras.Variable]:
-    """Returns what training changes: weights, seeds and optimizer."""
+    """Returns the state that training changes: weights, seeds, optimizer."""
     model.optimizer.build(model.trainable_variables)
     seeds = [v for v in model.variables if "seed_generator" in v.path]
     return [*model.weights, *seeds, *model.optimizer.variables]
 
 
 def copy_state(source: keras.Model, target: keras.Model) -> None:
-    """Copies what training changes between models built in the same way."""
+    """Copies the training state between models of the same structure."""
     for new, old in zip(
         state_variables(source), state_variables(target), strict=True
     ):
@@ -105,7 +106,7 @@ def copy_state(source: keras.Model, target: keras.Model) -> None:
 
 
 def _key(trial: Trial) -> str:
-    """Names what is compiled: the same, whatever inputs a probe sees."""
+    """Returns the key of a compiled model: the settings without `sees`."""
     return label_of({k: v for k, v in trial.settings.items() if k != "sees"})
 
 

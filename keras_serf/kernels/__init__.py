@@ -1,7 +1,7 @@
 """The kernel of the active Keras backend: `serf` and `implementation`.
 
-This is the room for the differences between frameworks; nobody outside asks
-which backend runs. A kernel is a module with a function `serf(x)`:
+All differences between frameworks are handled in this package; other code does
+not depend on the backend. A kernel is a module with a function `serf(x)`:
 
 - `x` is a tensor of that framework with a floating-point dtype; the result has
   its shape and dtype.
@@ -9,11 +9,11 @@ which backend runs. A kernel is a module with a function `serf(x)`:
   and in every derivative.
 - f(-inf) = 0, f(inf) = inf, f'(-inf) = 0, f'(inf) = 1; NaN gives NaN; no
   finite `x` gives NaN in f, f' or f''.
-- Where the framework differentiates, f' and f'' are closed formulas of `x`, and
-  `x` is all that is kept for the backward pass.
+- If the framework has autodiff, f' and f'' are closed formulas of `x`, and the
+  backward pass stores only `x`.
 
-and a function `implementation(x)`, for bug reports, which says in a few words
-how eager `serf(x)` computes an `x` of float32 or narrower.
+It also has a function `implementation(x)`, for bug reports, which describes in
+a few words how eager `serf(x)` computes an `x` of float32 or narrower.
 
 A framework is imported only when it is the active backend.
 """

@@ -1,7 +1,7 @@
-"""Serf as a composition of exp, log1p and erf, written so as to stay finite.
+"""Serf as a composition of exp, log1p and erf that stays finite.
 
-For float64, and for the second derivative in every type. With s = softplus(x),
-G = erf(s) and D = (2 / sqrt(pi)) e^(-s^2) sigmoid(x):
+It is used for float64, and for the second derivative in every type. With
+s = softplus(x), G = erf(s) and D = (2 / sqrt(pi)) e^(-s^2) sigmoid(x):
 
     f = x G
     f' = G + x D
@@ -34,8 +34,8 @@ def derivative(x: Any, math: Math) -> Any:
 def second_derivative(x: Any, math: Math) -> Any:
     """Returns f''(x) for an array `x` of floats.
 
-    Exact to a few ulp of its terms for |x| < 3; beyond, e^(-s^2) loses s^2 ulp
-    to the rounding of s^2, while it falls below 1e-4.
+    It is accurate to a few ulp of its terms for |x| < 3. For larger |x|,
+    e^(-s^2), which is below 1e-4, loses s^2 ulp to the rounding of s^2.
     """
     held, s, sigmoid, d = _parts(x, math)
     return d * (2 + held * (1 - sigmoid - 2 * s * sigmoid))

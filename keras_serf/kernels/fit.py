@@ -1,21 +1,21 @@
 """Computes the coefficient tables of `polynomial.py` and certifies them.
 
-Run by hand, `python -m keras_serf.kernels.fit`: fits in 40 digits with mpmath,
-rounds the coefficients to float32 and rewrites the tables in place. The result
-is the same on every machine. Needs the `test` extra.
+Run it manually: `python -m keras_serf.kernels.fit` fits in 40 digits with
+mpmath, rounds the coefficients to float32 and rewrites the tables in place. The
+result is the same on every machine. It needs the `test` extra.
 
 With s = softplus(x), G = erf(s) and D = (2 / sqrt(pi)) e^(-s^2) sigmoid(x),
-Serf is f = x G and its derivative f' = G + x D. Everything is a linear fit:
+Serf is f = x G and its derivative f' = G + x D. All fits are linear:
 
     G / u - BASE  ~  polynomial in u                       x <= 0
     f' / u        ~  polynomial in u + x polynomial in u   x <= 0
     G - 1         ~  e^(x (a + b x)) polynomial in x       0 < x <= BOUND
     f' - 1        ~  e^(x (a + b x)) polynomial in x       0 < x <= BOUND
 
-Each family is a Chebyshev system, so the best fit is the one whose error, times
-its weight, alternates; Remez' exchange finds it (Cheney, Introduction to
-Approximation Theory, 1966, chapter 3). The weights make the error of f one
-relative to G, and that of f' one relative to |G| + |x D|.
+Each family is a Chebyshev system, so the weighted error of the best fit
+alternates, and the Remez exchange algorithm finds it (Cheney, Introduction to
+Approximation Theory, 1966, chapter 3). With the weights used, the error of f is
+relative to G, and the error of f' is relative to |G| + |x D|.
 """
 
 import argparse
@@ -35,8 +35,8 @@ Real: TypeAlias = Any  # mpmath.mpf, which has no types
 Function = Callable[[Real], Real]
 
 DIGITS = 40
-GRID = 800  # intervals between the points where the error is looked at
-LEVELLED = 1.001  # largest error over levelled error at which to stop
+GRID = 800  # number of intervals between the points of the grid
+LEVELLED = 1.001  # stop at this ratio of largest error to levelled error
 
 # e^x is 0 in float32 below this.
 LOWEST = -104.0
@@ -78,13 +78,13 @@ def above_points(intervals: int) -> list[Real]:
 
 
 class Fit:
-    """A function to fit by a combination of others, on a grid.
+    """A fit of a function by a combination of others, on a grid.
 
     Args:
-        points: Where the error is looked at, ascending.
+        points: Points of the grid, ascending.
         basis: A Chebyshev system.
-        function: What to fit.
-        weight: Factor of the error; positive.
+        function: The function to fit.
+        weight: Positive factor of the error.
     """
 
     def __init__(
@@ -98,10 +98,10 @@ class Fit:
         self._wanted = [function(x) * weight(x) for x in points]
 
     def minimax(self) -> list[Real]:
-        """Returns the coefficients of the least largest weighted error.
+        """Returns the coefficients that minimize the largest weighted error.
 
         Raises:
-            ArithmeticError: If Remez' exchange fails to converge.
+            ArithmeticError: If the Remez exchange does not converge.
         """
         count = len(self._rows[0]) + 1
         last = len(self._rows) - 1
@@ -116,13 +116,13 @@ class Fit:
             chosen = alternation(error, count)
             if max(map(abs, error)) < LEVELLED * abs(level):
                 return coefficients
-        raise ArithmeticError("Remez' exchange has not converged")
+        raise ArithmeticError("the Remez exchange has not converged")
 
     def rounded(self) -> list[float]:
-        """Returns coefficients in float32, of nearly the least largest error.
+        """Returns nearly optimal coefficients in float32.
 
-        Each is rounded to nearest; then, while that lowers the largest error,
-        one of them is moved to the next number above or below.
+        Each is rounded to nearest. Then, as long as this reduces the largest
+        error, one of them is moved to the next number above or below.
         """
         coefficients = [np.float32(float(a)) for a in self.minimax()]
         error = self.errors([mp.mpf(float(a)) for a in coefficients])
@@ -252,13 +252,13 @@ def certify(
     """Measures the error of tables in exact arithmetic.
 
     Args:
-        polynomials: Such as `polynomial.SINGLE`.
-        intervals: Between how many points the error is looked at.
+        polynomials: The tables, such as `polynomial.SINGLE`.
+        intervals: Number of intervals between the points of the grid.
 
     Returns:
         The largest error of f relative to |f| and of f' relative to
-        |G| + |x D|, for x <= 0 and for x > 0, over -104 <= x <= BOUND. Rounding
-        in the evaluation is not in it.
+        |G| + |x D|, for x <= 0 and for x > 0, over -104 <= x <= BOUND, without
+        the rounding errors of an evaluation.
     """
     f, df = polynomials.f, polynomials.df
     worst = dict.fromkeys(
@@ -296,9 +296,9 @@ def certify(
 def tables() -> dict[str, dict[str, dict[str, list[float]]]]:
     """Fits all tables.
 
-    The exponents (a, b) were found by searching multiples of 1/64 for the
-    least error at these degrees; with (0, -1), the polynomials in x would have
-    to be of degree 10.
+    A search over multiples of 1/64 found the exponents (a, b) with the smallest
+    error at these degrees. With (0, -1), the polynomials in x would need degree
+    10.
     """
     with mp.workdps(DIGITS):
         return {
@@ -348,12 +348,12 @@ def rewritten(text: str, lines: str) -> str:
 
 
 def main() -> None:
-    """Rewrites the tables, or with `--certify` measures them as they are."""
+    """Rewrites the tables, or measures the present ones with `--certify`."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument(
         "--certify",
         action="store_true",
-        help="only measure the error of the tables as they are",
+        help="only measure the error of the present tables",
     )
     if not parser.parse_args().certify:
         path = Path(polynomial.__file__)

@@ -1,13 +1,13 @@
 """Serf as one operator in the graphs of torch.compile.
 
-The compiler looks at each operator many times, and Serf is 80 of them, forward
-and backward: a deep network took four times as long to compile as with GELU.
-As one operator, which TorchInductor writes out only in the code that it
-generates, Serf fuses with its neighbours as before.
+The compiler processes each operator many times, and Serf has 80 operators,
+forward and backward: a deep network took four times as long to compile as with
+GELU. As one operator, which TorchInductor expands only when it generates code,
+Serf still fuses with its neighbours.
 
-The names of `torch._inductor` and `torch._functorch` are private. Importing
-this module fails where PyTorch has changed them; `torch.py` then lets the
-compiler see the plain operators.
+The names in `torch._inductor` and `torch._functorch` are private. If PyTorch
+changes them, importing this module fails, and `torch.py` gives the compiler the
+plain operators.
 """
 
 import hashlib
@@ -25,8 +25,8 @@ from keras_serf.kernels import composed, polynomial
 from keras_serf.kernels import torch as eager
 from keras_serf.kernels.math import Math
 
-# PyTorch keeps compiled graphs on disk, by the names of their operators: these
-# change with the formulas.
+# PyTorch caches compiled graphs on disk by the names of their operators, so the
+# names must change with the formulas.
 _SOURCES = "".join(map(inspect.getsource, (composed, polynomial)))
 _VERSION = hashlib.sha256(_SOURCES.encode()).hexdigest()[:16]
 NAME = f"serf_{_VERSION}"
@@ -35,7 +35,7 @@ _DERIVATIVE_NAME = f"derivative_{_VERSION}"
 
 @torch.library.custom_op(f"keras_serf::{NAME}", mutates_args=())
 def serf(x: torch.Tensor) -> torch.Tensor:
-    """Returns Serf of `x`, and is differentiable twice."""
+    """Returns Serf of `x`; it is twice differentiable."""
     return eager.value(x)
 
 
@@ -47,7 +47,7 @@ def derivative_times(x: torch.Tensor, upstream: torch.Tensor) -> torch.Tensor:
 
 @serf.register_fake
 def _(x):
-    return -x  # Of the same layout.
+    return -x  # Has the same layout.
 
 
 @derivative_times.register_fake
@@ -92,7 +92,7 @@ class _Value:
     dtype: torch.dtype
 
     def apply(self, name: str, *operands: Any) -> "_Value":
-        """Returns the result of an operation, of the dtype of this number."""
+        """Returns the result of an operation, in the dtype of this number."""
         return _Value(getattr(ops, name)(*map(self._raw, operands)), self.dtype)
 
     def _raw(self, operand: Any) -> Any:
@@ -154,5 +154,5 @@ for _name, _lower in (
 ):
     _packet = getattr(torch.ops.keras_serf, _name)
     lowering.register_lowering(_packet, type_promotion_kind=None)(_lower)
-    # Cheap enough to be computed again where that saves memory.
+    # It is cheap enough to be recomputed if that saves memory.
     partitioners.pointwise_ops().append(_packet)

@@ -1,7 +1,7 @@
 """Serf in JAX: each derivative is a `custom_jvp` with a closed formula.
 
-The formulas are compiled, as those of `jax.nn` are: eager code then runs each
-as one kernel, and a model that uses Serf in many layers traces it once.
+The formulas are compiled, like those of `jax.nn`: eager code runs each as one
+kernel, and a model that uses Serf in many layers traces it once.
 """
 
 import functools
@@ -24,7 +24,7 @@ _MATH = Math(
 @jax.custom_jvp
 def serf(x: jax.Array) -> jax.Array:
     """Returns `x * erf(softplus(x))` in the shape and dtype of `x`."""
-    # Inside jax.grad a number comes without the methods of an array.
+    # Inside jax.grad, a number does not have the methods of an array.
     return _value(jnp.asarray(x))
 
 
@@ -44,15 +44,15 @@ def _serf_jvp(primals, tangents):
     return serf(x), _times_derivative(x, t)
 
 
-# Reverse mode would keep the derivative besides `x`; a checkpoint makes it keep
-# `x` alone and compute the derivative on the way back.
+# Reverse mode would store the derivative as well as `x`. With a checkpoint, it
+# stores only `x` and computes the derivative in the backward pass.
 @jax.jit
 @jax.checkpoint
 def _times_derivative(x: jax.Array, t: jax.Array) -> jax.Array:
     return (_derivative(x.dtype, _widen(x)) * _widen(t)).astype(t.dtype)
 
 
-# The derivative at `x` in float32 or wider, to the accuracy of `dtype`.
+# The derivative at `x` in float32 or wider, with the accuracy of `dtype`.
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _derivative(dtype: jnp.dtype, x: jax.Array) -> jax.Array:
     return _formulas(dtype).derivative(x, _MATH)
@@ -71,5 +71,5 @@ def _formulas(dtype: jnp.dtype) -> Formulas:
 
 
 def _widen(x: jax.Array) -> jax.Array:
-    # Not by jnp.promote_types: strict dtype promotion refuses it.
+    # Strict dtype promotion does not allow jnp.promote_types.
     return x if x.dtype == jnp.float64 else x.astype(jnp.float32)

@@ -1,4 +1,4 @@
-"""`Math`: what a framework lends to the formulas; `Formulas`: what they are."""
+"""`Math`: functions of a framework. `Formulas`: Serf in terms of them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Math:
 
 
 class Formulas(Protocol):
-    """Serf to the accuracy of one type: `composed`, or `polynomial.SINGLE`."""
+    """Serf with the accuracy of a type: `composed` or `polynomial.SINGLE`."""
 
     def value(self, x: Any, math: Math) -> Any:
         """Returns f(x) for an array `x`."""

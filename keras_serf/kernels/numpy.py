@@ -1,4 +1,4 @@
-"""Serf in NumPy, which has no autodiff: the value alone, by way of float64."""
+"""Serf in NumPy, computed in float64; only the value, without autodiff."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ def serf(x: np.ndarray) -> np.ndarray:
     """Returns `x * erf(softplus(x))` in the shape and dtype of `x`."""
     if x.dtype == np.float64:
         return np.asarray(theory.serf(x))
-    # NumPy's exp of float32 errs by 2.5 ulp: too much of the 4 promised.
+    # NumPy's float32 exp has an error of 2.5 ulp, too large for a total of 4.
     wide = np.asarray(x, "float64")
     return np.asarray(polynomial.SINGLE.value(wide, theory.NUMPY), x.dtype)
 

@@ -1,8 +1,8 @@
-"""Serf through `keras.ops` alone, for MLX, OpenVINO and backends yet to come.
+"""Serf with only `keras.ops`, for MLX, OpenVINO and future backends.
 
-`keras.ops.custom_gradient` is ignored on MLX, so that the derivatives are those
-of a Taylor polynomial. Where Keras computes float64 in float32, as on MLX and
-OpenVINO, so does this kernel.
+MLX ignores `keras.ops.custom_gradient`, so the derivatives are those of a
+Taylor polynomial. If Keras computes float64 in float32, as on MLX and OpenVINO,
+so does this kernel.
 """
 
 import math as constants
@@ -24,7 +24,7 @@ _PLAIN = keras.backend.backend() == "openvino"
 
 
 def _exp(x: Any) -> Any:
-    # Of float32. MLX's own errs by up to 32 ulp, far below 0. 2^n is exact.
+    # For float32. MLX's exp has errors up to 32 ulp far below 0. 2^n is exact.
     n = ops.floor(x * _LOG2_E + 0.5)
     rest = (x - n * _LN_2_HIGH) - n * _LN_2_LOW
     return ops.power(2.0, n) * ops.exp(rest)

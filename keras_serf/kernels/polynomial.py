@@ -1,9 +1,9 @@
 """Serf as polynomials times one exponential: coefficients and evaluation.
 
-The value and the derivative each take one exponential, no division and no
-branch on data. For float32 and narrower types; see `composed.py` for float64
-and the second derivative, and `fit.py` for where the coefficients come from and
-for their error. With u = e^x and z = e^(x (a + b x)):
+The value and the derivative each need one exponential, no division and no
+branch on data. This is for float32 and narrower types; see `composed.py` for
+float64 and the second derivative, and `fit.py` for the origin and the error of
+the coefficients. With u = e^x and z = e^(x (a + b x)):
 
     x < 0:   f = x u (BASE + below(u))    f' = u (constant(v) + x linear(v))
     x >= 0:  f = x (1 + z above(x))       f' = 1 + z above(x)
@@ -20,13 +20,13 @@ from keras_serf.kernels.math import Math
 BOUND = 4.25
 FLOOR = -200.0
 
-# erf(ln 2), to which G/u falls from 1.128 as x rises to 0. Only its distance
-# from BASE is left to the polynomial, so that the polynomial's rounding weighs
-# little; next to 0, where x u times the polynomial may be flushed, it is 0.
+# erf(ln 2). G/u falls to it from 1.128 as x rises to 0. The polynomial gives
+# only the difference from BASE, so that its rounding matters little. Near 0,
+# where x u times the polynomial may be flushed, the difference is 0.
 BASE = 0.6730412840843201
 
-# Powers of v, within 1/2, lose fewer digits than powers of u where both of the
-# derivative's polynomials are large and their difference is not.
+# Powers of v, |v| <= 1/2, lose fewer digits than powers of u where both of the
+# derivative's polynomials are large and their difference is small.
 CENTRE = 1 / 2
 
 Coefficients = tuple[float, ...]
@@ -34,7 +34,7 @@ Coefficients = tuple[float, ...]
 
 @dataclass(frozen=True)
 class Value:
-    """Tables of f, each from the constant term up.
+    """Tables of f, in ascending powers.
 
     Attributes:
         exponent: a and b.
@@ -49,7 +49,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Derivative:
-    """Tables of f', each from the constant term up.
+    """Tables of f', in ascending powers.
 
     Attributes:
         exponent: a and b.
@@ -66,7 +66,7 @@ class Derivative:
 
 @dataclass(frozen=True)
 class Polynomials:
-    """Serf to the accuracy of one type; evaluated in float32.
+    """Serf with the accuracy of one type, evaluated in float32.
 
     Attributes:
         f: Tables of the value.
@@ -97,7 +97,7 @@ class Polynomials:
 def _exponential(
     x: Any, exponent: tuple[float, float], math: Math
 ) -> tuple[Any, Any]:
-    # x held between FLOOR and BOUND; z above 0, and u below.
+    # x clipped to [FLOOR, BOUND], and z for x >= 0 or u for x < 0.
     held = math.clip(x, FLOOR, BOUND)
     z = math.exp(math.where(x >= 0, held * horner(exponent, held), held))
     return held, z
@@ -107,11 +107,11 @@ def horner(coefficients: Any, u: Any) -> Any:
     """Evaluates a polynomial.
 
     Args:
-        coefficients: At least two numbers, from the constant term up.
-        u: Where to evaluate it: an array or a number.
+        coefficients: At least two coefficients, in ascending powers.
+        u: The argument, an array or a number.
 
     Returns:
-        The polynomial's value, of the type of `u`.
+        The value of the polynomial, with the type of `u`.
 
     Example:
 

@@ -1,7 +1,7 @@
-"""Serf as a Taylor polynomial about its own input, in plain operators.
+"""Serf as a Taylor polynomial around its own input, in plain operators.
 
-For autodiff that has no closed derivatives of ours: the value is that of the
-formulas, and what the framework derives from it is f', f'' and f'''.
+It is for autodiff without custom derivatives: its value is that of the
+formulas, and its derivatives by autodiff are f', f'' and f'''.
 """
 
 from typing import Any
@@ -17,16 +17,16 @@ def value(x: Any, at: Any, formulas: Formulas, math: Math) -> Any:
 
     Args:
         x: An array of float32 or wider.
-        at: The same numbers, as constants to autodiff.
-        formulas: Those for the accuracy that is needed.
+        at: The same numbers, as constants for autodiff.
+        formulas: The formulas of the required accuracy.
         math: Functions of the framework.
     """
-    # It is 0, but autodiff does not know; infinity less itself would be NaN.
-    # An array of zeros, for MLX's forward mode takes no number here.
+    # The step is 0, but not a constant for autodiff. Infinity minus itself
+    # would be NaN. MLX's forward mode needs an array of zeros here.
     zeros = math.clip(at, 0.0, 0.0)
     back = math.where(abs(at) == _INFINITY, zeros, at - x)
     derivative = formulas.derivative(at, math)
-    # Its own derivative here is a third of it, which makes the cubic term.
+    # Its own derivative here is a third of it, which gives the cubic term.
     second_derivative = composed.second_derivative(at - back / 3, math)
     y = formulas.value(at, math) - back * (
         derivative - back * (second_derivative / 2)

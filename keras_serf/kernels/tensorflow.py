@@ -1,8 +1,8 @@
 """Serf in TensorFlow: a traced function, whose gradient is another.
 
-Operation by operation the formulas would be some forty passes over memory, so
-they ask XLA to compile them wherever they run. Eager code and graphs call the
-same few functions, so that XLA compiles each once for a network of any depth.
+Without compilation, the formulas would need about forty passes over memory, so
+they request XLA compilation wherever they run. Eager code and graphs call the
+same few functions, so XLA compiles each once for a network of any depth.
 """
 
 import contextlib
@@ -44,7 +44,7 @@ def implementation(x: tf.Tensor) -> str:
 
 @functools.cache
 def _value(dtype: tf.DType) -> Any:
-    """Returns the traced function of `x`, of any shape."""
+    """Returns the traced function of an `x` of any shape."""
 
     @_traced(dtype, 1)
     @tf.custom_gradient
@@ -52,8 +52,8 @@ def _value(dtype: tf.DType) -> Any:
         def gradient(upstream):
             return derivative_times(x, upstream)
 
-        # Saving finds the gradients of functions that are known here, not of
-        # those that it first meets in a gradient.
+        # Saving finds the gradients only of functions that are known here, not
+        # of those that first appear in a gradient.
         derivative_times = _derivative_times(dtype)
         derivative_times.get_concrete_function().add_to_graph()
         with _compiled():
@@ -62,11 +62,11 @@ def _value(dtype: tf.DType) -> Any:
     return serf
 
 
-# A traced function too: it takes `x` as an argument, so that a tape outside of
-# the function that contains it finds `x`, and not a tensor of another graph.
+# This is a traced function with the argument `x`, so that a tape outside the
+# containing function finds `x`, and not a tensor of another graph.
 @functools.cache
 def _derivative_times(dtype: tf.DType) -> Any:
-    """Returns the traced function of `x` and of what f'(x) is multiplied by."""
+    """Returns the traced function of `x` and `t` that computes f'(x) t."""
 
     def product(x, t):
         return _formulas(dtype).derivative(_widen(x), _MATH) * _widen(t)
@@ -78,7 +78,7 @@ def _derivative_times(dtype: tf.DType) -> Any:
             with _compiled():
                 by_x = composed.second_derivative(_widen(x), _MATH) * _widen(t)
                 by_x = tf.cast(by_x * _widen(upstream), dtype)
-                # Not by this function itself: a SavedModel has no recursion.
+                # It does not call itself: a SavedModel allows no recursion.
                 return by_x, tf.cast(product(x, upstream), dtype)
 
         with _compiled():
@@ -88,10 +88,10 @@ def _derivative_times(dtype: tf.DType) -> Any:
 
 
 def _taylor(x: tf.Tensor) -> tf.Tensor:
-    # For ForwardAccumulator: TensorFlow loses the gradient of a tangent that
-    # comes out of a traced function. Here it comes from a Taylor polynomial
-    # about `x` itself, in plain operations; the step is 0, but autodiff does
-    # not know.
+    # For ForwardAccumulator: TensorFlow loses the gradient of a tangent that is
+    # the result of a traced function. Here the tangent is that of a Taylor
+    # polynomial around `x` in plain operations. The step is 0, but not a
+    # constant for autodiff.
     wide = _widen(x)
     at = tf.stop_gradient(wide)
     step = tf.where(tf.math.is_inf(at), tf.zeros_like(at), wide - at)
@@ -102,7 +102,7 @@ def _taylor(x: tf.Tensor) -> tf.Tensor:
 
 
 def _has_tangent(x: tf.Tensor) -> bool:
-    # TensorFlow has no public name for it.
+    # TensorFlow has no public function for this.
     return forwardprop_util is not None and bool(
         forwardprop_util.pack_tangents([x]).tangents
     )
@@ -115,25 +115,25 @@ def _traced(dtype: tf.DType, count: int) -> Callable[[Any], Any]:
         input_signature=[tf.TensorSpec(None, dtype)] * count,
         autograph=False,
     )
-    # The members of an implementation group are not inlined at run time, hence
-    # not compiled again for each layer. Converters do inline them: LiteRT
-    # refuses calls of functions that are marked as not to be inlined.
+    # The members of an implementation group are not inlined at run time, so
+    # they are not compiled again for each layer. Converters do inline them:
+    # LiteRT rejects calls of functions that are marked as not to be inlined.
     group = {"api_implements": f"keras_serf_{dtype.name}_{count}"}
 
     def decorate(function: Any) -> Any:
         try:
             return trace(function, experimental_attributes=group)
-        except (TypeError, ValueError):  # TensorFlow takes no such attribute.
+        except (TypeError, ValueError):  # TensorFlow lacks this attribute.
             return trace(function)
 
     return decorate
 
 
 def _compiled() -> contextlib.AbstractContextManager[None]:
-    """Asks XLA to compile the operations inside; without XLA it does nothing.
+    """Requests XLA compilation of the operations inside, if XLA is available.
 
-    For code in a traced function. `tf.config.run_functions_eagerly` runs that
-    operation by operation, where TensorFlow refuses the request.
+    It is for code in a traced function. `tf.config.run_functions_eagerly` runs
+    such code eagerly, where TensorFlow rejects the request.
     """
     jit_scope = getattr(tf.xla.experimental, "jit_scope", None)
     if jit_scope is None or tf.executing_eagerly():
@@ -148,19 +148,19 @@ def _formulas(dtype: tf.DType) -> Formulas:
 
 
 def _formula(x: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
-    """Returns f(x) to the accuracy of `dtype`, for a wide `x`.
+    """Returns f(x) with the accuracy of `dtype`, for a wide `x`.
 
-    The polynomials of `polynomial.Polynomials.value` are arranged for the
-    int8 quantizer of LiteRT. It gives both sides of a minimum, a maximum or a
-    select one range, the narrower: so there is no select, and every clip works
-    on a multiple of `x`, by -1 or a power of two, with a range of its own.
+    The polynomials of `polynomial.Polynomials.value` are arranged for the int8
+    quantizer of LiteRT, which gives both operands of a minimum, a maximum or a
+    select the narrower range. Therefore there is no select, and every clip
+    works on a multiple of `x`, by -1 or a power of two, with its own range.
     """
     formulas = _formulas(dtype)
     if not isinstance(formulas, polynomial.Polynomials):
         return formulas.value(x, _MATH)
     f = formulas.f
-    # Each is 0 on the other side. f(4) = 4, and e^-200 = 0. At 0 only `left`
-    # has a derivative, for `vectorized_map`, which differentiates this.
+    # Each is 0 on the other side. f(4) = 4, and e^-200 = 0. At 0, only `left`
+    # has a derivative; `vectorized_map` differentiates this code.
     right = 8 * tf.maximum(0.0, tf.minimum(x / 8, 0.5))
     left = tf.clip_by_value(-2 * x, 0.0, 400.0) / 2
     positive = -1.0 * tf.minimum(0.0, -1.0 * x)  # x / 2 would underflow.

@@ -1,9 +1,9 @@
 """Serf in PyTorch: each derivative is an `autograd.Function` in closed form.
 
-Which arithmetic runs depends on who asks. Compilers and exporters see plain
-operators, which they fuse, or write down, by themselves. In eager mode every
-operator is a pass over memory: there a CPU works in place, a part that fits its
-cache at a time, and an NVIDIA GPU runs one fused kernel (`triton.py`).
+The arithmetic depends on the execution mode. Compilers and exporters get plain
+operators, which they fuse or export. In eager mode, every operator is a pass
+over memory: a CPU works in place, on chunks that fit into its cache, and an
+NVIDIA GPU runs one fused kernel (`triton.py`).
 """
 
 import functools
@@ -31,7 +31,7 @@ _MATH = Math(
 
 _PLAIN_TYPES = (torch.Tensor, torch.nn.Parameter)
 
-# Elements that a CPU takes at a time, so that they stay in its cache.
+# Number of elements in a chunk, which fits into the cache of a CPU.
 _CHUNK = 2**19
 
 
@@ -43,7 +43,7 @@ def _private(name: str, fallback: Any) -> Any:
 
 
 # Private names of PyTorch, which has no public ones for these. Without them,
-# assume the worst: plain operators are slower, and right in all of these cases.
+# plain operators are used, which are slower but correct in all of these cases.
 _transform_level = _private("_C._functorch.maybe_current_level", lambda: 0)
 _dispatch_modes = _private("_C._len_torch_dispatch_stack", lambda: 1)
 _is_wrapped = _private(
@@ -76,13 +76,14 @@ def implementation(x: torch.Tensor) -> str:
 
 
 def use_compiled(enabled: bool = True) -> None:
-    """Runs eager Serf on a CPU through `torch.compile`, or no longer.
+    """Enables or disables `torch.compile` for eager Serf on a CPU.
 
-    One pass over memory instead of several. Off by default, for the first call
-    with each dtype then takes seconds and needs a C++ compiler.
+    Compiled code needs one pass over memory instead of several. It is off by
+    default, because the first call with each dtype takes seconds and needs a
+    C++ compiler.
 
     Args:
-        enabled: Whether to.
+        enabled: Whether to use `torch.compile`.
 
     Example:
 
@@ -101,12 +102,12 @@ def use_compiled(enabled: bool = True) -> None:
 
 
 def value(x: torch.Tensor) -> torch.Tensor:
-    """Returns f(x) by plain operators."""
+    """Returns f(x), computed with plain operators."""
     return formulas(x.dtype).value(_widen(x), _MATH).to(x.dtype)
 
 
 def derivative_times(x: torch.Tensor, upstream: torch.Tensor) -> torch.Tensor:
-    """Returns f'(x) times `upstream`, in its dtype, by plain operators."""
+    """Returns f'(x) times `upstream`, in its dtype, with plain operators."""
     derivative = formulas(x.dtype).derivative(_widen(x), _MATH)
     return (derivative * upstream).to(upstream.dtype)
 
@@ -114,13 +115,13 @@ def derivative_times(x: torch.Tensor, upstream: torch.Tensor) -> torch.Tensor:
 def second_derivative_times(
     x: torch.Tensor, upstream: torch.Tensor
 ) -> torch.Tensor:
-    """Returns f''(x) times `upstream`, in the dtype of `x`, likewise."""
+    """Returns f''(x) times `upstream`, in the dtype of `x`."""
     second_derivative = composed.second_derivative(_widen(x), _MATH)
     return (second_derivative * upstream).to(x.dtype)
 
 
 def formulas(dtype: torch.dtype) -> Formulas:
-    """Returns the formulas that are exact enough for a dtype."""
+    """Returns the formulas with the accuracy of a dtype."""
     if dtype == torch.float64:
         return composed
     if dtype == torch.float32:
@@ -130,8 +131,8 @@ def formulas(dtype: torch.dtype) -> Formulas:
 
 @torch.compiler.assume_constant_result
 def _operator_name() -> str:
-    """Returns the name of Serf as one operator, if PyTorch's internals fit."""
-    # Here, for it takes a second and needs this module.
+    """Returns the name of Serf as one operator, or "" if it is unavailable."""
+    # Imported here, because it takes a second and needs this module.
     try:
         return importlib.import_module("keras_serf.kernels.inductor").NAME
     except (ImportError, AttributeError, TypeError):
@@ -139,8 +140,8 @@ def _operator_name() -> str:
 
 
 class _CompiledSerf(torch.autograd.Function):
-    # For first derivatives: torch.compile takes no Function with a forward
-    # mode, nor one inside the backward pass of another.
+    # For first derivatives: torch.compile accepts neither a Function with a
+    # forward mode, nor one inside the backward pass of another.
     @staticmethod
     def forward(x):
         return value(x)
@@ -156,8 +157,8 @@ class _CompiledSerf(torch.autograd.Function):
 
 
 def _jet(x: torch.Tensor) -> torch.Tensor:
-    # For torch.func, which loses derivatives of a Function: the second inside
-    # torch.compile, and forward mode over forward mode anywhere.
+    # For torch.func, which loses some derivatives of a Function: the second
+    # derivative inside torch.compile, and forward over forward mode anywhere.
     wide = _widen(x)
     y = taylor.value(wide, wide.detach(), formulas(x.dtype), _MATH)
     return y.to(x.dtype)
@@ -169,7 +170,7 @@ def _is_transformed() -> bool:
 
 
 class _Elementwise(torch.autograd.Function):
-    # Keeps the input alone, for reverse and for forward mode.
+    # Stores only the input, for reverse and for forward mode.
     generate_vmap_rule = True
 
     @staticmethod
@@ -186,7 +187,7 @@ class _Serf(_Elementwise):
     @staticmethod
     def backward(ctx, upstream):
         (x,) = ctx.saved_tensors
-        # Where there may be a second derivative.
+        # A second derivative may follow.
         if torch.is_grad_enabled() or _is_forward_mode():
             return _differentiable_derivative_times(x, upstream)
         return _implementation(x, upstream).derivative_times(x, upstream)
@@ -198,7 +199,7 @@ class _Serf(_Elementwise):
 
 
 class _Derivative(_Elementwise):
-    # In float32 or wider, to the accuracy of x.
+    # In float32 or wider, with the accuracy of x.
     @staticmethod
     def forward(x):
         return formulas(x.dtype).derivative(_widen(x), _MATH)
@@ -248,7 +249,7 @@ def _in_place_derivative(
 def _in_parts(
     *tensors: torch.Tensor,
 ) -> Iterator[tuple[torch.Tensor, ...]]:
-    """Walks tensors of one shape together; `out` last, to be written to."""
+    """Yields matching chunks of tensors of one shape; `out` comes last."""
     if tensors[-1].is_contiguous():
         flat = (tensor.reshape(-1).split(_CHUNK) for tensor in tensors)
         return zip(*flat, strict=True)
@@ -258,7 +259,7 @@ def _in_parts(
 def _flat(
     function: Callable[..., torch.Tensor],
 ) -> Callable[..., torch.Tensor]:
-    """Lets `function` see one dimension only, and so be compiled once."""
+    """Flattens the arguments of `function`, so that it is compiled once."""
 
     def flattened(*tensors: torch.Tensor) -> torch.Tensor:
         x = tensors[0]
@@ -301,7 +302,7 @@ def _implementation(*tensors: torch.Tensor) -> _Implementation:
 
 
 def _is_plain(x: torch.Tensor) -> bool:
-    # Neither traced, nor fake, nor wrapped by torch.func or by the batches of
+    # It is not traced, not fake, and not wrapped by torch.func or by batched
     # autograd.
     return (
         not torch.compiler.is_compiling()  # Compiled autograd traces backward.
@@ -314,12 +315,12 @@ def _is_plain(x: torch.Tensor) -> bool:
 
 @functools.cache
 def _fused() -> _Implementation | None:
-    """Returns the Triton kernels, where PyTorch has Triton and CUDA."""
+    """Returns the Triton kernels, if PyTorch has Triton and CUDA."""
     if torch.version.cuda is None:
         return None
     try:
         module = importlib.import_module("keras_serf.kernels.triton")
-    except (ImportError, AttributeError):  # None, or too old a one.
+    except (ImportError, AttributeError):  # Triton is missing or too old.
         return None
     return _Implementation(
         "polynomials, in Triton", module.value, module.derivative_times

@@ -1,7 +1,7 @@
-"""Serf in Triton, for NVIDIA GPUs: one pass over memory forward, one backward.
+"""Serf in Triton for NVIDIA GPUs: one pass over memory forward, one backward.
 
-The arithmetic is that of `polynomial.py`; importing this needs Triton, which
-comes with PyTorch for CUDA.
+The arithmetic is that of `polynomial.py`. Importing this module needs Triton,
+which is installed with PyTorch for CUDA.
 """
 
 import math as constants
@@ -54,7 +54,7 @@ def _launch(
 ) -> torch.Tensor:
     x = inputs[0]
     output = torch.empty_like(x)
-    if output.stride() != x.stride():  # Not dense: it has gaps or overlaps.
+    if output.stride() != x.stride():  # `x` has gaps or overlaps.
         output = torch.empty_like(x, memory_format=torch.contiguous_format)
     inputs = tuple(
         tensor
@@ -129,7 +129,7 @@ def _exponential(x, a: tl.constexpr, b: tl.constexpr):
 
 @triton.jit
 def _exp(x):
-    # tl.exp is exp2(x log2(e)), and for large x that product's rounding costs
+    # tl.exp is exp2(x log2(e)). For large x, the rounding of that product costs
     # many digits. 2^n is exact.
     n = tl.floor(x * _LOG2_E + 0.5)
     rest = (x - n * _LN_2_HIGH) - n * _LN_2_LOW

@@ -1,10 +1,10 @@
 """`replace_activations()`: a copy of a model, with other activations.
 
-The model is saved and loaded by Keras (`copies`). Then each activation is
-replaced where it is (`places`): in an attribute of a layer, as a layer that is
-only an activation, or as an operation of a functional graph. Finally, each
-layer whose class fixes its activations gets a subclass, because its own config
-would restore the old ones (`fixed`).
+Keras saves and loads the model to copy it (`copies`). Then each activation is
+replaced in its place (`places`): an attribute of a layer, an activation layer,
+or an operation of a functional graph. Finally, each layer whose class fixes its
+activations gets a subclass (`fixed`), because its own config would restore the
+old ones.
 """
 
 import warnings
@@ -53,27 +53,27 @@ def replace_activations(
             activation everywhere already, the result is a plain copy.
 
             **A dictionary**, such as `{"relu": "serf", "sigmoid":
-            "hard_sigmoid"}`, replaces what its keys name, gates included. A key
-            is a name (`"relu"`), the name of a class (`"LeakyReLU"`), a
-            function, a layer or a class of layers. `"relu"` means each of
-            `activation="relu"`, `keras.activations.relu`, the layers `ReLU()`
-            and `Activation("relu")`, and `keras.ops.relu` in a functional
-            graph. `ReLU(6)` is `"relu6"`, and a `ReLU` with a slope is
-            `"leaky_relu"`. A subclass of such a layer counts as that layer,
-            unless it overrides `call`: then its name is that of its class.
+            "hard_sigmoid"}`, replaces the activations of its keys, including
+            gates. A key is a name (`"relu"`), the name of a class
+            (`"LeakyReLU"`), a function, a layer or a class of layers. `"relu"`
+            includes `activation="relu"`, `keras.activations.relu`, the layers
+            `ReLU()` and `Activation("relu")`, and `keras.ops.relu` in a
+            functional graph. `ReLU(6)` is `"relu6"`, and a `ReLU` with a slope
+            is `"leaky_relu"`. A subclass of such a layer has the name of that
+            layer, unless it overrides `call`: then it has its own class name.
 
-            New activations are what `keras.activations.get` takes, or layers
-            without weights (instances or classes). To load the copy in another
-            process, register your own functions there with
+            New activations are values that `keras.activations.get` takes, or
+            layers without weights (instances or classes). To load the copy in
+            another process, register your own functions there with
             `keras.saving.register_keras_serializable`.
-        where: Which activations to replace; by default all. Either a regular
-            expression that is searched for in the path of each activation, as
-            `verbose=True` prints it (`"block_[3-5]"`). Or a function that takes
+        where: Selects the activations to replace; by default all. Either a
+            regular expression that must match a part of the path, as
+            `verbose=True` prints it (`"block_[3-5]"`), or a function that takes
             a layer, nested model or operation and returns whether to replace
             activations in it (`lambda layer: isinstance(layer,
             keras.layers.Conv2D)`).
-        verbose: Whether to print a table of all activations, with the path and
-            name of each and whether it is replaced.
+        verbose: Whether to print a table of all activations, with the path,
+            the name and the outcome of each.
 
     Returns:
         A new model of the same type, with the same weights, names, dtype
@@ -81,26 +81,27 @@ def replace_activations(
         compiled in the same way, with a new optimizer. The copy can be saved,
         and loads after `import keras_serf`. `model` itself does not change.
 
-        If the class of a layer or model fixes the activation, as KerasHub's
-        backbones do, its copy has a subclass of that class, which saves the new
-        activations beside the old config. Save a backbone of KerasHub as
-        `.keras`, or as a part of its task: `from_preset` of a backbone does not
+        If the class of a layer or model fixes the activation, as in KerasHub's
+        backbones, its copy has a subclass of that class, which saves the new
+        activations together with the old config. Save a KerasHub backbone as
+        `.keras` or as a part of its task: `from_preset` of a backbone does not
         load such a subclass. Its export to Hugging Face Transformers raises a
         `ValueError`, because KerasHub writes the activation of the class into
         Hugging Face's config.
 
     Raises:
-        ValueError: If no activation matches, a key of `replacements` is no
-            activation or the same as another key, a new activation has weights,
-            or Keras cannot save and load the model or a new activation.
+        ValueError: If no activation matches, a key of `replacements` is not an
+            activation or is the same as another key, a new activation has
+            weights, or Keras cannot save and load the model or a new
+            activation.
         RuntimeError: If this release of Keras has moved a private name that
             copies need.
 
     Warns:
-        UserWarning: If the model also applies one of the old activations where
-            it cannot be replaced: in the code of a `call` method or a `Lambda`,
-            or as a function in a list or dictionary. Only functions of Keras,
-            JAX, TensorFlow and PyTorch are recognized in code.
+        UserWarning: If one of the old activations is also in a place where it
+            cannot be replaced: in the code of a `call` method or a `Lambda`, or
+            as a function in a list or dictionary. Only functions of Keras, JAX,
+            TensorFlow and PyTorch are recognized in code.
 
     Example:
 
@@ -130,7 +131,7 @@ def replace_activations(
         keras.saving.custom_object_scope(known),
         warnings.catch_warnings(),
     ):
-        # Keras warns of lambdas and of models that are not built yet.
+        # Keras warns about lambdas and models that are not built yet.
         warnings.simplefilter("ignore", UserWarning)
         copy = copy_model(model)
         rows = []
@@ -159,7 +160,7 @@ def replace_activations(
 def _outcome(
     place: Place, wanted: dict[str, Any], where: Where, by_name: bool
 ) -> str:
-    """Returns what happens to an activation, in the words of the table."""
+    """Returns the outcome for an activation, as the table shows it."""
     name = name_of(place.value)
     if not by_name and is_same(place.value, next(iter(wanted.values()))):
         return _SAME if place.is_in(where) else "kept"
@@ -180,7 +181,7 @@ def _check_matches(
     wanted: dict[str, Any],
     received: str,
 ) -> None:
-    """Raises a `ValueError` if nothing matches or a key is no activation."""
+    """Raises `ValueError` if nothing matches or a key is not an activation."""
     if not any(
         outcome.startswith(_REPLACED) or outcome == _SAME
         for _, _, outcome in rows
@@ -194,7 +195,7 @@ def _check_matches(
         )
         raise ValueError(
             f"Expected `replacements` to match activations of model "
-            f"{model.name!r}, which are: {found or 'none that can be seen'}. "
+            f"{model.name!r}, which are: {found or 'none found'}. "
             f"Received: {received}"
         )
     unknown = wanted.keys() - NAMES - {name for _, name, _ in rows}
@@ -212,7 +213,7 @@ def _print_report(copy: Any, rows: list[tuple[str, str, str]]) -> None:
     if has_other_activations(copy):
         print(
             "Note: this copy cannot be exported to Hugging Face Transformers, "
-            "because KerasHub writes the activation of the class there."
+            "because KerasHub would export the activation of the class."
         )
 
 
@@ -225,6 +226,6 @@ def _warn_of_irreplaceable(left: Iterable[tuple[Place, str]]) -> None:
         warnings.warn(
             f"Some activations could not be replaced: {found}. They are in the "
             "code of a class or function, or in a list or dictionary; "
-            "verbose=True prints where.",
+            "verbose=True prints their paths.",
             stacklevel=3,
         )

@@ -1,4 +1,4 @@
-"""The arguments of `replace_activations`: checked, and in one form."""
+"""Checks and normalizes the arguments of `replace_activations`."""
 
 import re
 import warnings
@@ -16,7 +16,7 @@ from keras_serf.replace.operation import ActivationOperation
 
 
 def check_where(where: Any) -> None:
-    """Raises a `ValueError` unless `where` is one that a place can be in."""
+    """Raises a `ValueError` if `where` is invalid."""
     try:
         if isinstance(where, str):
             re.compile(where)
@@ -32,9 +32,9 @@ def check_where(where: Any) -> None:
 
 
 def parse_replacements(replacements: Any) -> dict[str, Any]:
-    """Returns what takes the place of each activation, by its name.
+    """Returns the new activation for each name of an old one.
 
-    What has its place already, `names.is_same` tells.
+    `names.is_same` tests whether an activation is already the new one.
     """
     if replacements is None:
         raise ValueError(
@@ -56,7 +56,7 @@ def parse_replacements(replacements: Any) -> dict[str, Any]:
 
 
 def _replacement(value: Any) -> Any:
-    """Returns a function, or an operation for what a layer does."""
+    """Returns a function, or an operation that replaces a layer."""
     if isinstance(value, type):
         value = value()
     if isinstance(value, keras.layers.Layer):
@@ -72,7 +72,7 @@ def _replacement(value: Any) -> Any:
         if value == "serf" and new is not serf:
             copy = copy_of_package(new, serf)
             raise ValueError(
-                'Expected the name "serf" to mean keras_serf.serf to Keras; '
+                'Expected the name "serf" to mean keras_serf.serf in Keras; '
                 "pass that function itself. Received: that of "
                 + (f"another {copy}" if copy else repr(new))
             )
@@ -81,7 +81,7 @@ def _replacement(value: Any) -> Any:
             keras.saving.custom_object_scope(custom_objects([new])),
             warnings.catch_warnings(),
         ):
-            warnings.simplefilter("ignore", UserWarning)  # Of lambdas.
+            warnings.simplefilter("ignore", UserWarning)  # About lambdas.
             loaded = keras.activations.get(keras.activations.serialize(new))
         if isinstance(new, FunctionType) and loaded is not new:
             copy = copy_of_package(loaded, new)
@@ -92,7 +92,7 @@ def _replacement(value: Any) -> Any:
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"Expected replacements that Keras {keras.__version__} can save "
-            "and load: names, or functions that have a name of their own. "
+            "and load: names, or functions with their own names. "
             f"Received: {value} ({reason(error)})"
         ) from error
     return new

@@ -1,7 +1,7 @@
-"""Reads the bytecode of `call` methods: the activations that they apply.
+"""Finds the activations in the bytecode of `call` methods.
 
 An activation that a method applies, as in `keras.ops.gelu(x)`, cannot be
-replaced, but the bytecode says which it is.
+replaced, but the bytecode contains its name.
 """
 
 import dis
@@ -20,8 +20,9 @@ def activations_in_call(cls: type) -> list[str]:
     """Returns the names of the activations that a `call` method applies.
 
     Args:
-        cls: The class of a layer or model. What its `call` calls is read too:
-            its other methods, and functions outside Keras and its backends.
+        cls: The class of a layer or model. Its other methods, and functions
+            outside Keras and its backends, are searched too if `call` uses
+            them.
     """
     return _activations_in(_functions_of_call(cls))
 
@@ -59,7 +60,7 @@ def _functions_of_call(cls: type) -> Iterator[FunctionType]:
 
 
 def _reachable(functions: list[Any], cls: type) -> Iterator[FunctionType]:
-    """Yields Python functions, and those that they call."""
+    """Yields Python functions and the functions that they call."""
     waiting = list(functions)
     seen = set()
     while waiting:
@@ -81,7 +82,7 @@ def _reachable(functions: list[Any], cls: type) -> Iterator[FunctionType]:
 
 
 def _methods(cls: type, name: str) -> list[Any]:
-    """Returns a method, and those that it overrides and may call."""
+    """Returns a method and the methods that it overrides and may call."""
     found = [vars(base)[name] for base in cls.__mro__ if name in vars(base)]
     methods = []
     for method in found:
@@ -101,7 +102,7 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
 
 
 def _loaded(function: FunctionType) -> Iterator[Any]:
-    """Yields what a function finds by names outside it: `relu`, `ops.relu`."""
+    """Yields the values of outer names in a function: `relu`, `ops.relu`."""
     cells = zip(
         function.__code__.co_freevars, function.__closure__ or (), strict=True
     )

@@ -1,4 +1,4 @@
-"""Configs: layers as Keras saves them, and what it needs to load them."""
+"""Configs of layers, and the objects that Keras needs to load them."""
 
 from types import FunctionType
 from typing import Any
@@ -14,7 +14,7 @@ def serialize(layer: Any) -> Any:
 
 
 def deserialize(config: Any) -> Any:
-    """Returns what a config is of, functions of `Lambda` layers included."""
+    """Returns the object of a config; loads functions of `Lambda` layers."""
     return keras.saving.deserialize_keras_object(config, safe_mode=False)
 
 

@@ -1,4 +1,4 @@
-"""Copies of models, made as Keras saves and loads them."""
+"""Copies models by the saving and loading of Keras."""
 
 import tempfile
 from collections.abc import Iterator
@@ -14,14 +14,14 @@ from keras_serf.replace.places import walk
 
 
 def used_by(model: Any) -> Iterator[Any]:
-    """Yields the classes of a model, and the values that it holds."""
+    """Yields the classes of a model and the values of its attributes."""
     for *_, owner in walk(model):
         yield from (*type(owner).__mro__, *vars(owner).values())
     yield from private.compile_arguments(model)
 
 
 def copy_model(model: Any) -> Any:
-    """Returns what Keras saves of `model` and loads, not compiled.
+    """Saves and loads `model` with Keras; returns the uncompiled copy.
 
     Raises:
         ValueError: If Keras cannot save and load the model.
@@ -38,8 +38,8 @@ def copy_model(model: Any) -> Any:
                 "Expected a model that Keras can save and load. Received: "
                 f"{_culprit(model, error)}"
             ) from error
-    # What Keras does not save: how `compile` is to scale the loss, the flags of
-    # layers that other layers make, and the names that a lambda knows.
+    # Keras does not save these: the loss scaling of `compile`, the flags of
+    # layers that other layers create, and the globals of a lambda.
     copy.dtype_policy = model.dtype_policy
     for (*_, theirs), (*_, ours) in zip(walk(model), walk(copy), strict=False):
         if type(theirs) is not type(ours):
@@ -53,21 +53,21 @@ def copy_model(model: Any) -> Any:
 
 
 def compile_like(copy: Any, model: Any) -> None:
-    """Compiles a copy as its model is, with an optimizer that starts afresh."""
+    """Compiles a copy like its model, with a new optimizer."""
     if not getattr(model, "compiled", False):
         return
     config = model.get_compile_config()
     if type(model).compile_from_config is not keras.Model.compile_from_config:
         copy.compile_from_config(config)
         return
-    # What Keras' own would do, which refuses a class that overrides `compile`.
+    # Keras' own method does this, but not if a class overrides `compile`.
     copy.compile(**deserialize(config))
     if copy.built:
         copy.optimizer.build(copy.trainable_variables)
 
 
 def _culprit(model: Any, error: Exception) -> str:
-    """Returns which layer it is that cannot be saved or loaded, and why."""
+    """Returns the layer that cannot be saved or loaded, and the reason."""
     for *_, layer in reversed(list(walk(model))):
         try:
             deserialize(serialize(layer))

@@ -1,9 +1,9 @@
-"""The reason that Keras gives in an error, in one line."""
+"""Extracts a one-line reason from an error of Keras."""
 
 import re
 
 _TERMINAL_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-# Keras wraps a reason in those of the layers around, and gives it last.
+# Keras adds the messages of the outer layers in front of the reason.
 _BEFORE = re.compile(
     r"Exception encountered: |Exception encountered when calling .*\s"
     r"|deserialization: "
@@ -15,7 +15,7 @@ _LONGEST = 400
 
 
 def reason(error: BaseException) -> str:
-    """Returns the reason in a message of Keras, without its surroundings."""
+    """Returns only the reason in a message of Keras."""
     text = _TERMINAL_COLOURS.sub("", str(error))
     text = _AFTER.split(_BEFORE.split(text)[-1])[0]
     text = " ".join(text.split()).removesuffix(".")

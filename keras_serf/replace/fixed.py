@@ -1,4 +1,4 @@
-"""Layers whose class fixes the activations, saved with those that they have."""
+"""Saves replaced activations of layers whose class fixes the activations."""
 
 from typing import Any
 
@@ -10,11 +10,11 @@ from keras_serf.replace.places import places, walk
 
 
 class WithActivations:
-    """Saves a layer whose class fixes its activations, with those it has.
+    """Mixin that saves the current activations of a layer.
 
-    A base, before the layer's own class, of the classes that
-    `_with_activations` makes. All are saved under one name: whose `from_config`
-    Keras finds under it is all the same.
+    It is the first base, before the layer's own class, of the classes that
+    `_with_activations` creates. All of them are saved under one name, because
+    their `from_config` is the same.
     """
 
     _fixed: list[str]
@@ -28,7 +28,7 @@ class WithActivations:
         self._fixed = [place.label for place in places(layer)]
 
     def get_config(self) -> dict[str, Any]:
-        """Returns the layer as its own class saves it, and what differs."""
+        """Returns the config of the layer's own class, and the differences."""
         return {
             "layer": self._own_config(),
             "activations": [
@@ -38,20 +38,20 @@ class WithActivations:
         }
 
     def __reduce__(self) -> Any:
-        """Returns what Keras pickles, and a function that pickle can find."""
+        """Returns Keras' pickled state, with a function that pickle finds."""
         reduced: Any = super().__reduce__()
         return private.unpickle, (type(self).__bases__[1], *reduced[1])
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        """Returns the layer, built if it was, with its activations."""
+        """Returns the layer with its activations, built if it was."""
         layer = keras.saving.deserialize_keras_object(config["layer"])
         found = list(places(layer))
         labels = [place.label for place in found]
         if labels != [fixed for fixed, _ in config["activations"]]:
             raise ValueError(
-                f"Expected {type(layer).__name__} to have the activations "
-                f"that it had when it was saved. Received: {labels}"
+                f"Expected {type(layer).__name__} to have the same activations "
+                f"as when it was saved. Received: {labels}"
             )
         for place, (_, saved) in zip(found, config["activations"], strict=True):
             if saved is not None:
@@ -77,12 +77,12 @@ def _with_activations(cls: type) -> type:
             name, bases, {"__module__": __name__, **namespace}
         )
         _register(_subclasses[cls])
-        _register(WithActivations)  # The one that is found by that name.
+        _register(WithActivations)  # This class is found by that name.
     return _subclasses[cls]
 
 
 def save_fixed(model: Any) -> None:
-    """Makes everything in a model tell its activations in its config."""
+    """Makes the config of each layer in a model include its activations."""
     for *_, layer in reversed(list(walk(model))):
         if isinstance(layer, WithActivations):
             layer._record_fixed()
@@ -98,13 +98,13 @@ def save_fixed(model: Any) -> None:
                 layer._record_fixed()
             if _lost(layer):
                 raise ValueError(
-                    "Expected layers that Keras rebuilds from their config as "
-                    f"they are. Received: {type(layer).__name__} {layer.name!r}"
+                    "Expected layers that Keras can rebuild from their config. "
+                    f"Received: {type(layer).__name__} {layer.name!r}"
                 )
 
 
 def has_other_activations(model: Any) -> bool:
-    """Returns whether a model has a backbone that is not exported any more."""
+    """Returns whether a model has a backbone that can no longer be exported."""
     return any(
         isinstance(owner, WithActivations)
         and hugging_face.is_exported(type(owner))
@@ -115,7 +115,7 @@ def has_other_activations(model: Any) -> bool:
 def _loses(layer: Any) -> bool:
     try:
         return bool(_lost(layer))
-    except Exception:  # It has no config: then it is up to what it is part of.
+    except Exception:  # It has no config; its parent saves it.
         return False
 
 

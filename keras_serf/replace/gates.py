@@ -1,4 +1,4 @@
-"""Gates: activations that scale other signals and need their bounds.
+"""Gates: bounded activations that scale other signals.
 
 ReLU6 is the rectifier of MobileNet and MobileNetV2, but in MobileNetV3
 `relu6(x + 3) / 6` is a hard sigmoid, the gate of squeeze-and-excitation.

@@ -1,24 +1,24 @@
-"""Refuses exports to Hugging Face that would compute another activation.
+"""Prevents exports to Hugging Face with a wrong activation.
 
-KerasHub's exporters write into Hugging Face's config the activation that a
-backbone's class fixes (`hidden_act: silu` for Mistral, Llama 3 and Qwen),
-whatever the model computes. They choose an exporter by the name of the class.
-So the class of a backbone with other activations has a name that they do not
-know, and KerasHub itself refuses it, before it writes anything.
+KerasHub's exporters write the fixed activation of a backbone's class into
+Hugging Face's config (`hidden_act: silu` for Mistral, Llama 3 and Qwen), even
+if the model has another one. KerasHub selects the exporter by the name of the
+class. Therefore, the class of a backbone with other activations gets an unknown
+name, and KerasHub raises an error before it writes anything.
 """
 
 from typing import Any
 
 
 def without_export(cls: type) -> tuple[str, dict[str, Any]]:
-    """Returns what a subclass with other activations needs.
+    """Returns the name and the namespace of a subclass with new activations.
 
     Args:
         cls: The class that fixes the activations.
 
     Returns:
-        The name of the subclass, and what to put in its namespace: the name of
-        `cls` and nothing, unless KerasHub may export `cls`.
+        The name of the subclass and additions to its namespace. These are the
+        name of `cls` and no additions, unless KerasHub may export `cls`.
     """
     if not is_exported(cls):
         return cls.__name__, {}
@@ -32,9 +32,9 @@ def is_exported(cls: type) -> bool:
 
 
 def _refuse(self: Any, path: Any) -> None:
-    """Raises a `ValueError`: the export would have the class's activations."""
+    """Raises a `ValueError`: the export would have the old activations."""
     raise ValueError(
-        "Expected a model with the activations of its class: KerasHub writes "
-        "those into Hugging Face's config, whatever the model computes. "
+        "Expected a model with the activations of its class, because KerasHub "
+        "always writes those into Hugging Face's config. "
         f"Received: {type(self).__name__} {self.name!r}"
     )

@@ -1,4 +1,4 @@
-"""Activations that a model applies and that cannot be replaced."""
+"""Finds activations in a model that cannot be replaced."""
 
 from collections.abc import Iterator, Set
 from types import FunctionType
@@ -17,12 +17,12 @@ from keras_serf.replace.places import Place, walk
 def irreplaceable(
     model: Any, names: Set[str]
 ) -> Iterator[tuple[Place, str, str]]:
-    """Yields activations that cannot be replaced: where, which, and why.
+    """Yields place, name and reason for activations that cannot be replaced.
 
     Args:
         model: A model or layer.
-        names: Which activations to look for in code. Functions of `Lambda`
-            layers in which none of them is found are yielded too.
+        names: The activations to search for in code. Functions of `Lambda`
+            layers that contain none of them are yielded too.
     """
     for owners in walk(model):
         owner = owners[-1]
@@ -39,7 +39,7 @@ def irreplaceable(
 def _held(
     place: Place, value: Any, names: Set[str]
 ) -> Iterator[tuple[Place, str, str]]:
-    """Yields what an attribute holds that cannot be replaced there."""
+    """Yields the activations in an attribute that cannot be replaced."""
     owner = place.owners[-1]
     if isinstance(value, dict):
         value = [*value.values()]

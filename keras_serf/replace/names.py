@@ -1,4 +1,4 @@
-"""Names of activations: which there are, and which one a value is."""
+"""Names of activations, and the name of a given activation."""
 
 from types import FunctionType
 from typing import Any
@@ -7,9 +7,8 @@ import keras
 
 from keras_serf.replace.operation import ActivationOperation
 
-# What a single replacement stands in for: the rectifiers, which hidden layers
-# have. Other activations may be there for their bounds, or give an output its
-# meaning.
+# A single replacement replaces these: the rectifiers of hidden layers. Other
+# activations may be needed for their bounds or for the meaning of an output.
 RECTIFIERS = frozenset(
     {
         "celu",
@@ -37,22 +36,22 @@ NAMES = RECTIFIERS | {
     for name in dir(keras.activations)
     if name not in ("deserialize", "get", "serialize") and name[0] != "_"
 }
-# Layers and operations have the names of functions: LeakyReLU, LeakyRelu.
+# Classes of layers and operations: LeakyReLU and LeakyRelu are leaky_relu.
 _CLASSES = {name.replace("_", ""): name for name in NAMES}
 
 
 def is_activation(value: Any) -> bool:
-    """Returns whether Keras or this package call `value` an activation."""
+    """Returns whether `value` is an activation of Keras or this package."""
     if isinstance(value, keras.Operation):
         return any(map(_is_known, type(value).__mro__))
     return getattr(value, "__name__", None) in NAMES and _is_from_keras(value)
 
 
 def name_of(activation: Any) -> str:
-    """Returns the name of an activation, as a key of `replacements` has it.
+    """Returns the name of an activation, as used in `replacements`.
 
     Args:
-        activation: A name, function, operation, layer, or class of either.
+        activation: A name, function, operation, layer, or a class of these.
     """
     if isinstance(activation, ActivationOperation | keras.layers.Activation):
         return name_of(activation.activation)
@@ -63,7 +62,7 @@ def name_of(activation: Any) -> str:
         for cls in activation.__mro__:
             if _is_known(cls):
                 return _CLASSES[cls.__name__.lower()]
-            if "call" in vars(cls):  # It computes something of its own.
+            if "call" in vars(cls):  # It has its own computation.
                 break
         return activation.__name__
     if not isinstance(activation, str):
@@ -72,10 +71,10 @@ def name_of(activation: Any) -> str:
 
 
 def is_same(one: Any, other: Any) -> bool:
-    """Returns whether two activations are one, by their names.
+    """Returns whether two activations are the same, by their names.
 
-    A function of another package with the name of one that Keras or this
-    package have, such as another `serf`, is the same as itself alone.
+    A function of another package that has the name of a function of Keras or
+    this package, such as another `serf`, is the same only as itself.
     """
     one, other = map(_function_of, (one, other))
     if one is other:
@@ -86,7 +85,7 @@ def is_same(one: Any, other: Any) -> bool:
 
 
 def name_of_key(key: Any) -> str:
-    """Returns the name that a key means, such as `"LeakyReLU"`."""
+    """Returns the name of a key such as `"LeakyReLU"`."""
     if isinstance(key, str):
         key = _CLASSES.get(key.lower(), key)
     return name_of(key)
@@ -105,7 +104,7 @@ def _has_anothers_name(value: Any) -> bool:
 
 
 def _is_known(cls: type) -> bool:
-    # Not the subclasses that `fixed` makes of any class, under its name.
+    # Excludes the subclasses that `fixed` creates under the same name.
     return (
         cls.__name__.lower() in _CLASSES
         and _is_from_keras(cls)

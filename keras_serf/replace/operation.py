@@ -7,7 +7,7 @@ import keras
 
 @keras.saving.register_keras_serializable(package="keras_serf")
 class ActivationOperation(keras.Operation):
-    """An activation as a node of a graph, or a layer that serves as a function.
+    """An activation as a node of a graph, or a layer used as a function.
 
     Args:
         activation: A name, a function, or a layer without weights.
@@ -27,6 +27,6 @@ class ActivationOperation(keras.Operation):
         return keras.KerasTensor(x.shape, x.dtype)
 
     def get_config(self) -> dict[str, Any]:
-        """Returns the arguments that make such an operation."""
+        """Returns the constructor's arguments."""
         activation = keras.activations.serialize(self.activation)
         return {"name": self.name, "activation": activation}

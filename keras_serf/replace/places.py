@@ -1,4 +1,4 @@
-"""Where a model holds activations, and how one is exchanged there."""
+"""Finds and replaces the activations in a model."""
 
 import dataclasses
 import re
@@ -16,13 +16,13 @@ Where = str | Callable[[Any], bool] | None
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-    """Where an activation is held.
+    """The place of an activation in a model.
 
     Attributes:
-        owners: The model, the layers through which one gets there, and the
-            layer or operation that holds the activation.
-        attribute: The attribute of the last owner; `None` if that owner is
-            itself the activation.
+        owners: The model, the layers on the way, and the layer or operation
+            that has the activation.
+        attribute: The attribute of the last owner; `None` if the owner itself
+            is the activation.
     """
 
     owners: tuple[Any, ...]
@@ -36,13 +36,13 @@ class Place:
 
     @property
     def value(self) -> Any:
-        """The activation that is held."""
+        """The activation in this place."""
         owner = self.owners[-1]
         return getattr(owner, self.attribute) if self.attribute else owner
 
     @property
     def label(self) -> str:
-        """The activation, told from any that computes something else."""
+        """A label that identifies the activation uniquely."""
         value = self.value
         if isinstance(value, ActivationOperation):
             return str(value.get_config()["activation"])
@@ -51,16 +51,16 @@ class Place:
         return str(keras.saving.get_registered_name(value))
 
     def is_in(self, where: Where) -> bool:
-        """Returns whether `where` chooses this place."""
+        """Returns whether `where` selects this place."""
         if where is None:
             return True
         if isinstance(where, str):
             return re.search(where, self.path) is not None
-        # The model itself holds an activation only where nothing else does.
+        # The model itself is the owner only if there is no other.
         return any(map(where, self.owners[1:] or self.owners))
 
     def serialize(self) -> Any:
-        """Returns what a config has for the activation."""
+        """Returns the config value of the activation."""
         value = self.value
         if isinstance(value, str):
             return value
@@ -68,7 +68,7 @@ class Place:
 
     @property
     def is_activation(self) -> bool:
-        """Whether there is an activation here."""
+        """Whether this place has an activation."""
         if not self.attribute:
             return is_activation(self.owners[-1])
         return _is_held(self.attribute, self.value)
@@ -76,7 +76,8 @@ class Place:
     def takes(self, new: Any) -> bool:
         """Returns whether `new` can be put here.
 
-        A class that keeps a name looks it up, so Keras must find `new` by it.
+        A class that stores a name looks it up, so Keras must find `new` by its
+        name.
         """
         if not isinstance(self.value, str):
             return True
@@ -90,7 +91,7 @@ class Place:
         owner = self.owners[-1]
         if self.attribute:
             if isinstance(self.value, str):
-                # Such a class expects a name, and hands it on to a layer.
+                # Such a class expects a name, which it passes to a layer.
                 new = name_of(new)
             setattr(owner, self.attribute, new)
         elif isinstance(owner, keras.layers.Layer):
@@ -106,11 +107,11 @@ class Place:
 
 
 def places(model: Any) -> Iterator[Place]:
-    """Yields where a model or layer holds activations, in a fixed order."""
+    """Yields the places of activations in a model, in a fixed order."""
     for owners in walk(model):
         owner = owners[-1]
         if is_activation(owner):
-            # Inside layers, softmax is the normalization of attention.
+            # Inside a layer, a Softmax layer normalizes attention.
             parent = owners[-2] if len(owners) > 1 else None
             if name_of(owner) != "softmax" or isinstance(parent, keras.Model):
                 yield Place(owners)
@@ -123,7 +124,7 @@ def places(model: Any) -> Iterator[Place]:
 def walk(
     owner: Any, parents: tuple[Any, ...] = (), seen: set[int] | None = None
 ) -> Iterator[tuple[Any, ...]]:
-    """Yields every layer and operation once, after all that lead to it."""
+    """Yields every layer and operation once, each with its owners."""
     seen = set() if seen is None else seen
     if id(owner) in seen:
         return
@@ -140,7 +141,7 @@ def _is_held(attribute: str, value: Any) -> bool:
     if isinstance(value, str):
         return attribute.endswith("activation") and value in NAMES
     if isinstance(value, type | keras.layers.Layer):
-        return False  # Layers are met with as layers.
+        return False  # Layers are found as layers.
     return callable(value) and (
         attribute.endswith("activation")
         or is_activation(value)

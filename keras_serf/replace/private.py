@@ -1,7 +1,7 @@
-"""What Keras does not make public and copies of models need: all of it.
+"""All private names of Keras that copies of models need.
 
-Each function touches one private name, and says so in one line where a release
-of Keras has moved it.
+Each function uses one private name, and raises a one-line error if a release of
+Keras has moved it.
 """
 
 import contextlib
@@ -12,24 +12,24 @@ import keras
 
 
 def child_layers(owner: Any) -> list[Any]:
-    """Returns the layers that a layer holds; none for other operations."""
+    """Returns the sublayers of a layer; none for other operations."""
     if not isinstance(owner, keras.layers.Layer):
         return []
     return list(_get(owner, "_layers"))
 
 
 def compile_arguments(model: Any) -> list[Any]:
-    """Returns what a model was compiled with: its loss, metrics and so on."""
+    """Returns the arguments of a model's `compile`: loss, metrics, ..."""
     if not getattr(model, "compiled", False):
         return []
     return keras.tree.flatten(_get(model, "_compile_config").config)
 
 
 def producers(operation: Any) -> Iterator[tuple[Any, list[Any]]]:
-    """Yields the operations whose results an operation of a graph takes.
+    """Yields the operations that produce the inputs of an operation.
 
     Yields:
-        An operation, and all that it was called with itself.
+        An operation and its own call arguments.
     """
     for node in _get(operation, "_inbound_nodes"):
         for tensor in _get(node, "input_tensors"):
@@ -41,13 +41,13 @@ def producers(operation: Any) -> Iterator[tuple[Any, list[Any]]]:
 
 
 def become(operation: Any, other: Any) -> None:
-    """Makes an operation or layer what another is; its place in graphs stays.
+    """Turns an operation or layer into another, and keeps its graph nodes.
 
-    Graphs, attributes and lists that hold `operation` hold it still.
+    Graphs, attributes and lists still refer to the same `operation`.
 
     Args:
-        operation: Is changed.
-        other: A new one, which is in no graph.
+        operation: The operation to change.
+        other: A new operation, which is in no graph.
     """
     state = vars(other)
     for nodes in ("_inbound_nodes", "_outbound_nodes"):
@@ -61,7 +61,7 @@ def become(operation: Any, other: Any) -> None:
 
 
 def set_class(owner: Any, cls: type) -> None:
-    """Gives a layer or operation another class, and leaves its attributes."""
+    """Changes the class of a layer or operation, but not its attributes."""
     try:
         owner.__class__ = cls
     except TypeError as error:
@@ -70,7 +70,7 @@ def set_class(owner: Any, cls: type) -> None:
 
 @contextlib.contextmanager
 def of_class(owner: Any, cls: type) -> Iterator[None]:
-    """Gives a layer another class for as long as the context lasts."""
+    """Changes the class of a layer inside the context."""
     own = type(owner)
     set_class(owner, cls)
     try:
@@ -80,7 +80,7 @@ def of_class(owner: Any, cls: type) -> Iterator[None]:
 
 
 def unpickle(cls: Any, *arguments: Any) -> Any:
-    """Calls the function by which Keras unpickles models of a class."""
+    """Calls the function with which Keras unpickles models of a class."""
     return _get(cls, "_unpickle_model")(*arguments)
 
 

@@ -1,4 +1,4 @@
-"""Errors of results, and what Serf promises of them."""
+"""Errors of results, and the error bounds that Serf guarantees."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,8 +7,8 @@ from typing import Self
 from demos.benchmarks import names
 
 SYMBOLS = {"value": "f", "derivative": "f′", "second_derivative": "f″"}
-# In the units of the errors. Half a unit is what rounding to a half type takes
-# at least; a hundredth is for what comes before. f'' only has to be finite.
+# Bounds in units of the errors. Rounding to a half type costs at least half a
+# unit; a hundredth allows for earlier errors. f'' only has to be finite.
 PROMISED = {"float32": 4.0, "float16": 0.51, "bfloat16": 0.51, "float64": 8.0}
 PROMISES = (
     "f within 4 ulp and f′ within 4 units in float32, 8 and 8 in float64, 0.51 "
@@ -20,17 +20,17 @@ PROMISES = (
 class Errors:
     """The errors of one quantity on some numbers."""
 
-    inputs: int = 0  # How many finite numbers were tried.
+    inputs: int = 0  # Number of finite inputs.
     error: float = 0.0  # The largest error of a finite result, in units.
-    at: float | None = None  # The number where it occurs.
-    nonfinite: int = 0  # How many finite numbers gave NaN or an infinity.
-    example: float | None = None  # The smallest of them in size.
-    # The largest absolute error where units do not count, over the allowance.
+    at: float | None = None  # The input where it occurs.
+    nonfinite: int = 0  # Number of finite inputs that gave NaN or infinity.
+    example: float | None = None  # The one with the smallest absolute value.
+    # Largest absolute error in subnormal regions, relative to the allowance.
     flushed: float = 0.0
-    limits: tuple[str, ...] = ()  # The wrong results at -inf, inf and NaN.
+    limits: tuple[str, ...] = ()  # Wrong results at -inf, inf and NaN.
 
     def __add__(self, other: Self) -> "Errors":
-        """Returns the errors on the numbers of both."""
+        """Returns the errors on the inputs of both."""
         worse = self if self.error >= other.error else other
         examples = [e for e in (self.example, other.example) if e is not None]
         return Errors(
@@ -54,35 +54,35 @@ class Result:
     """The errors of an activation on a backend, in a mode and a dtype."""
 
     backend: str
-    version: str  # Package and version of what runs it.
+    version: str  # Package and version of the framework or runtime.
     activation: str  # `names.SERF` or `names.COMPOSED`.
     mode: str
     dtype: str
     errors: dict[str, Errors] = field(default_factory=dict)  # By quantity.
-    reason: str = ""  # Why it was not measured, or not on all numbers.
+    reason: str = ""  # Why it was not measured, or not on all inputs.
 
     def add(self, errors: Mapping[str, Errors], reason: str) -> None:
-        """Adds the errors on further numbers, and why there are no more."""
+        """Adds errors on more inputs, and the reason if some are missing."""
         for name, found in errors.items():
             self.errors[name] = self.errors.get(name, Errors()) + found
         self.reason = self.reason or reason
 
 
 def broken(results: Sequence[Result]) -> dict[str, list[str]]:
-    """Returns the promises that Serf does not keep, and where."""
+    """Returns violations of the bounds, and where they occur."""
     places: dict[str, list[str]] = {}
     for each in results:
         if each.activation != names.SERF:
             continue
         lines = []
         if each.errors and each.reason:
-            lines.append(f"not all numbers were tried ({each.reason})")
+            lines.append(f"not all inputs were tried ({each.reason})")
         for name, errors in each.errors.items():
             symbol, promised = SYMBOLS[name], PROMISED[each.dtype]
             if name != "second_derivative" and errors.error > promised:
                 lines.append(
                     f"the error of {symbol} is {errors}, "
-                    f"{promised:.4g} promised"
+                    f"above the bound {promised:.4g}"
                 )
             if errors.nonfinite:
                 lines.append(
@@ -102,15 +102,15 @@ def broken(results: Sequence[Result]) -> dict[str, list[str]]:
 
 
 def verdict(results: Sequence[Result]) -> str:
-    """Says in one sentence whether Serf keeps its promises."""
+    """Describes in one sentence whether Serf meets its error bounds."""
     ours = [r for r in results if r.activation == names.SERF and r.errors]
     if not ours:
         return "Serf was not measured."
     places = broken(results)
     if not places:
         return (
-            f"Serf keeps its promises in all {len(ours)} combinations of "
-            f"backend, mode and dtype that were measured: {PROMISES}."
+            f"Serf meets its error bounds in all {len(ours)} measured "
+            f"combinations of backend, mode and dtype: {PROMISES}."
         )
     parts = [f"{what} ({' and '.join(at)})" for what, at in places.items()]
-    return f"Serf does not keep its promises ({PROMISES}): {'; '.join(parts)}."
+    return f"Serf violates its error bounds ({PROMISES}): {'; '.join(parts)}."

@@ -21,9 +21,9 @@ LIMITS: dict[str, dict[float, float]] = {
     "second_derivative": {},
 }
 QUANTITIES = tuple(LIMITS)
-# Where tails are flushed, in smallest normal numbers.
+# Below this, tails may be flushed; in units of the smallest normal number.
 MARGIN = {"value": 64, "derivative": 64, "second_derivative": 512}
-DIGITS = 40  # Of the reference for float64.
+DIGITS = 40  # Precision of the reference for float64.
 
 
 @dataclass(frozen=True)
@@ -31,15 +31,15 @@ class Exact:
     """The exact values of one quantity, and the units of their errors."""
 
     values: Array  # Rounded to float64.
-    remainder: Array  # What that rounding lost.
-    unit: Array  # Of the error; infinite where the absolute error counts.
+    remainder: Array  # The rounding errors of the values.
+    unit: Array  # Units of the errors; infinite where absolute errors are used.
     allowance: float  # The largest absolute error allowed there.
 
 
 def exact(x: Array) -> dict[str, Exact]:
     """Computes the exact values of each quantity, with units of x's dtype.
 
-    Where x is not finite, they are arbitrary.
+    For infinite x and NaN, they are arbitrary.
     """
     limits = ml_dtypes.finfo(x.dtype)
     eps, least = float(limits.eps), float(limits.smallest_subnormal)
@@ -55,7 +55,7 @@ def exact(x: Array) -> dict[str, Exact]:
     size = np.abs(values[0])
     with np.errstate(over="ignore", under="ignore"):
         ulp = np.spacing(size.astype(x.dtype)).astype("float64")
-    # The tail of f, not its root.
+    # The tail of f, but not its root.
     scales = [np.where(wide < -1, size, 1.0), *scales]
     result = {}
     for name, value, remainder, scale in zip(
@@ -107,8 +107,8 @@ def compare(quantity: str, x: Array, y: Array, exact: Exact) -> Errors:
     )
 
 
-# Each of the quantities, what rounding it lost, and the scales of the units of
-# the derivatives.
+# The quantities, their rounding errors, and the scales of the units of the
+# derivatives.
 _Reference = tuple[list[Array], list[Array], list[Array]]
 
 
@@ -141,7 +141,7 @@ def _precise_serf(x: Array) -> _Reference:
         )
 
     with mp.workdps(DIGITS):
-        # Beyond 40, G is 1 to these digits; below -1e4 nothing is left.
+        # Above 40, G is 1 in this precision; below -1e4, everything is 0.
         rows = [at(mp.mpf(min(v, 40.0))) if v > -1e4 else [0] * 5 for v in x]
         columns = np.array(rows, dtype=object).T
         rounded = columns.astype("float64")

@@ -1,4 +1,4 @@
-"""The numbers on which activations are tried: samples, or all there are."""
+"""The inputs of the accuracy benchmark: samples or all numbers of a dtype."""
 
 import functools
 import math
@@ -12,21 +12,22 @@ from demos.benchmarks.accuracy.options import PATTERNS
 
 Array = NDArray[Any]
 
-BLOCK = 2**18  # How many numbers a framework is given at once.
-NEIGHBOURS = 2**14  # On each side of a difficult place.
-# Zero; the minimum; where the tables of the kernel change over or end; where
-# f = x in float32; where e^x becomes subnormal, and where it vanishes.
+BLOCK = 2**18  # Number of inputs of one call.
+NEIGHBOURS = 2**14  # Numbers on each side of a difficult point.
+# Zero; the minimum; the boundaries of the kernel's tables; where f = x in
+# float32; where e^x becomes subnormal, and where it becomes 0.
 DIFFICULT = (0.0, -1.1930599, -1.0, 1.0, 4.25, 17.5, -87.33654, -104.0)
-GRID = (-100.0, 20.0, 2**19)  # First and last number, and how many.
-FLOAT64 = 4096  # Numbers of float64, whose reference is slow.
+GRID = (-100.0, 20.0, 2**19)  # First and last number, and their count.
+FLOAT64 = 4096  # Number of float64 inputs, whose reference is slow.
 
 
 def block(dtype: str, samples: int, number: int) -> Array:
-    """Returns a block of the numbers to try, always the same.
+    """Returns a block of inputs, the same in every call.
 
-    They are all numbers of float16 and bfloat16; of float32 one from each of
-    `samples` equal parts of the bit patterns (all of them if there are 2^32), a
-    grid, and what is difficult. No block is longer than the first.
+    The inputs are all numbers of float16 and bfloat16. For float32, they are
+    one number from each of `samples` equal parts of the bit patterns (with
+    2^32, all numbers), a grid, and difficult points. No block is longer than
+    the first.
     """
     if dtype == "float64":
         return _float64()
@@ -47,7 +48,7 @@ def block(dtype: str, samples: int, number: int) -> Array:
 
 
 def count(dtype: str, samples: int) -> int:
-    """Returns how many blocks there are."""
+    """Returns the number of blocks."""
     if dtype != "float32":
         return 1
     parts = (len(_difficult()), GRID[2], samples)
@@ -55,7 +56,7 @@ def count(dtype: str, samples: int) -> int:
 
 
 def numpy_dtype(dtype: str) -> Any:
-    """Returns NumPy's dtype of a name; NumPy itself has no bfloat16."""
+    """Returns the NumPy dtype of a name; NumPy itself lacks bfloat16."""
     return np.dtype(ml_dtypes.bfloat16 if dtype == "bfloat16" else dtype)
 
 
@@ -69,7 +70,7 @@ def _difficult() -> Array:
     steps = np.arange(-NEIGHBOURS, NEIGHBOURS + 1)
     parts = [_limits("float32")]
     for place in np.array(DIFFICULT, "float32"):
-        # Counted from zero along the line of floats; -n is sign and magnitude.
+        # Floats are counted from zero; -n is stored as sign and magnitude.
         size = int(np.abs(place).view("uint32"))
         at = (size if place >= 0 else -size) + steps
         bits = np.where(at < 0, 2**31 - at, at).astype("uint32")

@@ -1,4 +1,4 @@
-"""Tries Serf on many numbers; runs in a process of one backend."""
+"""Measures the errors of Serf, in a process with one backend."""
 
 import functools
 import tempfile
@@ -23,18 +23,18 @@ from demos.common.machine import cores
 
 Array = NDArray[Any]
 Function = Callable[[Any], Any]
-# From an array to the arrays of f, f' and f'', or as many as there are.
+# From an array to the arrays of f, f' and f'', or the first of them.
 Evaluate = Callable[[Array], list[Array]]
 
 
 def measure(task: Task) -> list[tuple[dict[str, Errors], str]]:
-    """Returns the errors of each place, and why there are no more, if so."""
+    """Returns the errors of each place, and the reason if it failed."""
     results = [Result(*place) for place in task.places]
     size = len(block(task.dtype, task.samples, 0))
     blocks = [block(task.dtype, task.samples, n) for n in task.blocks]
     with ThreadPoolExecutor(len(cores())) as pool:
         for x, reference in zip(blocks, pool.map(exact, blocks), strict=True):
-            # To one shape, because each shape would be compiled.
+            # Padded to one shape, because each shape would be compiled.
             padded = np.pad(x, (0, size - x.size), "edge")
             for result in results:
                 if not result.reason:
@@ -54,7 +54,7 @@ def _try(
             name: compare(name, x, y[: x.size], reference[name])
             for name, y in outputs
         }
-    except Exception as error:  # Whatever it is, the others go on.
+    except Exception as error:  # The others continue in any case.
         result.reason = reason_of(error)[:300]
     else:
         result.add(errors, "")
@@ -62,7 +62,7 @@ def _try(
 
 @functools.cache
 def evaluator(activation: str, mode: str, dtype: str, size: int) -> Evaluate:
-    """Prepares an activation to be run in a mode on arrays of one size."""
+    """Prepares an activation for a mode and arrays of one size."""
     framework = active_framework()
     function = framework.activations()[activation]
     if mode not in names.RUNTIMES:

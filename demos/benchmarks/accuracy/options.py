@@ -14,42 +14,43 @@ PATTERNS = 2**32  # Of 32 bits.
 
 @dataclass(frozen=True)
 class AccuracyOptions:
-    """Accuracy: the largest errors of Serf, in ulps, on every backend."""
+    """Measures the maximum errors of Serf, in ulps, on every backend."""
 
     backends: tuple[str, ...] = BACKENDS
-    """Keras backends to measure. Those that are not installed are skipped."""
+    """Keras backends to measure. Backends that are not installed are skipped.
+    """
 
     dtypes: tuple[str, ...] = DTYPES
-    """Dtypes to measure. All numbers of float16 and bfloat16 are tried."""
+    """Dtypes to measure. float16 and bfloat16 are measured on all numbers."""
 
     modes: tuple[str, ...] = MODES
     """Execution modes. graph is tf.function; compiled is jax.jit,
-    tf.function(jit_compile=True) or torch.compile; the last three are runtimes
-    for exported models, measured on values in float32."""
+    tf.function(jit_compile=True) or torch.compile. The last three are runtimes
+    for exported models, measured only on float32 values."""
 
     exhaustive: bool = False
-    """Try Serf on all 2^32 numbers of float32, eager and compiled, instead of
-    on a sample."""
+    """Measures all 2^32 numbers of float32, eager and compiled, instead of a
+    sample."""
 
     samples: int = 2**20
-    """Size of the sample of float32, spread evenly over the 2^32 bit patterns.
-    About 900,000 numbers in difficult regions and on a grid are added."""
+    """Sample size for float32, spread evenly over the 2^32 bit patterns. About
+    900,000 numbers in difficult regions and on a grid are added."""
 
     out: OptionalPath = None
-    """Output folder. Default: runs/accuracy, with a number appended if that
-    holds results already."""
+    """Output folder. The default is runs/accuracy, with a number appended if
+    that folder already has results."""
 
 
 def check(options: AccuracyOptions) -> None:
-    """Raises UserError if an option has a bad value."""
+    """Raises UserError if an option is invalid."""
     check_names("--backends", options.backends, BACKENDS)
     check_names("--dtypes", options.dtypes, DTYPES)
     check_names("--modes", options.modes, MODES)
     check_positive("--samples", options.samples)
     if options.samples > PATTERNS:
         raise UserError(
-            f"Expected --samples to be at most 2^32, which is --exhaustive. "
-            f"Received: {options.samples}"
+            f"--samples must be at most 2^32; for all numbers, use "
+            f"--exhaustive. Received: {options.samples}"
         )
 
 

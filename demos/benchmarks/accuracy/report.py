@@ -1,4 +1,4 @@
-"""The report: a table, notes and the verdict."""
+"""Accuracy report: a table, notes and the verdict."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,11 +13,12 @@ from demos.common.files import write_json, write_text
 from demos.report.tables import markdown_table
 
 EXPLANATION = (
-    "Largest errors, and where. An ulp is the spacing of the dtype at the "
-    "exact result. Units: eps (|G| + |x D|) for f′ = G + x D, and eps (|2 D| + "
-    "|x D′|) for f″ = 2 D + x D′, with G = f/x, D = G′ and eps the spacing of "
-    "the dtype at 1. In a half type, half an ulp is the best that there is. "
-    "NaN or inf: how many finite x give one, and the smallest of them."
+    "Maximum errors, and where they occur. An ulp is the spacing of the dtype "
+    "at the exact result. Units: eps (|G| + |x D|) for f′ = G + x D, and "
+    "eps (|2 D| + |x D′|) for f″ = 2 D + x D′, with G = f/x, D = G′ and eps "
+    "the spacing of the dtype at 1. For a half type, half an ulp is the "
+    "minimum. NaN or inf: the number of finite x that give NaN or infinity, "
+    "and the smallest of them."
 )
 
 
@@ -28,7 +29,7 @@ def write(folder: Path, outcome: Outcome, results: Sequence[Result]) -> str:
         key=lambda each: (
             DTYPES.index(each.dtype),
             [e["backend"] for e in outcome.environments].index(each.backend),
-            # Exhaustive sweeps come after the samples.
+            # Exhaustive measurements follow the samples.
             each.activation != names.SERF,
         ),
     )
@@ -43,7 +44,7 @@ def write(folder: Path, outcome: Outcome, results: Sequence[Result]) -> str:
 
 
 def markdown(outcome: Outcome, results: Sequence[Result]) -> str:
-    """Returns what was measured, a table, what was not, and the verdict."""
+    """Returns the environments, the table, failures and the verdict."""
     header = [
         *("run by", "activation", "mode", "dtype", "inputs"),
         *("f: ulp", "f′: units", "f″: units", "NaN or inf", "limits"),
@@ -78,5 +79,5 @@ def _cells(result: Result) -> list[str]:
         f"{result.errors['value'].inputs:,}",
         *(str(result.errors.get(name, "")) for name in SYMBOLS),
         ", ".join(nonfinite) or "none",
-        ", ".join(limits) or "right",
+        ", ".join(limits) or "correct",
     ]

@@ -16,13 +16,13 @@ from demos.common.backend import TRAINING
 from demos.common.errors import UnfinishedError
 
 MEASURE = "demos.benchmarks.accuracy.measure"
-BLOCKS = 16  # Of a task at most.
+BLOCKS = 16  # Maximum number of blocks in a task.
 Place = tuple[str, str, str, str, str]  # The first fields of a `Result`.
 
 
 @dataclass(frozen=True)
 class Task:
-    """A few blocks of numbers, and what is tried on them."""
+    """A few blocks of inputs, and the measurements on them."""
 
     dtype: str
     samples: int
@@ -34,16 +34,16 @@ class Task:
 
 
 def run(options: AccuracyOptions, chosen: Sequence[str], folder: Path) -> int:
-    """Measures everything, prints and writes the report.
+    """Runs all measurements, prints and writes the report.
 
-    Returns the exit code: 0 if Serf keeps its promises, otherwise 1.
+    Returns the exit code: 0 if Serf meets its error bounds, otherwise 1.
     """
     outcome = Outcome()
     results: dict[Place, Result] = {}
     tasks = {backend: plan(options, backend) for backend in chosen}
     for _, task, found in calls(
         *(MEASURE, tasks, folder, outcome),
-        threads=1,  # What is measured is the same with more.
+        threads=1,  # More threads do not change the errors.
     ):
         if isinstance(found, Exception):
             found = [({}, str(found))] * len(task.places)
@@ -58,15 +58,15 @@ def run(options: AccuracyOptions, chosen: Sequence[str], folder: Path) -> int:
 
 
 def plan(options: AccuracyOptions, backend: str) -> list[Task]:
-    """Decides what is tried, and on which numbers.
+    """Returns the tasks of a backend.
 
-    Serf, eager and compiled, may be tried on all numbers of float32; everything
-    else is tried on samples.
+    Eager and compiled Serf may be measured on all numbers of float32;
+    everything else is measured on samples.
     """
     sweeps: dict[tuple[str, int], list[Place]] = {}
     for dtype in options.dtypes:
         if dtype == "float64" and backend not in TRAINING:
-            continue  # Keras computes it in float32 there.
+            continue  # There, Keras computes float64 in float32.
         for activation in (names.SERF, names.COMPOSED):
             for mode in options.modes:
                 if mode in names.RUNTIMES:

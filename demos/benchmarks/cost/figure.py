@@ -1,4 +1,4 @@
-"""Time against size, and ratios to names.GELU."""
+"""The cost figure: time by size, and ratios to GELU."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from demos.report.figures.style import new_figure, style_of
 
 
 def draw(path: Path, table: pd.DataFrame) -> None:
-    """Draws what `report.tabulate` returned, a row for each backend."""
+    """Draws the result of `report.tabulate`, one row for each backend."""
     backends = list(dict.fromkeys(table["backend"]))
     figure = new_figure(15, 4.4 * len(backends))
     axes = figure.subplots(len(backends), 3, squeeze=False)
@@ -51,7 +51,7 @@ def _draw_growth(
 def _draw_ratios(axes: Axes, table: pd.DataFrame, backend: str) -> None:
     elementwise = table["work"].isin((names.FORWARD, names.BOTH))
     single = table[elementwise & (table["dtype"] == "float32")]
-    # The size that has most activations is the one that compares them all.
+    # The size with the most activations is the one that compares all.
     counts = single.groupby("size")["activation"].nunique()
     if counts.empty:
         axes.set_axis_off()
@@ -67,7 +67,7 @@ def _draw_ratios(axes: Axes, table: pd.DataFrame, backend: str) -> None:
         axes.plot(
             ratios.reindex(activations),
             places + 0.1 * (number - (len(groups) - 1) / 2),
-            color=str(0.3 * (number // 2)),  # Colours are activations'.
+            color=str(0.3 * (number // 2)),  # Colours denote activations.
             marker="o" if work == names.FORWARD else "D",
             markerfacecolor="white" if work == names.FORWARD else None,
             linestyle="none",

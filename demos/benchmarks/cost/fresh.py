@@ -1,4 +1,4 @@
-"""First steps, and batches of changing sizes; runs in a new process."""
+"""Measures first steps and changing batch sizes, in a new process."""
 
 import os
 import time
@@ -14,7 +14,7 @@ SHORTEST, TIMES = 32, 3
 
 
 def measure(task: Task) -> tuple[float, float]:
-    """Returns the seconds that the work takes, and the MiB that it keeps."""
+    """Returns the time in seconds, and the growth of memory in MiB."""
     cell, effort = task.cell, task.effort
     is_first = cell.work == names.FIRST_STEP
     depth = effort.layers if is_first else 4
@@ -28,14 +28,14 @@ def measure(task: Task) -> tuple[float, float]:
             model.train_on_batch(x[:length], y[:length])
 
     if is_first and (cell.backend, cell.mode) == ("torch", names.COMPILED):
-        # Keras' whole step, which nobody compiles by default, takes minutes.
+        # Not a whole Keras step, which takes minutes and is off by default.
         _gradient(task.activations[0], 1, cell.mode)()  # Loads the compiler.
         call = _gradient(task.activations[0], effort.layers, cell.mode)
         began = time.perf_counter()
         call()
         return time.perf_counter() - began, 0.0
     if is_first:
-        # What every first step of a process loads.
+        # Loads what every first step of a process loads.
         compiled(perceptron("tanh", 1), cell.mode).train_on_batch(x, y)
         lengths = [SHORTEST]
     else:
@@ -64,7 +64,7 @@ def _gradient(activation: str, depth: int, mode: str) -> Call:
 
 
 def _mebibytes() -> float:
-    """Returns the resident memory of this process; NaN if there is no /proc."""
+    """Returns the resident memory of this process; NaN without /proc."""
     try:
         pages = Path("/proc/self/statm").read_text().split()[1]
     except OSError:

@@ -1,4 +1,4 @@
-"""Measures times and bytes; runs in a process of one backend."""
+"""Measures times and bytes, in a process with one backend."""
 
 import functools
 from collections.abc import Callable
@@ -17,13 +17,13 @@ from demos.benchmarks.frameworks.base import (
 )
 from demos.common.errors import reason_of
 
-KEPT_SIZE = 2**16  # Of the array whose activations' bytes are counted.
-Finding = tuple[str, Any]  # A list of `report.Findings`, and what to add.
+KEPT_SIZE = 2**16  # Size of the array for which stored bytes are counted.
+Finding = tuple[str, Any]  # A list of `report.Findings`, and the new element.
 Make = Callable[[str], Callable[[], object]]
 
 
 def measure(task: Task) -> list[Finding]:
-    """Measures the activations of a cell; where one fails, the others go on."""
+    """Measures the activations of a cell; if one fails, the others continue."""
     cell, effort = task.cell, task.effort
     framework: Any = active_framework()
     functions = {names.COPY: lambda x: -x, **framework.activations()}
@@ -55,11 +55,11 @@ def measure(task: Task) -> list[Finding]:
 def weigh(
     framework: TrainingFramework, function: Function, mode: str
 ) -> tuple[float, float]:
-    """Measures what is kept from the forward pass to the backward pass.
+    """Measures the memory stored in the forward pass for the backward pass.
 
     Returns bytes per element of a float32 array: of all buffers, and without
-    those of input and output, which the layers on either side often keep
-    anyway. A scalar constant counts as nothing.
+    input and output, which the neighbouring layers often store anyway. Scalar
+    constants are not counted.
     """
     framework.forget()
     x = framework.array(normal(KEPT_SIZE, 0), "float32")
@@ -92,7 +92,7 @@ def _model(task: Task, *_: object) -> Make:
         model = (transformer if is_transformer else cnn)(name)
         model = compiled(model, task.cell.mode)
         x, y = batch(model, task.effort.batch)
-        # Both return NumPy's numbers, so they wait.
+        # Both return NumPy values, so they wait for the result.
         if task.cell.work == names.CNN_PREDICT:
             return functools.partial(model.predict_on_batch, x)
         return functools.partial(model.train_on_batch, x, y)

@@ -1,4 +1,4 @@
-"""Small Keras models whose steps and predictions are timed."""
+"""Small Keras models for timing training steps and predictions."""
 
 import math
 from typing import Any
@@ -42,7 +42,7 @@ def perceptron(activation: str, depth: int) -> keras.Model:
 
 
 def compiled(model: keras.Model, mode: str) -> keras.Model:
-    """Compiles a classifier, as Keras does by default or with its compiler."""
+    """Compiles a classifier with Keras' default or with `jit_compile`."""
     model.compile(
         keras.optimizers.Adam(1e-4),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -52,13 +52,13 @@ def compiled(model: keras.Model, mode: str) -> keras.Model:
 
 
 def batch(model: keras.Model, size: int) -> tuple[Any, Any]:
-    """Draws inputs and labels of a classifier."""
+    """Returns random inputs and labels for a classifier."""
     shape = (size, *model.input_shape[1:])
     return normal(math.prod(shape), 0).reshape(shape), np.arange(size) % 2
 
 
 def _in_keras(activation: str) -> Any:
-    """Returns the activation of a layer, by the name that we measure it by."""
+    """Returns the activation for a layer, by its name in the benchmark."""
     return {
         names.GELU: "gelu",
         names.COMPOSED: lambda x: x * ops.erf(ops.softplus(x)),

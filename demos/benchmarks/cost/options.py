@@ -12,42 +12,43 @@ DTYPES = ("float32", "bfloat16", "float16")
 
 @dataclass(frozen=True)
 class CostOptions:
-    """Cost: time and memory of Serf beside ReLU, SiLU, GELU and Mish."""
+    """Measures time and memory of Serf, ReLU, SiLU, GELU and Mish."""
 
     backends: tuple[str, ...] = BACKENDS
-    """Keras backends to measure. Those that are not installed are skipped."""
+    """Keras backends to measure. Backends that are not installed are skipped.
+    """
 
     parts: tuple[str, ...] = PARTS
-    """Measurements to run: all activations at one size, a few at many sizes,
-    the bytes kept for the backward pass, the first training step of a network
-    of 24 layers (traced and compiled), training steps of a Transformer and of a
-    CNN and its prediction, and batch sizes that keep changing (TensorFlow)."""
+    """Measurements to run: all activations at one size; a few at many sizes;
+    the bytes stored for the backward pass; the first training step of a
+    24-layer network (traced and compiled); training steps of a Transformer and
+    a CNN, and CNN prediction; changing batch sizes (TensorFlow)."""
 
     size: int = 2**22
-    """Size of the array on which all activations are compared."""
+    """Array size of the part elementwise."""
 
     sizes: tuple[int, ...] = tuple(10**k for k in range(3, 9))
-    """Sizes of the arrays for growth, in float32, compiled. The largest default
-    takes 3.5 GB of memory."""
+    """Array sizes of the part growth (float32, compiled). The largest default
+    needs 3.5 GB of memory."""
 
     dtypes: tuple[str, ...] = ("float32", "bfloat16")
-    """Dtypes in which all activations are compared; float16 works too."""
+    """Dtypes of the part elementwise: float32, bfloat16 or float16."""
 
     seconds: float = 2.0
-    """Time for each cell: all activations on one backend, in one mode, dtype
-    and size. At least 5 rounds are run, at most 51."""
+    """Time to measure all activations on one backend, in one mode, dtype and
+    size. The number of rounds is between 5 and 51."""
 
     out: OptionalPath = None
-    """Output folder. Default: runs/cost, with a number appended if that holds
-    results already."""
+    """Output folder. The default is runs/cost, with a number appended if that
+    folder already has results."""
 
     quick: bool = False
-    """Smoke test: tiny arrays and models, 3 activations, one round. The numbers
-    are not meaningful."""
+    """Runs a smoke test: tiny arrays and models, 3 activations, one round. The
+    numbers are not meaningful."""
 
 
 def check(options: CostOptions) -> None:
-    """Raises UserError if an option has a bad value."""
+    """Raises UserError if an option is invalid."""
     check_names("--backends", options.backends, BACKENDS)
     check_names("--parts", options.parts, PARTS)
     check_names("--dtypes", options.dtypes, DTYPES)

@@ -1,4 +1,4 @@
-"""Decides what is measured, and how thoroughly."""
+"""Plans the measurements and their effort."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,33 +6,33 @@ from dataclasses import dataclass
 from demos.benchmarks import names
 from demos.benchmarks.cost.options import CostOptions
 
-# Those that are measured at many sizes, and in fresh processes.
+# Activations measured at many sizes and in new processes.
 FEW = (names.COPY, names.RELU, names.GELU, names.MISH, names.SERF)
 FRESH = (names.GELU, names.MISH, names.SERF)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What is measured side by side: all but the activation."""
+    """A set of comparable measurements, which differ in the activation."""
 
     backend: str
-    work: str  # Of `names`, such as `names.FORWARD`.
+    work: str  # A constant of `names`, such as `names.FORWARD`.
     mode: str  # One of `names.FRAMEWORK_MODES`, or `names.DEFAULT`.
     dtype: str = "float32"
-    size: int = 0  # Of the array; 0 for whole models.
+    size: int = 0  # Size of the array; 0 for whole models.
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How thoroughly is measured."""
+    """The effort of the measurements."""
 
-    seconds: float  # Of a cell; but a few rounds are run at least.
+    seconds: float  # Time per cell, apart from a minimum number of rounds.
     rounds: int = 5
     fresh_rounds: int = 3
-    sample: float = 0.02  # Seconds of a sample at least: many calls if need be.
-    layers: int = 24  # Of the network whose first step is timed.
+    sample: float = 0.02  # Minimum seconds of a sample, with several calls.
+    layers: int = 24  # Layers of the network whose first step is timed.
     batch: int = 32  # Examples in a batch.
-    lengths: int = 200  # Different batch sizes, each of which comes thrice.
+    lengths: int = 200  # Number of different batch sizes, each used 3 times.
     elementwise: Sequence[str] = ()  # Activations; empty for all.
     models: Sequence[str] = (
         *(names.RELU, names.SILU, names.GELU, names.MISH),
@@ -55,7 +55,7 @@ class Task:
 
 
 def effort_of(options: CostOptions) -> Effort:
-    """Returns how thoroughly is measured."""
+    """Returns the effort for the options."""
     if not options.quick:
         return Effort(options.seconds)
     return Effort(
@@ -66,7 +66,7 @@ def effort_of(options: CostOptions) -> Effort:
 
 
 def plan(options: CostOptions, backend: str) -> list[Task]:
-    """Lists what one process measures."""
+    """Lists the tasks that share one process."""
     effort = effort_of(options)
     cells: dict[Cell, Sequence[str]] = {}
     if "memory" in options.parts:
@@ -86,16 +86,16 @@ def plan(options: CostOptions, backend: str) -> list[Task]:
     if "steps" in options.parts:
         for work in (names.TRANSFORMER_STEP, names.CNN_STEP, names.CNN_PREDICT):
             cells[Cell(backend, work, names.DEFAULT)] = effort.models
-            if backend == "tensorflow":  # By default no XLA on a CPU.
+            if backend == "tensorflow":  # No XLA on a CPU by default.
                 cells[Cell(backend, work, names.COMPILED)] = effort.models
     return [Task(*cell, effort) for cell in cells.items()]
 
 
 def fresh_plan(options: CostOptions, backend: str) -> list[Task]:
-    """Lists what new processes measure, one activation each, in turns.
+    """Lists the tasks for new processes, one activation each, alternating.
 
-    Nothing has been traced or compiled in such a process, and no memory that
-    one activation has freed serves the next one.
+    In a new process, nothing has been traced or compiled, and no activation
+    reuses memory that another one has freed.
     """
     effort = effort_of(options)
     cells = []
@@ -104,8 +104,8 @@ def fresh_plan(options: CostOptions, backend: str) -> list[Task]:
         modes = (names.DEFAULT, names.COMPILED)[: 1 if backend == "jax" else 2]
         cells = [Cell(backend, names.FIRST_STEP, mode) for mode in modes]
         cells *= effort.fresh_rounds
-    # Only TensorFlow compiles a part of what runs by default: JAX compiles all
-    # of it anew for each shape, and PyTorch nothing.
+    # By default, only TensorFlow compiles parts: JAX recompiles everything for
+    # each shape, and PyTorch compiles nothing.
     if "lengths" in options.parts and backend == "tensorflow":
         works = (names.LENGTHS_PREDICT, names.LENGTHS_STEP)
         cells += [Cell(backend, work, names.DEFAULT) for work in works]

@@ -1,4 +1,4 @@
-"""The report: tables, figure and all raw numbers."""
+"""Cost report: tables, figure and raw numbers."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -18,15 +18,15 @@ from demos.benchmarks.cost.plan import Cell
 from demos.common.files import atomic, write_json, write_text
 from demos.report.tables import markdown_table
 
-REFERENCES = (names.GELU, names.MISH, names.COPY, names.RELU)  # Of ratios.
+REFERENCES = (names.GELU, names.MISH, names.COPY, names.RELU)  # For ratios.
 CELL = [each.name for each in fields(Cell)]
 EXPLANATION = (
-    "Activations run in turns in one process, in a random order each round. "
-    "Times are medians of the rounds; a ratio is the median of the ratios in "
-    "each round. copy (-x) moves the same bytes as an activation and computes "
-    "nothing: the limit that memory sets. Compiled is jax.jit, "
+    "Activations run in one process, in a random order in each round. Times "
+    "are medians over the rounds; a ratio is the median of the ratios in each "
+    "round. copy (-x) moves the same bytes as an activation without computing, "
+    "so it shows the memory limit. Compiled is jax.jit, "
     "tf.function(jit_compile=True) and torch.compile; graph is a plain "
-    "tf.function. By default Keras uses jax.jit, a graph, and eager PyTorch."
+    "tf.function. By default, Keras uses jax.jit, a graph, and eager PyTorch."
 )
 
 Record = Mapping[str, Any]
@@ -34,16 +34,16 @@ Record = Mapping[str, Any]
 
 @dataclass
 class Findings(Outcome):
-    """All that was measured, in the order of measurement."""
+    """All results, in the order of measurement."""
 
     # The fields of a `plan.Cell`, `activation`, and `seconds`: the time of one
-    # call in each round; the activations of a cell share its rounds.
+    # call in each round. The activations of a cell share the rounds.
     timings: list[Record] = field(default_factory=list)
     # `backend`, `mode`, `activation`, and `total` and `besides` of `weigh`.
     kept: list[Record] = field(default_factory=list)
     # `backend`, `work`, `activation`, `seconds` and `mebibytes`.
     lengths: list[Record] = field(default_factory=list)
-    unmeasured: list[str] = field(default_factory=list)  # And why.
+    unmeasured: list[str] = field(default_factory=list)  # With the reasons.
 
 
 def write(folder: Path, options: CostOptions, findings: Findings) -> str:
@@ -62,12 +62,12 @@ def write(folder: Path, options: CostOptions, findings: Findings) -> str:
 
 
 def tabulate(timings: Sequence[Record]) -> pd.DataFrame:
-    """Makes a table of times and ratios, a row for each timing.
+    """Returns a table of times and ratios, one row per timing.
 
     The columns are those of the cell, `activation`, `rounds`, `seconds`
     (median), `nanoseconds` per element, and for each of `REFERENCES` the ratio
-    `of <name>` with its quartiles `of <name> q1` and `q3`, over the rounds; NaN
-    where the reference was not measured.
+    `of <name>` with its quartiles `of <name> q1` and `q3` over the rounds; NaN
+    if the reference was not measured.
     """
 
     def key(timing: Record) -> tuple[Any, ...]:
@@ -95,7 +95,7 @@ def tabulate(timings: Sequence[Record]) -> pd.DataFrame:
 def markdown(
     table: pd.DataFrame, options: CostOptions, findings: Findings
 ) -> str:
-    """Returns all tables, of what `tabulate` returned and of the rest."""
+    """Returns all tables: of the result of `tabulate`, and of the rest."""
     lines = ["# The cost of Serf", ""]
     if options.quick:
         lines += ["**Smoke test: the numbers are not meaningful.**", ""]
@@ -174,26 +174,26 @@ def _lengths_table(lengths: Sequence[Record]) -> list[str]:
     if not lengths:
         return []
     return _section(
-        "200 batch sizes in turn, three times over",
+        "200 different batch sizes, three times each",
         "A perceptron with four hidden layers, as Keras runs it by default, "
-        f"in a new process: seconds, how many more than {names.GELU} takes, "
-        "and by how much the memory of the process grows.",
+        f"in a new process: seconds, difference from {names.GELU} in seconds, "
+        "and growth of the memory of the process.",
         "",
         *markdown_table(rows, left=3),
     )
 
 
 def _kept_table(kept: Sequence[Record]) -> list[str]:
-    rows = [["backend", "mode", "activation", "bytes", "besides"]]
+    rows = [["backend", "mode", "activation", "total", "without in/out"]]
     for each in kept:
         rows.append([each["backend"], each["mode"], each["activation"]])
         rows[-1] += [f"{each['total']:g}", f"{each['besides']:g}"]
     if not kept:
         return []
     return _section(
-        "Kept for the backward pass",
-        "Bytes per element in float32, and those besides input and output. "
-        "Not measured in TensorFlow's graphs and with XLA, where it depends on "
+        "Stored for the backward pass",
+        "Bytes per element in float32, in total and without input and output. "
+        "Not measured in TensorFlow graphs and with XLA, where they depend on "
         "the whole model.",
         "",
         *markdown_table(rows, left=3),

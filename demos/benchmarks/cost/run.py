@@ -15,8 +15,8 @@ from demos.benchmarks.cost.report import Findings, write
 MEASURE = "demos.benchmarks.cost.measure"
 FRESH = "demos.benchmarks.cost.fresh"
 QUICK_SIZE = 1000
-# glibc keeps what is freed, up to its limit of 32 MB an array; otherwise page
-# faults would add to all times, and blur the ratios.
+# glibc keeps freed memory, up to its limit of 32 MB per array. Otherwise, page
+# faults would add to all times and distort the ratios.
 MALLOC: dict[str, Any] = {
     "MALLOC_MMAP_THRESHOLD_": str(2**25),
     "MALLOC_TRIM_THRESHOLD_": str(2**40),
@@ -54,10 +54,10 @@ def _measure_fresh(
     folder: Path,
     findings: Findings,
 ) -> None:
-    """Measures what needs a new process for each number."""
+    """Runs the measurements that need a new process each."""
     tasks = {backend: fresh_plan(options, backend) for backend in chosen}
     first_steps: dict[tuple[Cell, str], list[float]] = {}
-    # What torch.compile compiled before would be found again.
+    # torch.compile would reuse what it has compiled before.
     cold: dict[str, Any] = {"TORCHINDUCTOR_FORCE_DISABLE_CACHES": "1"}
     for backend, task, found in calls(
         FRESH, tasks, folder, findings, fresh=True, **cold
@@ -74,6 +74,6 @@ def _measure_fresh(
             record |= {"activation": name, "seconds": seconds}
             findings.lengths.append(record | {"mebibytes": mebibytes})
     for (cell, name), times in first_steps.items():
-        if len(times) == effort_of(options).fresh_rounds:  # None has failed.
+        if len(times) == effort_of(options).fresh_rounds:  # No failures.
             timing = {"activation": name, "seconds": times}
             findings.timings.append(asdict(cell) | timing)

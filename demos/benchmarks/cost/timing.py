@@ -1,4 +1,4 @@
-"""Takes times: in turns, in rounds, of calls long enough for the clock."""
+"""Measures times in rounds, with enough calls for the clock's resolution."""
 
 import gc
 import math
@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 
-ROUNDS = 51  # At most.
+ROUNDS = 51  # Maximum number of rounds.
 Clock = Callable[[], float]
 
 
@@ -16,15 +16,15 @@ def interleave(
     least: int,
     clock: Clock = time.perf_counter,
 ) -> dict[str, tuple[float, ...]]:
-    """Runs samplers, which return seconds, in a random order each round.
+    """Runs samplers, which return seconds, in a random order in each round.
 
-    No round begins after `seconds`, but `least` rounds are run even so. Returns
-    by name a time for each round, in the order of `samplers`.
+    After `seconds`, no new round begins, except to complete `least` rounds.
+    Returns the times of all rounds by name, in the order of `samplers`.
     """
     times: dict[str, list[float]] = {name: [] for name in samplers}
     draw = random.Random(0)
     began = clock()
-    # What is alive now stays alive: collections need not look at it.
+    # Existing objects stay alive, so garbage collection can skip them.
     gc.collect()
     gc.freeze()
     gc.disable()
@@ -46,10 +46,10 @@ def repeated(
     least_seconds: float,
     clock: Clock = time.perf_counter,
 ) -> Callable[[], float]:
-    """Makes a sampler of a call, which it repeats until a clock can measure it.
+    """Returns a sampler that repeats a call until a clock can measure it.
 
-    The call is made here first, so that no sample compiles anything. A sample
-    takes about `least_seconds` and returns the seconds of one call.
+    The first call is made here, so that no sample includes compilation. A
+    sample takes about `least_seconds` and returns the seconds of one call.
     """
 
     def sample(count: int) -> float:
@@ -61,7 +61,7 @@ def repeated(
     call()
     count = 1
     while (taken := sample(count)) < least_seconds:
-        # Towards the goal, but never far after one short sample.
+        # Increase gradually, because a short sample is inaccurate.
         wanted = count * least_seconds / max(taken, 1e-9)
         count = min(10 * count, max(2 * count, math.ceil(wanted)))
     return lambda: sample(count) / count

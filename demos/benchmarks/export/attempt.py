@@ -1,4 +1,4 @@
-"""Exports a model, runs it, and compares; in a process of one backend."""
+"""Exports a model, runs it and compares, in a process with one backend."""
 
 import tempfile
 import textwrap
@@ -20,10 +20,10 @@ from demos.benchmarks.export.trials import (
 
 
 def measure(trial: Trial) -> TrialResult:
-    """Makes a trial on the active backend.
+    """Runs a trial on the active backend.
 
-    First with any batch size, and where that does not work, with more of what
-    an exporter may need.
+    The first attempt uses a dynamic batch size. If that fails, further attempts
+    add requirements of exporters.
     """
     print(f"\n== {trial}", flush=True)
     target = TARGETS[trial.format]
@@ -34,7 +34,7 @@ def measure(trial: Trial) -> TrialResult:
             error = compare(trial, need)
         except ImportError as failure:  # A converter or runtime is missing.
             return TrialResult(reason=_reason(failure), tried=False)
-        except Exception as failure:  # Of Keras, a converter or a runtime.
+        except Exception as failure:  # From Keras, a converter or a runtime.
             result = TrialResult(reason=_reason(failure))
             print(result.reason, flush=True)
             continue
@@ -46,7 +46,7 @@ def measure(trial: Trial) -> TrialResult:
 
 
 def compare(trial: Trial, need: str = ANY_BATCH) -> float:
-    """Runs a model in Keras and elsewhere, and returns the error."""
+    """Runs a model in Keras and in the runtime, and returns the error."""
     target = TARGETS[trial.format]
     keras.utils.set_random_seed(0)
     batch = None if need == ANY_BATCH else BATCH
@@ -66,5 +66,5 @@ def compare(trial: Trial, need: str = ANY_BATCH) -> float:
 
 
 def _reason(error: Exception) -> str:
-    # Not its first line alone: a converter's error often begins with its name.
+    # Not only the first line, which is often just the name of a converter.
     return textwrap.shorten(f"{type(error).__name__}: {error}", 280)

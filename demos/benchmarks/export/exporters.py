@@ -1,7 +1,7 @@
-"""Exporters: each writes a Keras model of one input and one output to a path.
+"""Exporters: each writes a Keras model with one input and output to a path.
 
-Some take the ranges of integers from inputs `x` of the model. Each imports its
-converter itself, because few are installed on one machine.
+Some calibrate the ranges of integers with inputs `x` of the model. Each imports
+its converter locally, because few are installed on one machine.
 """
 
 import tempfile
@@ -19,14 +19,14 @@ def keras(model: Any, path: Path, x: Any, format: str, **options: Any) -> None:
 
     (inputs,) = model.inputs
     if inputs.shape[0] is not None:
-        # Keras would forget it.
+        # Keras would not keep the fixed batch size.
         spec = {"shape": inputs.shape, "dtype": inputs.dtype}
         options["input_signature"] = [InputSpec(**spec, name=inputs.name)]
     model.export(str(path), format=format, verbose=False, **options)
 
 
 def exported_program(model: Any, path: Path, x: Any) -> None:
-    """Writes an exported program of PyTorch."""
+    """Writes a PyTorch exported program."""
     import torch
 
     options = {}
@@ -36,7 +36,7 @@ def exported_program(model: Any, path: Path, x: Any) -> None:
 
 
 def stablehlo(model: Any, path: Path, x: Any) -> None:
-    """Writes StableHLO, by JAX."""
+    """Writes StableHLO with JAX."""
     import jax
     from jax import export
 
@@ -60,21 +60,21 @@ def litert(model: Any, path: Path, x: Any, weights: str = "") -> None:
         import tensorflow as tf
 
         specification = {
-            # Keras would allow operations of TensorFlow too, through Flex.
+            # Keras would also allow TensorFlow operations through Flex.
             "supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS],
             "supported_types": [tf.float16] if weights == "float16" else [],
         }
         optimizations = [tf.lite.Optimize.DEFAULT] if weights else []
         _convert(model, path, specification, optimizations=optimizations)
     if weights and weights not in litert_dtypes(path):
-        # TensorFlow leaves tensors of less than 1024 numbers alone.
+        # TensorFlow does not quantize tensors with fewer than 1024 numbers.
         raise RuntimeError(f"the converter left no weights in {weights}")
 
 
 def litert_integer(model: Any, path: Path, x: Any, operations: str) -> None:
-    """Writes a LiteRT file that computes in integers alone.
+    """Writes a LiteRT file that computes only in integers.
 
-    Their sizes are those of a `tf.lite.OpsSet`, named by `operations`.
+    `operations` names a `tf.lite.OpsSet`, which sets their sizes.
     """
     import tensorflow as tf
 
@@ -88,14 +88,14 @@ def litert_integer(model: Any, path: Path, x: Any, operations: str) -> None:
 def _convert(
     model: Any, path: Path, specification: dict[str, Any], **options: Any
 ) -> None:
-    """Converts a model from TensorFlow or JAX, by TensorFlow's converter."""
+    """Converts a TensorFlow or JAX model with TensorFlow's converter."""
     import tensorflow as tf
     from keras import backend
 
     if backend.backend() == "tensorflow":
         keras(model, path, None, "litert", target_spec=specification, **options)
         return
-    # Keras has no such export from JAX; a SavedModel is the way.
+    # Keras has no such export from JAX, so a SavedModel is used.
     with tempfile.TemporaryDirectory() as folder:
         keras(model, Path(folder), None, "tf_saved_model")
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
@@ -107,7 +107,7 @@ def _convert(
 
 
 def _quantize_weights(path: Path, weights: str) -> None:
-    """Quantizes a LiteRT file that does not come from TensorFlow."""
+    """Quantizes a LiteRT file that was not made by TensorFlow."""
     from ai_edge_quantizer import quantizer
     from ai_edge_quantizer.qtyping import TFLOperationName
 
@@ -122,7 +122,7 @@ def _quantize_weights(path: Path, weights: str) -> None:
 
 
 def onnx_integer(model: Any, path: Path, x: Any) -> None:
-    """Writes an ONNX file with int8 between operations, by ONNX Runtime."""
+    """Writes an ONNX file with int8 between operations (ONNX Runtime)."""
     from onnxruntime import InferenceSession, quantization
 
     whole = path.with_name(f"float-{path.name}")
@@ -138,7 +138,7 @@ def keras_quantized(model: Any, path: Path, x: Any, mode: str) -> None:
     from keras import ops, optimizers
 
     with warnings.catch_warnings():
-        # Each layer that has nothing to quantize says so.
+        # Keras warns for each layer that has nothing to quantize.
         warnings.simplefilter("ignore", UserWarning)
         model.quantize(mode)
     modes = [
@@ -147,7 +147,7 @@ def keras_quantized(model: Any, path: Path, x: Any, mode: str) -> None:
     ]
     if mode not in modes:
         raise RuntimeError(f"Keras has quantized no layer to {mode}")
-    if mode == "float8":  # Training sets its scales, and here no weights.
+    if mode == "float8":  # Training sets only the scales here.
         y = ops.convert_to_numpy(model(x))
         model.compile(optimizers.SGD(0.0), "mse")
         model.fit(x, y, epochs=2, verbose=0)

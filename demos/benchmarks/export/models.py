@@ -1,4 +1,4 @@
-"""The models: small, but with weights that LiteRT quantizes, 1024 at least."""
+"""Small models, with at least 1024 weights, which LiteRT quantizes."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ SHAPES: dict[str, tuple[int, ...]] = {
 
 
 def inputs(model: str) -> NDArray[Any]:
-    """Draws `BATCH` inputs of a model, always the same."""
+    """Returns `BATCH` inputs of a model, the same in every call."""
     draw = np.random.default_rng(0)
     shape = BATCH, *SHAPES[model]
     if model == "transformer":
@@ -30,14 +30,14 @@ def inputs(model: str) -> NDArray[Any]:
     if model in RANGES:
         ends = -RANGES[model], RANGES[model]
         return np.linspace(*ends, 1024, dtype="float32").reshape(shape)
-    # Wide enough to reach both tails.
+    # The range includes both tails.
     return draw.normal(0, 2, shape).astype("float32")
 
 
 def build(
     model: str, activation: str, batch: int | None, unroll: bool = False
 ) -> keras.Model:
-    """Builds a model for a batch size, or for any; loops may be unrolled."""
+    """Builds a model for a fixed or dynamic batch size."""
     dtype = "int32" if model == "transformer" else "float32"
     x = start = keras.Input(SHAPES[model], batch, dtype=dtype)
     for layer in _layers(model, activation, unroll):

@@ -12,28 +12,28 @@ MODELS = ("dense", "cnn", "lstm", "transformer")
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """Export: models with Serf in every format, run in every runtime."""
+    """Exports models with Serf to every format and runs them in its runtime."""
 
     backends: tuple[str, ...] = BACKENDS
-    """Keras backends to export from. Those that are not installed are skipped.
-    """
+    """Keras backends to export from. Backends that are not installed are
+    skipped."""
 
     models: tuple[str, ...] = MODELS
-    """Models to export. For integer arithmetic an activation alone is tried."""
+    """Models to export. Integer formats export only the activation."""
 
     formats: tuple[str, ...] = tuple(TARGETS)
     """Formats to export to."""
 
     out: OptionalPath = None
-    """Output folder. Default: runs/export, with a number appended if that holds
-    results already."""
+    """Output folder. The default is runs/export, with a number appended if that
+    folder already has results."""
 
     quick: bool = False
-    """Smoke test: only the first model."""
+    """Runs a smoke test: only the first model."""
 
 
 def check(options: ExportOptions) -> None:
-    """Raises UserError if an option has a bad value."""
+    """Raises UserError if an option is invalid."""
     check_names("--backends", options.backends, BACKENDS)
     check_names("--models", options.models, MODELS)
     check_names("--formats", options.formats, tuple(TARGETS))
@@ -41,8 +41,8 @@ def check(options: ExportOptions) -> None:
         if set(options.backends) & set(TARGETS[name].backends):
             return
     raise UserError(
-        "Expected --formats that exist on --backends. Received: "
-        f"{' '.join(options.formats)} on {' '.join(options.backends)}"
+        "--formats must include a format that --backends can export. Received: "
+        f"{' '.join(options.formats)} and {' '.join(options.backends)}"
     )
 
 

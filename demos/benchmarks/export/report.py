@@ -1,4 +1,4 @@
-"""The report: tables of all formats, and the verdict."""
+"""Export report: tables of all formats, and the verdict."""
 
 import contextlib
 from collections import Counter
@@ -27,7 +27,7 @@ from demos.benchmarks.export.trials import (
 from demos.common.files import write_json, write_text
 from demos.report.tables import markdown_table
 
-# What converters and runtimes come from, besides Keras and its backends.
+# Packages of converters and runtimes, besides Keras and its backends.
 PACKAGES = (
     *("keras", "keras-hub", *BACKENDS),
     *("onnxruntime", "onnx", "onnxscript", "tf2onnx", "jax2onnx"),
@@ -81,15 +81,15 @@ def markdown(
             *markdown_table(_models_table(whole, notes), left=3),
             "",
             "†: with a fixed batch size. ‡: with a fixed batch size and "
-            "`unroll=True`. no: with ReLU neither. FAILS: with ReLU it works. "
-            "not installed: not tried.",
+            "`unroll=True`. no: it does not work with ReLU either. FAILS: it "
+            "works with ReLU, but not with Serf. not installed: not tested.",
             "",
         ]
     integers = _integers_table(results, notes)
     if len(integers) > 1:
         lines += [
-            "Integer arithmetic: largest error of an activation alone, on "
-            "inputs within 3 and 8, with their ranges.",
+            "Integer arithmetic: largest error of only an activation, for "
+            "inputs within ±3 and ±8, calibrated on these ranges.",
             "",
             *markdown_table(integers, left=4),
             "",
@@ -148,7 +148,7 @@ def _integers_table(
 
 
 def verdict(whole: Sequence[Cell]) -> str:
-    """Says in one sentence what the table of models says."""
+    """Summarizes the table of models in one sentence."""
     count = Counter(cell.verdict for cell in whole)
     tried = len(whole) - count[ABSENT]
     text = (
@@ -156,7 +156,7 @@ def verdict(whole: Sequence[Cell]) -> str:
         f"{count[NEITHER]} neither Serf nor ReLU does"
     )
     if count[ABSENT]:
-        text += f"; {count[ABSENT]} more were not tried"
+        text += f"; {count[ABSENT]} more were not tested"
     broken = [
         f"{TARGETS[cell.format].label} from {cell.backend}, {cell.model}"
         for cell in whole
@@ -164,4 +164,4 @@ def verdict(whole: Sequence[Cell]) -> str:
     ]
     if broken:
         return f"{text}; ReLU works and Serf fails in: {'; '.join(broken)}."
-    return f"{text}; nowhere does Serf fail where ReLU works."
+    return f"{text}. Serf works wherever ReLU works."

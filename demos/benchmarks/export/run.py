@@ -1,4 +1,4 @@
-"""Makes the trials on one backend after another."""
+"""Runs the trials on one backend after another."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,16 +22,16 @@ ATTEMPT = "demos.benchmarks.export.attempt"
 
 
 def run(options: ExportOptions, chosen: Sequence[str], folder: Path) -> int:
-    """Makes all trials on the backends, prints and writes the report.
+    """Runs all trials on the backends, prints and writes the report.
 
-    Returns the exit code: 1 if ReLU works somewhere and Serf does not, or a
-    backend could not be tried; otherwise 0.
+    Returns the exit code: 1 if Serf fails where ReLU works, or if a backend
+    could not be tested; otherwise 0.
     """
     outcome = Outcome()
     results: dict[Trial, TrialResult] = {}
     trials = {backend: plan(options, backend) for backend in chosen}
     for _, trial, result in calls(ATTEMPT, trials, folder, outcome):
-        if not isinstance(result, TrialResult):  # It has killed its process.
+        if not isinstance(result, TrialResult):  # Its process died.
             result = TrialResult(reason=str(result))
         results[trial] = result
     if results:
@@ -41,7 +41,7 @@ def run(options: ExportOptions, chosen: Sequence[str], folder: Path) -> int:
 
 
 def plan(options: ExportOptions, backend: str) -> list[Trial]:
-    """Lists what to try on a backend."""
+    """Lists the trials of a backend."""
     models = tuple(dict.fromkeys(options.models))
     models = models[:1] if options.quick else models
     whole = [(model, name) for model in models for name in (SERF, CONTROL)]

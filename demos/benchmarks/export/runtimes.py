@@ -1,7 +1,7 @@
-"""Runtimes: each loads a file of one input and one output as a function.
+"""Runtimes: each loads a file with one input and output as a function.
 
-Each imports its runtime itself, because few are installed on one machine.
-None but Keras needs keras_serf.
+Each is imported locally, because few are installed on one machine. Only Keras
+needs keras_serf.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ Run = Callable[[Any], Any]
 
 
 def saved_model(path: Path) -> Run:
-    """Loads a SavedModel, and calls it as TensorFlow Serving does."""
+    """Loads a SavedModel and calls it like TensorFlow Serving."""
     import tensorflow as tf
 
     loaded = tf.saved_model.load(str(path))
@@ -27,7 +27,7 @@ def saved_model(path: Path) -> Run:
 
 
 def onnx(path: Path) -> Run:
-    """Loads an ONNX file in ONNX Runtime."""
+    """Loads an ONNX file with ONNX Runtime."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(
@@ -47,7 +47,7 @@ def openvino(path: Path, **hints: str) -> Run:
 
 
 def exported_program(path: Path) -> Run:
-    """Loads an exported program in PyTorch."""
+    """Loads an exported program with PyTorch."""
     import torch
 
     module = torch.export.load(path).module()
@@ -55,7 +55,7 @@ def exported_program(path: Path) -> Run:
 
 
 def stablehlo(path: Path) -> Run:
-    """Loads a StableHLO file in JAX."""
+    """Loads a StableHLO file with JAX."""
     import numpy as np
     from jax import export
 
@@ -64,7 +64,7 @@ def stablehlo(path: Path) -> Run:
 
 
 def keras(path: Path) -> Run:
-    """Loads a file of Keras."""
+    """Loads a Keras file."""
     from keras import ops, saving
 
     model = saving.load_model(path)
@@ -75,14 +75,14 @@ def litert(path: Path) -> Run:
     """Loads a LiteRT file.
 
     Raises:
-        RuntimeError: It has operations that are not LiteRT's own.
+        RuntimeError: If it has operations that are not built into LiteRT.
     """
     from ai_edge_litert.interpreter import Interpreter
 
     foreign = custom_operations(path)
     if foreign:
-        raise RuntimeError(f"LiteRT has no {', '.join(foreign)} of its own")
-    # From memory: the file may be gone by then.
+        raise RuntimeError(f"LiteRT has no built-in {', '.join(foreign)}")
+    # From memory, because the file may be deleted.
     interpreter = Interpreter(model_content=path.read_bytes())
     source = interpreter.get_input_details()[0]["index"]
     target = interpreter.get_output_details()[0]["index"]
@@ -98,9 +98,9 @@ def litert(path: Path) -> Run:
 
 
 def custom_operations(path: Path) -> list[str]:
-    """Lists the operations of a LiteRT file that LiteRT does not have.
+    """Lists the operations of a LiteRT file that are not built into LiteRT.
 
-    Flex operations of TensorFlow are among them.
+    This includes Flex operations of TensorFlow.
     """
     codes = _read_litert(path).operatorCodes
     return sorted({c.customCode.decode() for c in codes if c.customCode})

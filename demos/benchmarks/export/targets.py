@@ -1,4 +1,4 @@
-"""The formats: how each is written, what runs it, and how exact it should be.
+"""The formats, with their exporters, runtimes and error bounds.
 
 Nothing here imports Keras, NumPy, a converter or a runtime.
 """
@@ -19,16 +19,16 @@ BACKENDS = ("tensorflow", "jax", "torch")
 
 @dataclass(frozen=True)
 class Target:
-    """A format and its runtime: a row of the table for each backend."""
+    """A format and its runtime, with one table row for each backend."""
 
     label: str
-    bound: float  # Of the error.
-    package: str  # The distribution of the runtime.
-    suffix: str  # Of the files; empty for a folder.
+    bound: float  # Error bound.
+    package: str  # Package of the runtime.
+    suffix: str  # Suffix of the files; empty for a folder.
     export: Callable[[Any, Path, Any], None]
     load: Callable[[Path], runtimes.Run]
-    backends: tuple[str, ...] = BACKENDS  # Those that have such a format.
-    is_integer: bool = False  # Tried on an activation alone.
+    backends: tuple[str, ...] = BACKENDS  # Backends that support the format.
+    is_integer: bool = False  # Tested only on an activation.
 
     @property
     def is_installed(self) -> bool:
@@ -47,8 +47,8 @@ class Target:
     def deploy(self, model: Any, folder: Path, x: Any) -> runtimes.Run:
         """Exports a Keras model to a folder and loads it in its runtime.
 
-        If the model has any batch size, so has the file. Ranges of integers are
-        those that occur with the inputs `x`.
+        If the model has a dynamic batch size, so has the file. The ranges of
+        integers are calibrated with the inputs `x`.
         """
         path = folder / f"model{self.suffix}"
         self.export(model, path, x)
@@ -69,7 +69,7 @@ def _litert(label: str, bound: float, export: Any, **options: Any) -> Target:
 
 
 def _litert_integer(label: str, operations: str) -> Target:
-    # It is TensorFlow's converter that knows integer arithmetic.
+    # Only TensorFlow's converter supports integer arithmetic.
     options: Any = {"backends": ("tensorflow", "jax"), "is_integer": True}
     export = partial(exporters.litert_integer, operations=operations)
     return _litert(label, math.inf, export, **options)
@@ -92,12 +92,12 @@ TARGETS = {
         *("OpenVINO, f32", 1e-5, *_OPENVINO),
         partial(runtimes.openvino, INFERENCE_PRECISION_HINT="f32"),
     ),
-    # It chooses bfloat16 where the processor has it: 2^-9 a rounding.
+    # It uses bfloat16 if the processor has it: 2^-9 per rounding.
     "openvino_default": Target(
         *("OpenVINO, default", 5e-2, *_OPENVINO), runtimes.openvino
     ),
     "litert": _litert("LiteRT", 1e-5, exporters.litert),
-    # 2^-11 a weight.
+    # 2^-11 per weight.
     "litert_float16": _litert(
         *("LiteRT, float16 weights", 1e-2),
         partial(exporters.litert, weights="float16"),
@@ -116,7 +116,7 @@ TARGETS = {
         *(exporters.stablehlo, runtimes.stablehlo, ("jax",)),
     ),
     "keras_int8": _quantized_by_keras("int8", 1e-1),
-    # 2^-4 a weight and an activation.
+    # 2^-4 per weight and per activation.
     "keras_float8": _quantized_by_keras("float8", 2e-1),
     # 1/14 of the largest weight.
     "keras_int4": _quantized_by_keras("int4", 5e-1),

@@ -1,15 +1,15 @@
-"""Trials of an export, what came of them, and what that means for Serf."""
+"""Export trials, their results, and the verdicts on Serf."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 SERF, CONTROL = "serf", "relu"
-# Integers are tried on these alone, beside each other.
+# Integer formats are tested only on these activations.
 INTEGER_ACTIVATIONS = (SERF, "gelu", "silu", "mish")
-RANGES = {"within 3": 3, "within 8": 8}  # Of the inputs there.
+RANGES = {"within 3": 3, "within 8": 8}  # Ranges of their inputs.
 
-# What an exporter may need, in this order, and its mark in the table. Keras
-# recommends both of the latter for runtimes without loops.
+# Requirements of exporters, in the order of the attempts, and their marks in
+# the table. Keras recommends the last two for runtimes without loops.
 ANY_BATCH, FIXED_BATCH, UNROLLED = "", "fixed batch", "fixed batch, unroll=True"
 NEEDS = {ANY_BATCH: "", FIXED_BATCH: " †", UNROLLED: " ‡"}
 
@@ -19,7 +19,7 @@ ABSENT = "not installed"
 
 @dataclass(frozen=True)
 class Trial:
-    """What is exported, and from where to where."""
+    """The format, model and activation of an export."""
 
     backend: str
     format: str  # In `targets.TARGETS`.
@@ -32,13 +32,13 @@ class Trial:
 
 @dataclass(frozen=True)
 class TrialResult:
-    """What came of a trial."""
+    """The result of a trial."""
 
-    # Largest difference, over the largest output except in integer arithmetic.
+    # Largest difference, relative to the largest output except for integers.
     error: float | None = None
     need: str = ANY_BATCH  # The first of `NEEDS` that worked.
-    reason: str = ""  # Why it does not work; empty if it does.
-    tried: bool = True  # False if a package that it needs is not installed.
+    reason: str = ""  # Reason of a failure; empty if it works.
+    tried: bool = True  # False if a required package is not installed.
 
 
 Results = Mapping[Trial, TrialResult]
@@ -68,7 +68,7 @@ class Cell:
 
 
 def cells(results: Results) -> list[Cell]:
-    """Returns those cells whose trials with Serf and with ReLU both ran."""
+    """Returns the cells for which trials with Serf and ReLU both ran."""
     found = []
     for trial, ours in results.items():
         place = (trial.backend, trial.format, trial.model)

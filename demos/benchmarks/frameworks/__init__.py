@@ -1,1 +1,1 @@
-"""What the benchmarks do differently on each framework, one module for each."""
+"""Framework-specific code of the benchmarks, one module for each."""

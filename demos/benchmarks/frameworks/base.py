@@ -1,4 +1,4 @@
-"""The interface of a framework, and what Keras alone offers: values."""
+"""The interface of a framework, and evaluation with only Keras."""
 
 import importlib
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ Kept = tuple[dict[int, int], set[int]]
 
 
 class Framework:
-    """A backend that evaluates functions, as NumPy and OpenVINO do."""
+    """A backend that only evaluates functions, such as NumPy and OpenVINO."""
 
     def activations(self) -> dict[str, Function]:
         """Returns Serf, its composition, and other activations of Keras."""
@@ -50,14 +50,14 @@ class Framework:
 class TrainingFramework(Framework):
     """A backend that differentiates and can be timed."""
 
-    array: Callable[[Array, str], Any]  # On the device, of a dtype.
-    in_mode: Callable[[Function, str], Function]  # Compiled, if need be.
+    array: Callable[[Array, str], Any]  # Array on the device, of a dtype.
+    in_mode: Callable[[Function, str], Function]  # Compiled if necessary.
     derivative: Callable[[Function], Function]
-    # Of x and w, to f(x) and the gradient of sum(w f(x)).
+    # From x and w to f(x) and the gradient of sum(w f(x)).
     pullback: Callable[[Function], Function]
-    wait: Callable[[Any], object]  # Until the argument is computed.
-    # The buffers of f(x) that wait for the backward pass: the bytes of each by
-    # its address, and the addresses of input and output.
+    wait: Callable[[Any], object]  # Waits until the argument is computed.
+    # The buffers of f(x) stored for the backward pass: the bytes of each by its
+    # address, and the addresses of input and output.
     kept: Callable[[Function, Any], Kept]
 
     def derivatives(self, function: Function, mode: str) -> list[Function]:
@@ -68,7 +68,7 @@ class TrainingFramework(Framework):
 
     def forward(self, function: Function, mode: str, x: Any) -> Call:
         """Returns a call that computes f(x) and waits for it."""
-        # The lambda is new each time: compilers cache by function.
+        # A new lambda each time, because compilers cache by function.
         run = self.in_mode(lambda x: function(x), mode)
         return lambda: self.wait(run(x))
 
@@ -80,7 +80,7 @@ class TrainingFramework(Framework):
         return lambda: self.wait(run(x, w))
 
     def forget(self) -> None:
-        """Drops what was compiled, so that no cache or limit is met."""
+        """Clears compiled code, so that caches and limits have no effect."""
 
 
 def active_framework() -> Framework:
@@ -92,7 +92,7 @@ def active_framework() -> Framework:
 
 
 def normal(size: int, seed: int) -> Array:
-    """Draws standard normal numbers in float32; they repeat after a million."""
+    """Returns float32 standard normal numbers, repeated after a million."""
     draw = np.random.default_rng(seed)
     values = draw.standard_normal(min(size, 2**20), dtype=np.float32)
     return np.resize(values, size)

@@ -42,7 +42,7 @@ class _Jax(TrainingFramework):
         return jax.block_until_ready(result)
 
     def kept(self, function: Function, x: Any) -> Kept:
-        # The function that vjp returns is a pytree of what it keeps.
+        # The function that vjp returns is a pytree of the stored arrays.
         y, backward = jax.vjp(function, x)
         buffers = {
             leaf.unsafe_buffer_pointer(): leaf.nbytes

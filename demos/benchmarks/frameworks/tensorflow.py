@@ -48,7 +48,7 @@ class _TensorFlow(TrainingFramework):
         return value_and_gradient
 
     def wait(self, result: Any) -> object:
-        if self.has_gpu:  # On a CPU a call returns when all is done.
+        if self.has_gpu:  # On a CPU, calls are synchronous.
             tf.test.experimental.sync_devices()
         return result
 
@@ -65,7 +65,7 @@ class _TensorFlow(TrainingFramework):
         def address(tensor: Any) -> int:
             return np.asarray(memoryview(tensor)).__array_interface__["data"][0]
 
-        function(x)  # Creates the constants that it keeps for ever.
+        function(x)  # Creates the constants that it keeps permanently.
         before = {id(tensor) for tensor in alive()}
         inside = tf.identity(x)
         with tf.GradientTape() as tape:
@@ -73,7 +73,7 @@ class _TensorFlow(TrainingFramework):
             y = function(inside)
         ends = {address(inside), address(y)}
         del inside, y
-        # Only the tape holds those that are still alive.
+        # Only the tape holds the tensors that are still alive.
         buffers = {
             address(tensor): tensor.dtype.size * math.prod(tensor.shape)
             for tensor in alive()

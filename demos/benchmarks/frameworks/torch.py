@@ -19,15 +19,15 @@ class _Torch(TrainingFramework):
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
 
     def activations(self) -> dict[str, Function]:
-        # Keras composes Mish of three functions.
+        # Keras' Mish is a composition of three functions.
         mish = {names.MISH: torch.nn.functional.mish}
         return super().activations() | mish
 
     def derivatives(self, function: Function, mode: str) -> list[Function]:
         if mode == names.EAGER:
             return super().derivatives(function, mode)
-        # PyTorch compiles functions, not their derivatives, and no second ones;
-        # and it limits recompilations by source line.
+        # PyTorch does not compile derivatives of a function directly, and not
+        # second derivatives; it limits recompilations by source line.
         self.forget()
         function = self.in_mode(function, mode)
         return [function, self.derivative(function)]

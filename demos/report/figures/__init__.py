@@ -1,1 +1,1 @@
-"""Figures of a study, one file a kind."""
+"""Figures of a study, one module for each kind."""

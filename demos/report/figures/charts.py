@@ -24,14 +24,14 @@ def draw(
     Args:
         results: Records of all trials, at least one finished; failed ones are
             not drawn.
-        baselines: By name, the metrics of what needs no seeds.
+        baselines: Metrics of the baselines, by name.
         presentation: Names.
         analysis: The comparisons.
 
     Returns:
-        Charts with names among `NAMES`: scores always; separate learning
-        curves, where more than the activation was varied; a heat map, where
-        two settings were.
+        Charts with names in `NAMES`: always the scores; separate learning
+        curves, if more than the activation was varied; a heat map, if two
+        settings were varied.
     """
     choices = varied(results)
     if not choices:

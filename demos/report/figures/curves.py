@@ -1,4 +1,4 @@
-"""Learning curves: the mean of the seeds, and a band around it."""
+"""Learning curves: the mean over the seeds, with a band."""
 
 import math
 from collections.abc import Sequence
@@ -25,17 +25,17 @@ from demos.report.types import Chart, Presentation
 from demos.study.trial import TrialRecord
 
 MOST_PANELS = 12  # More would not be legible on a page.
-MOST_BANDS = 3  # Of more activations, the reference alone has a band.
-MEAN_AND_BAND = "mean of the seeds; band: their middle half"
+MOST_BANDS = 3  # With more activations, only the reference has a band.
+MEAN_AND_BAND = "mean over the seeds; band: interquartile range"
 
 
 def draw_curves(
     results: Sequence[TrialRecord], presentation: Presentation
 ) -> Chart:
-    """Draws learning curves, a panel for each level: `curves.png`.
+    """Draws learning curves, one panel for each level: `curves.png`.
 
     Args:
-        results: Records of all trials. Of more than 12 levels, 12 are drawn.
+        results: Records of all trials. At most 12 levels are drawn.
         presentation: Names.
     """
     levels = levels_of(results)
@@ -74,8 +74,8 @@ def draw_curves(
     return Chart(
         "curves.png",
         "Learning curves",
-        f"{presentation.curve_label} after each epoch, a panel for each level, "
-        f"a line for each of {', '.join(names)}.",
+        f"{presentation.curve_label} after each epoch: one panel for each "
+        f"level, one line for each of {', '.join(names)}.",
         figure,
     )
 
@@ -83,7 +83,7 @@ def draw_curves(
 def draw_activations(
     axes: Axes, results: Sequence[TrialRecord], presentation: Presentation
 ) -> None:
-    """Draws a curve of the histories, over the epochs, of each activation."""
+    """Draws a metric of the histories over the epochs, by activation."""
     done = finished(results)
     longest, means = 1, [math.nan]
     names = activations_of(done)
@@ -125,15 +125,15 @@ def draw_band(
     banded: bool = True,
     **style: Any,
 ) -> None:
-    """Draws the mean of the seeds, and a band of their middle half.
+    """Draws the mean over the seeds, and a band of the interquartile range.
 
     Args:
         axes: Axes to draw on.
         x: Shape `(n,)`.
         values: Shape `(seeds, n)`.
-        name: Name of the activation, which decides colour, line and marker.
-        banded: Whether the band is drawn.
-        **style: Further properties of the line, such as its `label`.
+        name: Name of the activation, which sets colour, line and marker.
+        banded: Whether to draw the band.
+        **style: Other properties of the line, such as its `label`.
     """
     own = style_of(name)
     axes.plot(x, values.mean(axis=0), **{**own, **style})

@@ -24,7 +24,7 @@ from demos.study.trial import TrialRecord
 def draw_heat_map(
     results: Sequence[TrialRecord], analysis: Analysis, title: str
 ) -> Chart:
-    """Draws where the reference leads: `heatmap.png`.
+    """Draws the differences over two settings: `heatmap.png`.
 
     Args:
         results: Records of all trials of a study that varied two settings
@@ -33,8 +33,9 @@ def draw_heat_map(
         title: Title of the study.
 
     Returns:
-        A panel for each other activation, with the mean of (reference - other)
-        at each level; with the score, where there is one activation.
+        A chart with one panel for each other activation, which shows the mean
+        of (reference - other) at each level. With only one activation, it
+        shows the score.
     """
     (down, rows), (across, columns) = varied(results).items()
     metric, reference = analysis.metric, analysis.reference
@@ -73,7 +74,7 @@ def draw_heat_map(
     for axes in every[len(panels) :]:
         axes.set_axis_off()
     figure.colorbar(image, ax=every, shrink=0.9, pad=0.02)
-    what = f"test {metric.label}, mean of the seeds"
+    what = f"test {metric.label}, mean over the seeds"
     if others:
         what = (
             f"difference in {what}; purple: {reference} is better; "
@@ -89,7 +90,7 @@ def draw_heat_map(
 
 
 def _means(results: Sequence[TrialRecord], values: np.ndarray) -> np.ndarray:
-    """Arranges the means over the seeds, a level each, by the two settings."""
+    """Arranges the means over the seeds of each level by the two settings."""
     rows, columns = varied(results).values()
     means = np.full((len(rows), len(columns)), math.nan)
     for number, level in enumerate(levels_of(results)):
@@ -103,7 +104,7 @@ def _means(results: Sequence[TrialRecord], values: np.ndarray) -> np.ndarray:
 def _colours_of(
     panels: Sequence[np.ndarray], signed: bool, metric: Metric
 ) -> dict[str, Any]:
-    """Chooses the colours of a heat map: the same in all of its panels."""
+    """Chooses the colours of a heat map, the same in all of its panels."""
     known = np.concatenate([panel[~np.isnan(panel)] for panel in panels])
     better = "" if metric.higher_is_better else "_r"
     if not signed:
@@ -112,6 +113,6 @@ def _colours_of(
             "vmin": known.min(initial=math.inf),
             "vmax": known.max(initial=-math.inf),
         }
-    # At least what is legible in the cells: 0 has no colour.
+    # At least the smallest difference shown in the cells; 0 has no colour.
     most = max(np.abs(known).max(initial=0), 10.0**-metric.decimals)
     return {"cmap": f"{DIVERGING}{better}", "vmin": -most, "vmax": most}

@@ -1,4 +1,4 @@
-"""Scores with their intervals: of each seed, and over what was varied."""
+"""Scores with their intervals: for each seed, and over varied settings."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -29,8 +29,8 @@ from demos.report.trials import (
 from demos.report.types import Baselines, Chart, Metric, Presentation
 from demos.study.trial import TrialRecord
 
-CLOSE = 0.08  # Share of the axis: labels nearer than this may overlap.
-INTERVAL = "mean of the seeds and its 95% bootstrap interval"
+CLOSE = 0.08  # Fraction of the axis: labels nearer than this may overlap.
+INTERVAL = "mean over the seeds and its 95% bootstrap interval"
 
 
 def draw_overview(
@@ -38,12 +38,12 @@ def draw_overview(
     baselines: Baselines,
     presentation: Presentation,
 ) -> Chart:
-    """Draws learning curves, and the score of each seed: `figure.png`.
+    """Draws learning curves and the score of each seed: `figure.png`.
 
     Args:
-        results: Records of all trials of a study that varied the activation
-            alone.
-        baselines: By name, the metrics of what needs no seeds.
+        results: Records of all trials of a study that varied only the
+            activation.
+        baselines: Metrics of the baselines, by name.
         presentation: Names.
     """
     metric = presentation.metrics[0]
@@ -71,7 +71,7 @@ def draw_overview(
     return Chart(
         "figure.png",
         "Scores",
-        f"Left: {presentation.curve_label} after each epoch, a line for each "
+        f"Left: {presentation.curve_label} after each epoch, one line for each "
         f"of {', '.join(names)}. Right: test {metric.label} of each seed, with "
         "the mean and its 95% bootstrap interval; the numbers are in the "
         "table.",
@@ -88,9 +88,9 @@ def draw_levels(
 
     Args:
         results: Records of all trials of a study that varied more than the
-            activation. Where it varied several settings, a seed's score is its
-            mean over the levels of the others.
-        baselines: By name, the metrics of what needs no seeds.
+            activation. If it varied several settings, the score of a seed is
+            the mean over the levels of the others.
+        baselines: Metrics of the baselines, by name.
         presentation: Names.
     """
     metric = presentation.metrics[0]
@@ -112,7 +112,7 @@ def draw_studies(
     """Draws the scores of studies that varied one setting: `ablation.png`.
 
     Args:
-        studies: Records of all trials of each, by its name.
+        studies: Records of all trials of each study, by its name.
         metric: The metric drawn.
         title: Title above the panels.
     """
@@ -155,7 +155,7 @@ def _draw_panels(
         file,
         "Scores",
         f"Test {metric.label} over "
-        f"{' and over '.join(name for _, name in panels)}, a line for each "
+        f"{' and over '.join(name for _, name in panels)}, one line for each "
         "activation, with 95% bootstrap intervals; the numbers are in the "
         "table.",
         figure,
@@ -201,7 +201,7 @@ def _draw_interval(
 def _draw_setting(
     axes: Axes, results: Sequence[TrialRecord], metric: Metric, name: str
 ) -> None:
-    """Draws scores over one setting, mean over the levels of the others."""
+    """Draws scores over one setting, averaged over the others."""
     values = varied(results)[name]
     levels = levels_of(results)
     places, logarithmic = _places(values)
@@ -237,10 +237,10 @@ def _draw_setting(
 
 
 def _places(values: Sequence[Any]) -> tuple[np.ndarray, bool]:
-    """Returns where values are on the axis, and whether as logarithms.
+    """Returns the positions of values on the axis, and whether it is log.
 
-    They are equidistant if they are no numbers, or if some would be too close
-    to be told apart.
+    They are equidistant if the values are not numbers, or if some would be too
+    close to distinguish.
     """
     equal = np.arange(len(values), dtype="float64")
     if not numeric(values) or isinstance(values[0], bool):
@@ -263,7 +263,7 @@ def _draw_baselines(
     low, high = limits
     for number, (name, metrics) in enumerate(baselines.items()):
         level = metrics[metric.key]
-        # One far away would squeeze the scores.
+        # A distant baseline would compress the scores.
         near = low - (high - low) < level < high + (high - low)
         axes.axhline(
             level if near else math.nan,

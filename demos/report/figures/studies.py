@@ -10,10 +10,11 @@ from demos.report.types import Chart
 
 
 def draw_studies(studies: Sequence[StudyVerdict], title: str) -> Chart:
-    """Draws a row for each comparison of each study: `summary.png`.
+    """Draws one row for each comparison of each study: `summary.png`.
 
     Args:
-        studies: The studies; one without a margin is drawn in its own units.
+        studies: The studies. A study without a margin is drawn in its own
+            units.
         title: Title of the figure.
     """
     rows = [(study, c) for study in studies for c in study.comparisons]
@@ -49,7 +50,7 @@ def draw_studies(studies: Sequence[StudyVerdict], title: str) -> Chart:
         )
     axes.set_yticks(range(len(rows)), labels)
     axes.set_ylim(len(rows) - 0.4, -0.6)
-    # Linear within two margins, so that one large difference hides no other.
+    # Linear within two margins, so that a large difference hides no others.
     axes.set_xscale("symlog", linthresh=2, linscale=1.5)
     limit = max(4.0, float(np.max(np.abs(axes.get_xlim()))))
     axes.set_xlim(-limit, limit)

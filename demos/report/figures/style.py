@@ -1,4 +1,4 @@
-"""How figures look: colours and markers of activations, legends, cells."""
+"""Style of figures: colours and markers of activations, legends, cells."""
 
 import math
 import textwrap
@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-# The palette of Okabe and Ito, for colour-blind readers; yellow is left out,
-# too pale for a line. https://jfly.uni-koeln.de/color/
+# The colour-blind-safe palette of Okabe and Ito, without yellow, which is too
+# pale for a line. https://jfly.uni-koeln.de/color/
 COLOURS = (
     "#0072B2",
     "#E69F00",
@@ -23,21 +23,21 @@ COLOURS = (
 )
 LINES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 MARKERS = "osD^vPX"
-# The numbers of their colours; other activations get one by their name.
+# Indices of their colours. The names of other activations select theirs.
 NUMBERS = {"relu": 0, "gelu": 1, "silu": 2, "mish": 3, "serf": 4}
-DIVERGING = "PuOr"  # For colour-blind readers; purple is the higher end.
-LETTER = 0.09  # Width in inches, about.
-DECADE = 10  # A range this wide is drawn on a logarithmic scale.
+DIVERGING = "PuOr"  # Colour-blind safe; purple is the higher end.
+LETTER = 0.09  # Approximate width in inches.
+DECADE = 10  # A range with this ratio is drawn on a logarithmic scale.
 
 
 def style_of(activation: str) -> dict[str, Any]:
-    """Returns colour, line and marker: the same in every figure.
+    """Returns colour, line and marker, the same in every figure.
 
-    Serf's line is the thickest and drawn last.
+    Serf has the thickest line and is drawn last.
     """
     number = NUMBERS.get(activation)
     if number is None:
-        # A hash, so that no other activation decides; these five are taken.
+        # A hash does not depend on other activations; these five are taken.
         digest = zlib.crc32(activation.encode())
         colour, line, marker = 5 + digest % 2, digest // 2, digest // 16
     else:
@@ -52,12 +52,12 @@ def style_of(activation: str) -> dict[str, Any]:
 
 
 def is_logarithmic(low: float, high: float) -> bool:
-    """Whether an axis is logarithmic: scores, which begin near 0, are not."""
+    """Returns whether an axis is logarithmic; never for scores near 0."""
     return low > 0 and high >= DECADE * low
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Makes a figure of a size in inches that needs no display."""
+    """Creates a figure, sized in inches, that needs no display."""
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
@@ -66,7 +66,7 @@ def new_figure(width: float, height: float) -> Figure:
 def legend_below(
     figure: Figure, handles: Sequence[Any], labels: Sequence[str]
 ) -> None:
-    """Draws a legend below all panels, in as many columns as there is room."""
+    """Draws a legend below all panels, in as many columns as fit."""
     column = 0.5 + LETTER * max(map(len, labels))  # 0.5 inches: the line.
     figure.legend(
         handles,
@@ -79,7 +79,7 @@ def legend_below(
 def write_cell(
     axes: Axes, image: Any, row: int, column: int, value: float, text: str
 ) -> None:
-    """Writes into a cell of an image, in black or in white, which is legible.
+    """Writes text into a cell of an image, in legible black or white.
 
     Args:
         axes: Axes of the image.
@@ -99,19 +99,19 @@ def write_cell(
         "failed" if math.isnan(value) else text,
         ha="center",
         va="center",
-        # Not quite black or white, which a page in SVG makes its own.
+        # Not pure black or white: a page in SVG replaces those.
         color="#010101" if math.isnan(value) or light > 0.5 else "#fefefe",
         fontsize="medium",
     )
 
 
 def wrapped(text: str, width: int = 30, lines: int = 4) -> str:
-    """Breaks a text into a few short lines, to be drawn.
+    """Breaks a text into a few short lines for a figure.
 
     Args:
-        text: The text; a "$" in it does not begin mathematics.
-        width: Characters of a line.
-        lines: Number of lines at most; what does not fit is left out.
+        text: The text. A "$" in it does not start mathematics.
+        width: Maximum number of characters per line.
+        lines: Maximum number of lines. Text that does not fit is cut.
     """
     kept = textwrap.wrap(text, width, max_lines=lines, placeholder=" ...")
     return "\n".join(kept).replace("$", r"\$")

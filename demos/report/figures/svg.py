@@ -1,4 +1,4 @@
-"""Figures as SVG inside a page: in its colours, light or dark."""
+"""Inline SVG figures, which use the light or dark colours of the page."""
 
 import io
 import re
@@ -7,7 +7,7 @@ import matplotlib as mpl
 
 from demos.report.types import Chart
 
-# Of the figure, and of the page; text on cells has colours of its own.
+# Colours of the figure, and of the page. Text on cells has its own colours.
 COLOURS = {
     "#000000": "currentColor",
     "#ffffff": "var(--paper)",
@@ -17,7 +17,7 @@ COLOURS = {
 
 
 def inline_svg(chart: Chart) -> str:
-    """Draws a chart as what an `<svg>` element holds."""
+    """Returns a chart as the content of an `<svg>` element."""
     file = io.StringIO()
     with mpl.rc_context(
         {

@@ -1,1 +1,1 @@
-"""Who runs the trials of a study: this process, several, or a Ray cluster."""
+"""Executors of trials: this process, several processes, or a Ray cluster."""

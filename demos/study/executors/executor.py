@@ -1,9 +1,8 @@
-"""What an executor is, and how trials run in several processes at once.
+"""The executor interface, and running trials in several processes.
 
-A process stays for one trial after another, so that Keras starts once. If it
-dies (out of memory, for instance), its trial alone has failed and the others go
-on; so each slot is a pool of one process, where a pool of many would lose the
-trials of all.
+A process runs one trial after another, so that Keras starts only once. If it
+dies (out of memory, for instance), only its trial fails. For this reason, each
+slot is a pool of one process: a larger pool would lose all running trials.
 """
 
 import functools
@@ -25,20 +24,20 @@ Results = Iterator[tuple[Trial, TrialRecord | None]]
 
 
 class Observer(Protocol):
-    """Is told how far the study is; see `progress.py`."""
+    """Receives the progress of a study; see `progress.py`."""
 
     def trial_started(self, trial: Trial) -> None:
-        """A trial has started."""
+        """Called when a trial has started."""
         ...
 
     def epoch_ended(
         self, trial: Trial, epoch: int, logs: Mapping[str, float]
     ) -> None:
-        """So many epochs of a trial are done; the logs of the last one."""
+        """Called with the number of finished epochs and the last logs."""
         ...
 
     def trial_ended(self, record: TrialRecord) -> None:
-        """A trial has ended."""
+        """Called when a trial has ended."""
         ...
 
 
@@ -51,21 +50,21 @@ class Executor(Protocol):
         """Runs trials, in any order.
 
         Args:
-            runner: Runs one.
+            runner: The runner of a trial.
             trials: The trials.
-            observer: Is told when one starts, and of its epochs.
+            observer: Receives the start and the epochs of each trial.
 
         Yields:
-            Each trial and what `Runner.run` returns.
+            Each trial with the result of `Runner.run`.
         """
         ...
 
 
 def pickled_runner(runner: Runner) -> bytes:
-    """Pickles a function of a trial, for slots.
+    """Pickles a function that runs a trial in a slot.
 
     Raises:
-        UserError: It cannot be pickled.
+        UserError: If it cannot be pickled.
     """
     try:
         return cloudpickle.dumps(
@@ -73,8 +72,8 @@ def pickled_runner(runner: Runner) -> bytes:
         )
     except TypeError as error:
         raise UserError(
-            f"The trials cannot be sent to other processes ({error}); leave "
-            "--jobs and --engine out"
+            f"The trials cannot be sent to other processes ({error}); omit "
+            "--jobs and --engine"
         ) from None
 
 
@@ -91,21 +90,21 @@ def _run_trial(
 def run_in_slots(
     slots: Sequence[Any], runner: Runner, trials: Trials, observer: Observer
 ) -> Results:
-    """Runs trials, as many at a time as there are slots; see `Executor.run`.
+    """Runs trials in parallel, one in each slot; see `Executor.run`.
 
     Args:
-        slots: Each calls the function of `pickled_runner` in a process of its
-            own, with the methods `call` and `close` of `ChildProcess`.
-        runner: Records which trials died with their process.
+        slots: Each calls the function of `pickled_runner` in its own process,
+            with the methods `call` and `close` of `ChildProcess`.
+        runner: Records the trials whose process died.
         trials: The trials.
-        observer: Is told when one starts, and of its epochs.
+        observer: Receives the start and the epochs of each trial.
     """
     if not trials:
         return
     free: queue.SimpleQueue[Any] = queue.SimpleQueue()
     for slot in slots:
         free.put(slot)
-    # What threads have to tell; this one tells it the observer.
+    # Events of the threads, which this thread passes to the observer.
     events: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     def run(trial: Trial) -> TrialRecord | None:

@@ -32,7 +32,7 @@ from demos.study.executors.executor import (
 from demos.study.runner import Runner
 from demos.study.trial import Trial, TrialRecord
 
-CONNECT_SECONDS = 10  # To wait for the head of a cluster.
+CONNECT_SECONDS = 10  # Maximum time to wait for the head of a cluster.
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class RayCluster:
     """The executor of `--engine ray`.
 
     Attributes:
-        address: Address of the head, such as `"10.0.0.1:6379"`; by default that
-            of the cluster on this machine, or of a new one.
+        address: Address of the head, such as `"10.0.0.1:6379"`. The default is
+            the cluster on this machine, or a new one.
         jobs: The number of processes; by default one for each node.
     """
 
@@ -73,7 +73,7 @@ class RayCluster:
 
 
 class _RaySlot:
-    """A `Slot`: an actor of Ray, and a queue of what it emits."""
+    """A `Slot` that consists of a Ray actor and a queue of its events."""
 
     def __init__(
         self, ray: Any, function: bytes, options: Mapping[str, Any]
@@ -134,7 +134,7 @@ def _connection(address: str | None) -> Iterator[Any]:
     if address is not None:
         _check_listens(address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # Otherwise it prints a line for each worker that dies.
+    # Otherwise, Ray prints a line for each worker that dies.
     os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
     try:
         ray = importlib.import_module("ray")
@@ -157,7 +157,7 @@ def _connection(address: str | None) -> Iterator[Any]:
     except (ConnectionError, RuntimeError, ValueError) as error:
         first = str(error).strip().partition("\n")[0]
         raise UserError(
-            f"Ray cannot be reached at --address {address}: {first}"
+            f"cannot connect to Ray at --address {address}: {first}"
         ) from None
     try:
         yield ray
@@ -166,7 +166,7 @@ def _connection(address: str | None) -> Iterator[Any]:
 
 
 def _check_listens(address: str) -> None:
-    """Raises UserError if nothing listens: Ray itself would wait minutes."""
+    """Raises UserError if nothing listens; Ray itself would wait minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not port.isdigit():
         return  # Ray knows other addresses too, such as "auto".
@@ -174,5 +174,5 @@ def _check_listens(address: str) -> None:
         socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
     except (OSError, OverflowError) as error:
         raise UserError(
-            f"Ray cannot be reached at --address {address}: {error}"
+            f"cannot connect to Ray at --address {address}: {error}"
         ) from None

@@ -28,7 +28,7 @@ class SequentialExecutor:
 
 @contextlib.contextmanager
 def _noting_interrupts() -> Iterator[None]:
-    """Notes Ctrl-C, because a framework may swallow KeyboardInterrupt."""
+    """Records Ctrl-C, because a framework may hide KeyboardInterrupt."""
     if (
         threading.current_thread() is not threading.main_thread()
         or signal.getsignal(signal.SIGINT) is not signal.default_int_handler

@@ -21,8 +21,8 @@ from demos.tasks.options import check_study, check_unique
 
 COMMAND = "python -m demos ablation"
 RUNS = Path("runs", "ablation")
-# The axes of the paper's ablations, and values for a network of this size: the
-# defaults, and smaller and larger ones where there are such.
+# The axes of the paper's ablations. The values fit a network of this size: the
+# default, and smaller and larger ones where possible.
 AXES: Mapping[str, str] = {
     "layers": "2,4,8,16,32",
     "width": "16,64,256",
@@ -32,26 +32,26 @@ AXES: Mapping[str, str] = {
     "initializer": "glorot_uniform,he_normal,serf_normal",
     "dropout": "0.0,0.2,0.4",
 }
-QUICK_VALUES = 2  # Of each axis, in a smoke test: the first.
+QUICK_VALUES = 2  # A smoke test uses only the first values of each axis.
 
 
 @dataclass(frozen=True)
 class AblationOptions(ClassificationOptions):
-    """Varies one hyperparameter after the other, with each activation.
+    """Varies one hyperparameter at a time, with each activation.
 
-    Each is a study of its own; all tests are corrected together.
+    Each hyperparameter has its own study. All tests are corrected together.
     """
 
     axes: tuple[str, ...] = tuple(AXES)
-    """The hyperparameters to vary, one after the other."""
+    """The hyperparameters to vary, one at a time."""
     vary: Annotated[
         tuple[str, ...],
         tyro.conf.UseAppendAction,
         tyro.conf.arg(metavar="AXIS=VALUE,...", help_behavior_hint=""),
     ] = ()
-    """Other values of an axis than the default ones: --vary layers=2,20."""
+    """Replaces the default values of an axis: --vary layers=2,20."""
     dataset: str = "digits"
-    """As for: python -m demos classification."""
+    """Dataset or folder, as in python -m demos classification."""
     model: ModelConfig = field(
         default_factory=lambda: ModelConfig(network="mlp", layers=4, width=64)
     )
@@ -61,13 +61,13 @@ class AblationOptions(ClassificationOptions):
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs the command; raises UserError where the input is invalid."""
+    """Runs the command; raises UserError if the input is invalid."""
     print(run(parse(AblationOptions, arguments, COMMAND)).short)
     return 0
 
 
 def run(options: AblationOptions) -> Any:
-    """Runs a study of each axis; UserError if the input is invalid."""
+    """Runs a study of each axis; raises UserError if the input is invalid."""
     axis_texts(options)
     check(options)
     check_study(options, RUNS)
@@ -76,7 +76,7 @@ def run(options: AblationOptions) -> Any:
 
 
 def axis_texts(options: AblationOptions) -> dict[str, str]:
-    """Returns, by axis, what its study varies, as `--vary` takes it.
+    """Returns the `--vary` argument of the study of each axis.
 
     Example:
 
@@ -90,7 +90,7 @@ def axis_texts(options: AblationOptions) -> dict[str, str]:
         if axis not in AXES:
             raise UserError(
                 f"--axes takes {', '.join(AXES)}. Received: {axis}"
-                + ", which is called layers now" * (axis == "depth")
+                + ", which is now called layers" * (axis == "depth")
             )
         values = AXES[axis].split(",")
         if options.quick:
@@ -105,8 +105,7 @@ def axis_texts(options: AblationOptions) -> dict[str, str]:
             )
         if axis in given:
             raise UserError(
-                f"--vary {axis} must be given once, with all its values. "
-                f"Received it twice"
+                f"--vary {axis} must be given only once, with all its values"
             )
         if "," not in text:
             raise UserError(

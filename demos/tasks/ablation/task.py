@@ -1,4 +1,4 @@
-"""Ablation: a study of each axis on small networks, and a page for all."""
+"""Ablation: a study of each axis on small networks, and one summary page."""
 
 import os
 import textwrap
@@ -43,7 +43,7 @@ def run(options: AblationOptions) -> Report:
         options = smoke_test(options)
     task = load(options)
     folder = options.out or RUNS / task.dataset.name
-    for text in texts.values():  # An error here should come early.
+    for text in texts.values():  # Reports errors before training.
         study.trials_of(task, replace(options, vary=(text,)), check)
     reports: dict[str, Report] = {}
     failed: dict[str, str] = {}
@@ -52,7 +52,7 @@ def run(options: AblationOptions) -> Report:
         out = options.out and options.out / axis
         try:
             reports[axis] = study.run(
-                replace(task),  # A new one: it keeps what it compiles.
+                replace(task),  # A new instance, since tasks keep models.
                 replace(options, vary=(text,), out=out),
                 folder,
                 check,
@@ -71,7 +71,7 @@ def run(options: AblationOptions) -> Report:
 
 
 def fixed(task: ClassificationTask) -> str:
-    """Returns the options that the studies share and that are not 0 or off."""
+    """Returns the shared options that are not 0 or off."""
     return ", ".join(
         f"{name.replace('_', ' ')} {value}"
         for config in (task.model, task.training)
@@ -86,10 +86,10 @@ def write(
     notes: Sequence[str],
     warnings: Sequence[str] = (),
 ) -> Report:
-    """Writes what the studies show together, and returns a report on it.
+    """Writes the results of all studies, and returns a report.
 
-    That is ablation.html, ablation.md, ablation.csv and ablation.png. The
-    warnings say why the scores may mean little.
+    It writes ablation.html, ablation.md, ablation.csv and ablation.png. The
+    warnings are reasons why the scores may not be meaningful.
     """
     metric = COMPARED["ablation"]
     records = {axis: one.results for axis, one in reports.items()}
@@ -104,7 +104,7 @@ def write(
     verdicts = summary(analyses, depth, metric)
     every = tuple(record for ours in records.values() for record in ours)
     reference = reference_of(every)
-    title = "Ablation: one hyperparameter after the other"
+    title = "Ablation: one hyperparameter at a time"
     chart = draw_studies(records, metric, title)
     notes = [*notes, f"{len(reports)} studies, {len(every)} trials."]
     pages = {axis: one.folder / "report.html" for axis, one in reports.items()}

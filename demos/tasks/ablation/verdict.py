@@ -1,4 +1,4 @@
-"""Ablation: what the studies of all axes show together."""
+"""Ablation: the findings of the studies of all axes together."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from demos.report.comparisons import Analysis, Comparison, Interaction
 from demos.report.html_report import interval, p_value, signed
 from demos.report.types import Metric
 
-CLAIM = "Deeper networks gain more"  # Of the paper, from Serf.
+CLAIM = "Deeper networks gain more"  # A claim of the paper.
 DEPTH = "layers"
 HEADER = (
     *("axis", "against", "verdict", "difference", "95% interval", "p"),
@@ -22,9 +22,10 @@ Analyses = Mapping[str, Analysis]
 def pairs(
     analyses: Analyses,
 ) -> list[tuple[str, Comparison, Interaction | None]]:
-    """Lists the comparisons of all axes, of means over the values of an axis.
+    """Lists the comparisons of all axes.
 
-    With each comes whether it depends on the value; None if no seed finished.
+    Each compares means over the values of an axis, and comes with the test
+    whether the difference depends on the value, or None if no seed finished.
     """
     rows = []
     for axis, analysis in analyses.items():
@@ -34,7 +35,7 @@ def pairs(
 
 
 def table(analyses: Analyses, metric: Metric) -> list[list[str]]:
-    """Formats all comparisons, below `HEADER`."""
+    """Formats all comparisons as rows with the columns `HEADER`."""
     none = math.nan
     return [
         [
@@ -53,7 +54,7 @@ def table(analyses: Analyses, metric: Metric) -> list[list[str]]:
 
 
 def list_comparisons(analyses: Analyses) -> list[dict[str, Any]]:
-    """Lists all comparisons with their numbers, a row for each."""
+    """Lists all comparisons with their numbers, one row each."""
     return [
         {
             "axis": axis,
@@ -74,10 +75,11 @@ def list_comparisons(analyses: Analyses) -> list[dict[str, Any]]:
 def summary(
     analyses: Analyses, depth: Analysis | None, metric: Metric
 ) -> list[str]:
-    """Says what the axes show together, and whether depth matters.
+    """Describes the findings of all axes, and whether depth matters.
 
-    The p-values of `analyses` are adjusted for all axes together; those of
-    `depth`, which is None where it was not varied, for that axis alone.
+    The p-values of `analyses` are adjusted for all axes together. Those of
+    `depth`, which is None if depth was not varied, are adjusted for that axis
+    only.
     """
     sentences = []
     if depth:
@@ -86,7 +88,7 @@ def summary(
     if all(math.isnan(comparison.p) for _, comparison, _ in rows):
         return [
             *sentences,
-            "No verdict on the axes: it takes at least "
+            "No verdict on the axes: a verdict needs at least "
             f"{verdict.LEAST_SEEDS} seeds that both activations finished.",
         ]
     reference = next(iter(analyses.values())).reference
@@ -102,13 +104,15 @@ def summary(
             if c.word == word
         ]
         if texts:
-            parts.append(f"{word} {preposition} {', '.join(texts)}")
+            parts.append(
+                f"{reference} is {word} {preposition} {', '.join(texts)}"
+            )
     others = [
         f"{count} {word}"
         for word in (verdict.INCONCLUSIVE, verdict.UNTRAINED)
         if (count := sum(c.word == word for _, c, _ in rows))
     ]
-    parts += [f"the rest is {' and '.join(others)}"] if others else []
+    parts += [" and ".join(others)] if others else []
     strong = [
         f"{axis}, against {depends.other} (p = {depends.p:.2g})"
         for axis, _, depends in rows
@@ -116,8 +120,8 @@ def summary(
     ]
     return [
         *sentences,
-        f"Means over each axis, {len(rows)} comparisons together: {reference} "
-        f"is {'; '.join(parts)}.",
+        f"Means over each axis ({len(rows)} simultaneous comparisons): "
+        f"{'; '.join(parts)}.",
         f"The difference depends on: {'; '.join(strong) or 'no axis'}.",
     ]
 
@@ -125,7 +129,7 @@ def summary(
 def claim(
     depends: Sequence[Interaction], reference: str, metric: Metric
 ) -> str:
-    """Says whether deeper networks gain more: as an interaction, by a test.
+    """Describes whether deeper networks gain more, by an interaction test.
 
     Example:
 
@@ -135,12 +139,13 @@ def claim(
     ...     Metric("accuracy", "accuracy"),
     ... )
     'Deeper networks gain more from serf: yes, against relu (slope over ranks \
-+1.2 points, p = 0.004; p = 0.03 without 32 layers) (interaction of activation \
-and depth, 1 test; it was asked before the data, apart from the other axes).'
++1.2 points, p = 0.004; p = 0.03 without 32 layers). Method: interaction of \
+activation and depth (1 test, planned in advance, corrected for this axis \
+only).'
     """
     tested = [one for one in depends if not math.isnan(one.p)]
     parts = []
-    for answer, sign in (("yes", 1), ("on the contrary", -1)):
+    for answer, sign in (("yes", 1), ("no, they gain less", -1)):
         texts = [
             f"{one.other} (slope over ranks {metric.amount(one.slope, '+')}, "
             f"p = {one.p:.2g}"
@@ -158,15 +163,15 @@ and depth, 1 test; it was asked before the data, apart from the other axes).'
     weak = [one for one in tested if not one.significant]
     if weak:
         parts.append(
-            f"no significant sign of it against "
+            f"no significant effect against "
             f"{', '.join(one.other for one in weak)} "
             f"({'smallest ' if len(weak) > 1 else ''}"
             f"p = {min(one.p for one in weak):.2g})"
         )
     answer = "; ".join(parts) or "no verdict, too few seeds"
     count = f"{len(tested)} tests" if len(tested) > 1 else "1 test"
-    tests = (
-        f" (interaction of activation and depth, {count}; it was asked before "
-        "the data, apart from the other axes)"
+    method = (
+        f" Method: interaction of activation and depth ({count}, planned in "
+        "advance, corrected for this axis only)."
     )
-    return f"{CLAIM} from {reference}: {answer}{tests if tested else ''}."
+    return f"{CLAIM} from {reference}: {answer}.{method if tested else ''}"

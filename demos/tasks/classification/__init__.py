@@ -1,1 +1,1 @@
-"""Classification of images by networks of any kind and depth."""
+"""Classification of images by small networks or Keras Applications."""

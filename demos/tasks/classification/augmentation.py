@@ -10,9 +10,9 @@ def shift_and_flip(
 
     Args:
         pixels: Shape `(batch, height, width, channels)`.
-        generator: Draws how.
+        generator: Random generator.
         shift: Maximum shift in each direction, in pixels; the border is black.
-        flip: Whether half of the images are flipped horizontally.
+        flip: Whether to flip half of the images horizontally.
 
     Example:
 

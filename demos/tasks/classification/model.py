@@ -1,8 +1,8 @@
-"""Networks that classify pictures, by the names that the commands take.
+"""Networks for image classification, by their names in the commands.
 
-Two are built here, a small convolutional network and a multilayer perceptron of
-any depth; all others are those of Keras Applications, with other activations.
-All read raw pixels, from 0 to 255, and return logits.
+Two are built here: a small convolutional network, and a multilayer perceptron
+of any depth. The others are from Keras Applications, with replaced activations.
+All take pixels from 0 to 255 and return logits.
 """
 
 import difflib
@@ -17,8 +17,8 @@ from demos.common.errors import UserError
 from demos.tasks.classification.options import ModelConfig
 
 SMALL = ("cnn", "mlp")
-WIDTHS = {"cnn": 16, "mlp": 128}  # Without --width.
-LEAST_SIDE = 32  # Of Keras Applications: most refuse less.
+WIDTHS = {"cnn": 16, "mlp": 128}  # Defaults of --width.
+LEAST_SIDE = 32  # Most Keras Applications do not accept smaller images.
 
 
 def build_model(
@@ -28,22 +28,23 @@ def build_model(
     sizes: ModelConfig,
     dropout: float = 0.0,
 ) -> keras.Model:
-    """Builds a network, its weights drawn by Keras' global seed.
+    """Builds a network with weights from Keras' global seed.
 
     Args:
-        activation: Of all hidden layers.
-        shape: Height, width and channels of a picture.
-        labels: How many there are.
+        activation: Activation of all hidden layers.
+        shape: Height, width and channels of an image.
+        labels: Number of labels.
         sizes: The network and its sizes. Networks of Keras Applications have
-            their own; see `application`.
-        dropout: Fraction dropped after each hidden layer of `"mlp"`, and before
-            the last layer of `"cnn"`.
+            their own sizes; see `application`.
+        dropout: Dropout rate after each hidden layer of `"mlp"`, and before the
+            last layer of `"cnn"`.
 
     Returns:
-        A model of uint8 `(batch, *shape)` to logits `(batch, labels)`.
+        A model from uint8 `(batch, *shape)` to logits `(batch, labels)`.
 
     Raises:
-        UserError: There is no such network, or it cannot read such pictures.
+        UserError: If the network does not exist, or does not accept images of
+            this shape.
 
     Example:
 
@@ -60,7 +61,7 @@ def build_model(
     x = keras.layers.Rescaling(1 / 255)(inputs)
     x = _resized(x, size or shape[0], size or shape[1])
     width = sizes.width or WIDTHS[network]
-    # Down to 2 or 3 pixels a side.
+    # Down to 2 or 3 pixels per side.
     poolings = max(0, min(x.shape[1:3]).bit_length() - 2)
     if network == "mlp":
         x = keras.layers.Flatten()(x)
@@ -98,19 +99,19 @@ def application(
     labels: int,
     image_size: int | None = None,
 ) -> keras.Model:
-    """Builds a network of Keras Applications, with another activation.
+    """Builds a network of Keras Applications with another activation.
 
-    Its rectifiers are replaced by `keras_serf.replace_activations`; gates such
-    as those of squeeze-and-excitation stay. Grey pictures are read as red,
-    green and blue. By default, pictures smaller than 32 x 32 are enlarged to
-    that. See `build_model`.
+    `keras_serf.replace_activations` replaces its rectifiers, but not its gates,
+    such as those of squeeze-and-excitation. Grey images are converted to RGB.
+    By default, images smaller than 32 x 32 are enlarged to 32 x 32. See
+    `build_model`.
     """
     make = applications()[network]
     options: dict[str, Any] = {}
     if "include_preprocessing" in inspect.signature(make).parameters:
         options["include_preprocessing"] = False
     inputs = keras.Input(shape, dtype="uint8", name="pixels")
-    # EfficientNet's first version cannot leave its own rescaling out.
+    # The first version of EfficientNet always rescales its input.
     own = network.startswith("efficientnetb")
     x = keras.layers.Rescaling(1.0 if own else 1 / 255)(inputs)
     x = _resized(x, *(image_size or max(LEAST_SIDE, n) for n in shape[:2]))
@@ -126,22 +127,22 @@ def application(
         )
     except ValueError as error:
         raise UserError(
-            f"--network {network} cannot read these pictures ({error}); give a "
-            "larger --image-size"
+            f"--network {network} does not accept these images ({error}); give "
+            "a larger --image-size"
         ) from None
     model = keras_serf.replace_activations(model, activation)
-    # Its input would be a list of one.
+    # Its input would be a list with one tensor.
     return keras.Model(model.inputs[0], model.outputs[0], name=network)
 
 
 def scale_to_unit_variance(model: keras.Model, inputs: np.ndarray) -> None:
     """Scales new weights so that all hidden layers begin with a variance of 1.
 
-    Layer by layer, by what it makes of a few hundred inputs before its
-    activation: the second step of Mishkin and Matas, "All you need is a good
-    init", 2016 (https://arxiv.org/abs/1511.06422). With it the initial scale,
-    which He's initializer chooses for ReLU, is as good for one activation as
-    for another. The model, `"cnn"` or `"mlp"`, is changed.
+    Each layer in turn is scaled by its pre-activations for a few hundred
+    inputs: the second step of Mishkin and Matas, "All you need is a good init",
+    2016 (https://arxiv.org/abs/1511.06422). Then the initial scale, which the
+    He initializer chooses for ReLU, suits all activations equally. The model,
+    `"cnn"` or `"mlp"`, is changed in place.
 
     Example:
 
@@ -162,7 +163,7 @@ def scale_to_unit_variance(model: keras.Model, inputs: np.ndarray) -> None:
     for layer in hidden:
         found = keras.Model(model.input, layer.output)(inputs, training=False)
         deviation = float(np.std(keras.ops.convert_to_numpy(found)))
-        if deviation > 0:  # Or all is lost anyway.
+        if deviation > 0:  # A layer with constant outputs cannot be scaled.
             layer.kernel.assign(layer.kernel / deviation)
 
 
@@ -182,7 +183,7 @@ def applications() -> dict[str, Any]:
 
 
 def check(network: str) -> None:
-    """Raises UserError where there is no network of this name, in any case."""
+    """Raises UserError if there is no such network; case is ignored."""
     known = [*SMALL, *sorted(applications())]
     if network.lower() not in known:
         near = difflib.get_close_matches(network.lower(), known, cutoff=0)
@@ -193,7 +194,7 @@ def check(network: str) -> None:
 
 
 def _resized(x: Any, height: int, width: int) -> Any:
-    """Resizes pictures that are not of that size."""
+    """Resizes images that do not have that size."""
     if x.shape[1:3] == (height, width):
         return x
     return keras.layers.Resizing(height, width)(x)

@@ -20,32 +20,32 @@ from demos.tasks.options import (
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The network and its sizes."""
+    """Network and sizes."""
 
     network: str = "cnn"
-    """cnn (a few convolutions), mlp (dense layers alone, any number) or a
-    network of Keras Applications, such as resnet50v2 or mobilenetv2, with
-    random initial weights."""
+    """cnn (convolutional network), mlp (only dense layers) or a network of
+    Keras Applications with random initial weights, such as resnet50v2 or
+    mobilenetv2."""
     layers: int = 3
-    """Number of hidden layers: convolutions of cnn, dense layers of mlp."""
+    """Number of hidden layers: convolutions for cnn, dense layers for mlp."""
     width: OptionalInt = None
-    """Units of a hidden layer of mlp, by default 128; channels of the first
-    convolution of cnn, by default 16, which double with each pooling."""
+    """For mlp, units of each hidden layer (default 128). For cnn, channels of
+    the first convolution (default 16); each pooling doubles the channels."""
     initializer: str = "he_normal"
-    """Initializer of the hidden layers of cnn and mlp, by its Keras name, such
+    """Keras name of the initializer of the hidden layers of cnn and mlp, such
     as glorot_uniform or serf_normal."""
     unit_variance: bool = False
     """Scales the initial weights of cnn and mlp so that the outputs of each
-    hidden layer have a variance of 1, whatever the activation."""
+    hidden layer have variance 1 for every activation."""
     batch_normalization: bool = False
-    """Batch normalization before each activation of cnn and mlp."""
+    """Adds batch normalization before each activation of cnn and mlp."""
     image_size: OptionalInt = None
-    """Height and width that images are resized to, in pixels. By default those
-    of a folder become 64 x 64, small ones 32 x 32 for Keras Applications, and
-    others keep their size."""
+    """Images are resized to this height and width, in pixels. By default,
+    images in a folder become 64 x 64, and small images become 32 x 32 for Keras
+    Applications; other images keep their size."""
 
     def __post_init__(self) -> None:
-        # Keras has other capitals, ResNet50V2; a trial's config does not.
+        # Keras writes ResNet50V2; the config of a trial has lower case.
         object.__setattr__(self, "network", self.network.lower())
 
 
@@ -54,19 +54,19 @@ class TrainingConfig:
     """Training, the same for every activation."""
 
     epochs: int = 10
-    """Number of epochs; the weights of the epoch with the best validation
-    accuracy are kept."""
+    """Number of epochs. The model keeps the weights of the epoch with the best
+    validation accuracy."""
     batch_size: int = 32
     """Batch size, in images."""
     optimizer: Optimizer = "adam"
-    """Optimizer; sgd has Nesterov momentum 0.9."""
+    """Optimizer. sgd uses Nesterov momentum 0.9."""
     learning_rate: OptionalFloat = None
-    """Initial learning rate, with cosine decay to 0; by default Keras' default
-    of the optimizer: 0.01 for sgd, 0.001 for the others."""
+    """Initial learning rate; cosine decay to 0. The default is the optimizer's
+    default in Keras: 0.01 for sgd, 0.001 for the others."""
     weight_decay: float = 0.0
     """Decoupled weight decay."""
     dropout: float = 0.0
-    """Dropout rate after each hidden layer of mlp, and before the last layer of
+    """Dropout rate, after each hidden layer of mlp and before the last layer of
     cnn."""
     shift: int = 0
     """Maximum random shift of training images in each direction, in pixels."""
@@ -74,8 +74,8 @@ class TrainingConfig:
     """Flips half of the training images horizontally."""
 
 
-# The defaults of each dataset. The augmentation of CIFAR is the usual one: He
-# et al., "Deep residual learning", 2016, section 4.2.
+# The defaults of each dataset. CIFAR uses the standard augmentation: He et al.,
+# "Deep residual learning", 2016, section 4.2.
 DATASETS: Mapping[str, tuple[ModelConfig, TrainingConfig]] = {
     "digits": (ModelConfig(), TrainingConfig(epochs=20)),
     "mnist": (ModelConfig(), TrainingConfig(batch_size=128)),
@@ -94,23 +94,23 @@ DATASETS: Mapping[str, tuple[ModelConfig, TrainingConfig]] = {
 
 @dataclass(frozen=True)
 class ClassificationOptions(StudyOptions):
-    """Trains a network with each activation on images, and compares them."""
+    """Trains an image classifier with each activation, and compares them."""
 
     dataset: str = "mnist_5k"
     """mnist_5k (5,000 handwritten digits, no download), digits (1,797 smaller
-    ones, no download), mnist, fashion_mnist, cifar10, cifar100 (downloaded) or
-    the path of your own folder, with a folder of images for each label."""
+    digits, no download), mnist, fashion_mnist, cifar10, cifar100 (downloaded),
+    or the path of your own folder, with one subfolder of images per label."""
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
 
 @dataclass(frozen=True)
 class ClassificationPredictOptions(PredictImageOptions):
-    """Prints label, probability and path for each image."""
+    """Prints the label, probability and path of each image."""
 
 
 def presets(arguments: Sequence[str]) -> ClassificationOptions | None:
-    """Returns the defaults of the `--dataset` of a command line."""
+    """Returns the default options for the `--dataset` of a command line."""
     name = option_value(arguments, "--dataset")
     if name is None or name not in DATASETS:
         return None
@@ -119,7 +119,7 @@ def presets(arguments: Sequence[str]) -> ClassificationOptions | None:
 
 
 def check(options: Any) -> None:
-    """Raises UserError where sizes or training are invalid."""
+    """Raises UserError if model or training options are invalid."""
     check_numbers(
         [options.model, options.training],
         fractions=("dropout",),
@@ -134,7 +134,7 @@ DEMO = Demo(
     check,
     presets,
     resplits=True,
-    notes="The defaults of the numbers are those of mnist_5k; other data have "
-    "their own: give --dataset before --help to see them.",
+    notes="The default numbers below are for mnist_5k. To see those of other "
+    "data, give --dataset before --help.",
     example="predict IMAGE ...",
 )

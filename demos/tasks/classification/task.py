@@ -44,11 +44,11 @@ from demos.training.batches import ArrayBatches
 from demos.training.fit import fit
 from demos.training.scores import classification_scores
 
-EXAMPLES, COLUMNS = 20, 10  # Of examples.png.
+EXAMPLES, COLUMNS = 20, 10  # Images and columns of examples.png.
 COMPONENTS = 50  # Principal components of the baseline.
-PROBED = 256  # Images that show which units are dead, and the scale of layers.
+PROBED = 256  # Images used to find dead units and to scale layers.
 PROBE_BATCH = 32  # Large networks have large outputs.
-# Options that networks of Keras Applications do not have.
+# Options that Keras Applications do not support.
 SMALL_ONLY = frozenset(
     ("layers", "width", "initializer", "dropout", "batch_normalization")
 )
@@ -65,11 +65,11 @@ class ClassificationTask(Task):
 
     @property
     def study_name(self) -> str:
-        """Name of the study's folder, if no other is asked for."""
+        """Default name of the study's folder."""
         return f"{self.dataset.name}-{self.model.network}"
 
     def check(self, varied: Collection[str] = ()) -> None:
-        """Checks what the options need of the network and of the images."""
+        """Raises UserError if options do not fit the network or the images."""
         network = self.model.network
         networks.check(network)
         side = min(self.dataset.train.pixels.shape[1:3])
@@ -89,7 +89,7 @@ class ClassificationTask(Task):
             )
 
     def build(self, activation: str) -> keras.Model:
-        """Builds the network, from pixels to logits."""
+        """Builds the network from pixels to logits."""
         return networks.build_model(
             activation,
             self.dataset.train.pixels.shape[1:],
@@ -140,7 +140,7 @@ class ClassificationTask(Task):
             metrics,
             history,
             model.count_params(),
-            # Not compiled: it loads without this package.
+            # Saved uncompiled, so that it loads without this package.
             keras.Model(model.input, outputs, name=model.name).save,
             confusion_matrix.files(predictions, self.dataset.label_names),
         )
@@ -148,7 +148,7 @@ class ClassificationTask(Task):
     def baselines(self) -> dict[str, dict[str, float]]:
         """Scores the class frequencies and linear discriminant analysis.
 
-        The latter with Ledoit and Wolf's shrinkage, after a PCA of the pixels.
+        The latter uses Ledoit-Wolf shrinkage after a PCA of the pixels.
         """
         train, test = (
             (part.pixels.reshape(len(part), -1) / np.float32(255), part.labels)
@@ -173,7 +173,7 @@ class ClassificationTask(Task):
         }
 
     def describe(self) -> str:
-        """Describes the data in a line."""
+        """Describes the data in one line."""
         height, width, channels = self.dataset.train.pixels.shape[1:]
         counts = f"{sizes(self.dataset, self.unit)}, {height} x {width}"
         labels = f"{len(self.dataset.label_names)} labels"
@@ -183,7 +183,7 @@ class ClassificationTask(Task):
     def presentation(
         self, folder: Path, records: Sequence[TrialRecord]
     ) -> Presentation:
-        """Says how the report calls things, with the task's own charts."""
+        """Returns the presentation of the report, with the task's charts."""
         finished = [record for record in records if not record.reason]
         pictures: list[Chart | None] = [
             dead_units.chart(records),
@@ -237,7 +237,7 @@ class ClassificationTask(Task):
         return logits.argmax(axis=1).tolist(), scores
 
     def _examples(self) -> Chart:
-        """Draws training images, a few of each label."""
+        """Draws a few training images of each label."""
         train = self.dataset.train
         rows = evenly_by_label(train.labels, EXAMPLES)
         lines = -(-len(rows) // COLUMNS)
@@ -263,9 +263,9 @@ TASK = ClassificationTask
 def load(
     options: ClassificationOptions, split_seed: int | None = None
 ) -> ClassificationTask:
-    """Loads the data, split at random if a seed is given, as a task.
+    """Loads the data as a task; a seed draws a random split.
 
-    Raises UserError where they are invalid, or the network cannot read them.
+    Raises UserError if the data are invalid, or do not fit the network.
     """
     dataset = load_images(options.dataset, options.model.image_size, split_seed)
     if options.quick:
@@ -276,12 +276,12 @@ def load(
         )
     task = ClassificationTask(dataset, options.model, options.training)
     task.check()
-    task.build(options.activations[0])  # An error here should come early.
+    task.build(options.activations[0])  # Reports errors before training.
     return task
 
 
 def predict(options: ClassificationPredictOptions, saved: SavedModel) -> None:
-    """Prints label, probability and path for each image."""
+    """Prints the label, probability and path of each image."""
     model = saved.load()
     label_names = saved.labels(model.output_shape[-1])
     pixels = [
@@ -294,11 +294,11 @@ def predict(options: ClassificationPredictOptions, saved: SavedModel) -> None:
 def read_image(
     path: Path, height: int, width: int, channels: int
 ) -> np.ndarray:
-    """Reads an image file, stretched to the input of a network.
+    """Reads an image file and resizes it to the input of a network.
 
     Returns:
-        `uint8`, shape `(height, width, channels)`: 1 channel for grey, 3 for
-        RGB.
+        `uint8` array of shape `(height, width, channels)`, with 1 channel for
+        grey or 3 for RGB.
     """
     image = open_image(path)
     grey = image.convert("L") if channels == 1 else image

@@ -8,7 +8,7 @@ import numpy as np
 
 from demos.tasks.compare.data import Arrays
 
-# Probabilities are kept this far from 0 and 1 where their logarithm is needed.
+# Minimum distance of probabilities from 0 and 1, to take logarithms.
 EPSILON = 1e-7
 
 
@@ -21,13 +21,13 @@ def trivial_baseline(
 ) -> dict[str, dict[str, float]]:
     """Scores the best prediction that does not depend on the inputs.
 
-    It is the class frequencies (so, the majority class) for labels, and the
-    mean or the median of the training targets for numbers; as a probability or
-    as a logit, whichever the model's own `metric` scores better.
+    For labels, it is the class frequencies, that is, the majority class; for
+    numbers, the mean or the median of the training targets. Probabilities and
+    logits are tried, and the one with the better `metric` is used.
 
     Returns:
-        The model's metrics by the name of the baseline; nothing where the model
-        has several outputs, or metrics that cannot be computed without it.
+        The model's metrics by the name of the baseline; empty if the model has
+        several outputs, or metrics that cannot be computed without it.
     """
     targets, truth = train[1], test[1]
     shape = model.output_shape
@@ -44,14 +44,14 @@ def trivial_baseline(
                 verbose=0,
                 return_dict=True,
             )
-        except Exception:  # Metrics of the user raise anything.
+        except Exception:  # A user's metric may raise anything.
             continue
         if np.isfinite(found.get(metric, np.nan)):
             scores[name] = {k: float(v) for k, v in found.items()}
     if not scores:
         return {}
     sign = 1 if higher_is_better else -1
-    best = max(  # At a tie, as of accuracies, the lower loss.
+    best = max(  # The lower loss decides a tie, for example of accuracies.
         scores,
         key=lambda name: (sign * scores[name][metric], -scores[name]["loss"]),
     )
@@ -61,7 +61,7 @@ def trivial_baseline(
 def _constants(
     targets: np.ndarray, output_shape: tuple[int | None, ...]
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """Yields names and values of predictions, each of one example."""
+    """Yields names and values of constant predictions for one example."""
     units = output_shape[-1]
     flat = targets.reshape(len(targets), -1)
     whole = np.issubdtype(targets.dtype, np.integer) or (
@@ -102,7 +102,7 @@ class _ConstantModel(keras.Model):
     def call(self, inputs: Any) -> Any:
         """Returns the value for each row of the inputs."""
         value = keras.ops.convert_to_tensor(self.value)
-        if value.ndim == 0:  # A model of one unit has a column.
+        if value.ndim == 0:  # A model with one unit returns a column.
             value = keras.ops.reshape(value, (1,))
         rows = keras.ops.shape(inputs)[0]
         return keras.ops.tile(value[None], (rows, *[1] * value.ndim))

@@ -50,64 +50,65 @@ def compare(
 ) -> Report:
     """Trains your model with each activation and seed, and reports.
 
-    At the same seed all activations have the same initial weights (as far as
-    `build_model` leaves them to Keras' seed), the same order of the data and
-    the same splits. The weights of the best epoch on the validation split are
-    kept, and scored once on the test split.
+    For each seed, all activations have the same initial weights (if
+    `build_model` takes them from Keras' seed), data order and splits. Each
+    model keeps the weights of its best epoch on the validation split, and is
+    scored once on the test split.
 
     Args:
-        build_model: A function that is called as `build_model(activation)`,
-            with the name, and returns a new compiled `keras.Model`; what `vary`
-            names is passed by name. With `jobs` it is sent to other processes.
-        data: `(x, y)`, of which a random 15% are for validation and 15% for
-            testing, the same for all trials; or `((x_train, y_train), (x_test,
-            y_test))`, as `keras.datasets` has it, with 15% of the training rows
-            for validation; or three such pairs, with the validation split in
-            the middle; or a dictionary of `"train"`, `"validation"` and
-            `"test"`. `x` and `y` are arrays, or lists or dictionaries of
-            arrays, with a row an example.
-        activations: Names of activations: `"serf"`, and any that Keras knows.
-        seeds: Random seeds: each activation is trained once with each. A
+        build_model: A function `build_model(activation)` that gets the name and
+            returns a new compiled `keras.Model`. The arguments in `vary` and
+            `tune` are passed by name. With `jobs`, the function is sent to
+            other processes.
+        data: `(x, y)`, with a random 15% for validation and 15% for testing,
+            the same for all trials; or `((x_train, y_train), (x_test,
+            y_test))`, as in `keras.datasets`, with 15% of the training rows for
+            validation; or three such pairs, with the validation split second;
+            or a dictionary with `"train"`, `"validation"` and `"test"`. `x` and
+            `y` are arrays, or lists or dictionaries of arrays, with one row per
+            example.
+        activations: Names of activations: `"serf"`, or any that Keras knows.
+        seeds: Random seeds. Each activation is trained once with each seed. A
             verdict needs at least three.
-        reference: The activation that is compared with each other one.
+        reference: The activation that is compared with each of the others.
         margin: The smallest difference that matters, in points of a score in
-            percent, or in units of a loss: below it, activations count as
-            equivalent. By default 1 point, and 5% of the trivial baseline's
+            percent, or in units of a loss. Smaller differences count as
+            equivalent. The default is 1 point, or 5% of the trivial baseline's
             loss.
-        baseline: A value of the metric that a trained model must beat; by
-            default that of the best constant prediction (majority class, mean
-            or median of the targets).
-        tune: Values of arguments of `build_model`, by name, of which each
-            activation gets the one that is best on the validation split.
-        tune_seeds: Random seeds of the trials that tune; none of `seeds`.
-        resplit: Draws the split of `(x, y)` anew with each seed, so that the
-            intervals cover the choice of the data too.
+        baseline: A value of the metric that a trained model must beat. The
+            default is that of the best constant prediction (majority class,
+            mean or median of the targets).
+        tune: Values of arguments of `build_model`, by name. Each activation
+            uses the value that is best on the validation split.
+        tune_seeds: Random seeds of the tuning trials, different from `seeds`.
+        resplit: Whether to draw a new split of `(x, y)` for each seed, so that
+            the intervals also cover the choice of the data.
         epochs: Number of epochs.
         batch_size: Batch size. An incomplete batch at the end of an epoch is
-            dropped; its rows are others each time.
-        metric: Name of the metric to compare, one that the model is compiled
-            with, or `"loss"`; by default the first one.
-        mode: Whether the metric should be high (`"max"`) or low (`"min"`); by
-            default, known names decide.
-        vary: Values of arguments of `build_model`, of `epochs` or
+            dropped, with different rows in each epoch.
+        metric: Name of the metric to compare: a metric of the compiled model,
+            or `"loss"`. The default is the first one.
+        mode: `"max"` if higher values of the metric are better, `"min"` if
+            lower ones are; by default, this depends on its name.
+        vary: Values of arguments of `build_model`, of `epochs` or of
             `batch_size`, by name: numbers, strings or booleans. The study runs
-            in all combinations.
-        out: Output folder; by default in `runs/compare/`. The same call, made
-            again, resumes the study. Another study is begun where the data, the
-            config or the compilation of the model has changed; after any other
-            change of the code, choose another folder.
+            all combinations.
+        out: Output folder; by default in `runs/compare/`. Repeat the call to
+            resume the study. If the data, the config or the compilation of the
+            model changes, a new study begins; after any other change of the
+            code, choose another folder.
         jobs: Number of processes that train in parallel.
         engine: `"ray"` to train on a Ray cluster.
-        address: Address of its head node.
+        address: Address of the Ray head node.
         tensorboard: Whether to write TensorBoard logs.
 
     Returns:
-        The report, which a notebook shows; its `folder` holds `report.html`,
-        tables, figures, and the best model of each activation. Its verdict and
-        its path are printed.
+        The report, which a notebook displays. Its `folder` has `report.html`,
+        tables, figures, and the best model of each activation. The verdict and
+        the path are printed.
 
     Raises:
-        UserError: An argument is invalid, or no trial finished.
+        UserError: If an argument is invalid or no trial finished.
 
     Example:
 
@@ -126,7 +127,7 @@ def compare(
 
     x, y = load_digits(return_X_y=True)
     report = compare(build_model, (x / 16, y), ["relu", "serf"])
-    report.verdicts  # Such as {"relu": "equivalent"}
+    report.verdicts  # For example {"relu": "equivalent"}
     ```
     """
     axes, tuned_axes = (
@@ -223,14 +224,14 @@ def compare(
 
 
 def _values(name: str, values: Any) -> tuple[Any, ...]:
-    """Makes a tuple of plain values, at least one, without repeats."""
+    """Returns a tuple of at least one plain value, without repeats."""
     if isinstance(values, str | int | float):
         raise UserError(f"{name} must be a list. Received: {values!r}")
     plain = tuple(v.item() if isinstance(v, np.generic) else v for v in values)
     for value in plain:
         if not isinstance(value, str | int | float) or "/" in str(value):
             raise UserError(
-                f"{name} must hold numbers, booleans or strings without a "
+                f"{name} must contain numbers, booleans, or strings without a "
                 f"slash. Received: {value!r}"
             )
     check_unique(name, plain)

@@ -9,16 +9,16 @@ import numpy as np
 from demos.common.errors import UserError
 from demos.tasks.task import SPLITS
 
-# Of data that come in one piece: which fraction is validation, and test.
+# Fractions of unsplit data for validation and for testing.
 HELD_OUT = 0.15
 
 Arrays = tuple[Any, Any]  # Inputs and targets: arrays or structures of arrays.
 
 
 def split(data: Any, seed: int | None = None) -> dict[str, Arrays]:
-    """Splits data, as `compare` takes it, into training, validation and test.
+    """Splits the data of `compare` into training, validation and test.
 
-    A seed draws a random split; by default the split is fixed.
+    A seed draws a random split. By default, the split is fixed.
 
     Example:
 
@@ -45,7 +45,7 @@ def split(data: Any, seed: int | None = None) -> dict[str, Arrays]:
         )
     if seed is not None and len(parts) > 1:
         raise UserError(
-            "resplit needs data in one piece, (x, y). Received: "
+            "resplit needs data without splits, (x, y). Received: "
             f"{len(parts)} splits"
         )
     parts = [_arrays(part) for part in parts]
@@ -63,7 +63,7 @@ def rows_of(part: Any, rows: Any) -> Any:
 
 
 def count_rows(part: Arrays) -> int:
-    """Returns how many rows inputs and targets have."""
+    """Returns the number of rows of inputs and targets."""
     return len(keras.tree.flatten(part)[0])
 
 
@@ -72,10 +72,10 @@ def _is_pair(part: Any) -> bool:
 
 
 def _arrays(part: Arrays) -> Arrays:
-    """Makes NumPy arrays of all, and checks that they have the same rows."""
+    """Converts to NumPy arrays; checks that the numbers of rows agree."""
 
     def plain(each: Any) -> Any:
-        # A list of inputs, or the rows of one.
+        # Either a list of inputs, or the rows of one input.
         if isinstance(each, list) and not all(
             hasattr(e, "shape") for e in each
         ):
@@ -99,7 +99,7 @@ def _arrays(part: Arrays) -> Arrays:
 
 
 def _divide(part: Arrays, fraction: float, seed: int) -> tuple[Arrays, Arrays]:
-    """Splits off a fraction of the rows, by a shuffle."""
+    """Splits off a random fraction of the rows."""
     count = count_rows(part)
     held_out = round(fraction * count)
     if not 0 < held_out < count:

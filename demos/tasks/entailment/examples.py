@@ -1,4 +1,4 @@
-"""Multimodal entailment: a picture of some training pairs."""
+"""Multimodal entailment: a figure of some training pairs."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ COUNT, COLUMNS = 12, 3
 
 
 def draw_examples(path: Path, dataset: Entailment) -> None:
-    """Draws training pairs into a PNG file, equally many of each label."""
+    """Draws training pairs into a PNG file, the same number per label."""
     train = dataset.train
     each = COUNT // len(dataset.label_names)
     rows = [

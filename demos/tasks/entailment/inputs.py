@@ -1,4 +1,4 @@
-"""Multimodal entailment: posts as the arrays that the model reads."""
+"""Multimodal entailment: converts posts to the arrays of the model."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -19,9 +19,9 @@ NO_IMAGE = {"shown": 0}
 
 
 class TextReader:
-    """Turns texts into the inputs of a text encoder: arrays, texts first.
+    """Converts texts to the input arrays of a text encoder, one row per text.
 
-    The `tokenizer` of words is None for a pretrained encoder; `empty` has the
+    The word `tokenizer` is None for a pretrained encoder. `empty` has the
     arrays of an empty text.
     """
 
@@ -41,7 +41,7 @@ class TextReader:
         """Learns the vocabulary and the length of the training texts."""
         length = sizes.sequence_length
         if sizes.text_preset:
-            if length is None:  # In its own tokens, start and end included.
+            if length is None:  # In its own tokens, including start and end.
                 whole = cls.of_preset(sizes.text_preset, word_tokenizer.LONGEST)
                 masks = whole.read(list(texts))["padding_mask"]
                 length = word_tokenizer.covering(masks.sum(axis=1).tolist())
@@ -54,7 +54,7 @@ class TextReader:
     def of_words(
         cls, tokenizer: Tokenizer, sequence_length: int
     ) -> "TextReader":
-        """Reads texts for the encoder that is trained from scratch."""
+        """Creates a reader for the encoder that is trained from scratch."""
         return cls(
             lambda texts: {
                 "tokens": word_tokenizer.encode(
@@ -67,7 +67,7 @@ class TextReader:
 
     @classmethod
     def of_preset(cls, preset: str, sequence_length: int) -> "TextReader":
-        """Reads texts for a pretrained encoder, by its name or folder."""
+        """Creates a reader for a pretrained encoder."""
         return cls(preset_text_inputs(preset, sequence_length), sequence_length)
 
 
@@ -77,8 +77,9 @@ def read_posts(
     """Reads the posts of all splits.
 
     Returns:
-        The dataset, without pairs whose post has neither text nor a readable
-        image; by split, arrays by the names of the model's inputs; and notes.
+        The dataset, without pairs in which a post has neither text nor a
+        readable image; the arrays of each split by the names of the model's
+        inputs; and notes.
     """
     arrays: dict[str, Arrays] = {}
     seconds = 0.0
@@ -102,7 +103,7 @@ def read_posts(
             texts = [post.text for post in posts]
             kept &= np.array([*map(bool, texts)]) | (images.shown[:, 0] > 0)
             arrays[name] |= post_arrays(slot, reader, texts, images)
-        if not kept.all():  # A damaged image was all that the post had.
+        if not kept.all():  # A post had only a damaged image.
             rows = np.flatnonzero(kept)
             empty += len(part) - len(rows)
             arrays[name] = {k: v[rows] for k, v in arrays[name].items()}
@@ -116,14 +117,14 @@ def read_posts(
         such = min(str(getattr(image, "path", image)) for image in damaged)
         notes.append(f"{len(damaged)} damaged images, such as {such}")
     if empty:
-        notes.append(f"{empty} pairs left out because a post is empty")
+        notes.append(f"{empty} pairs skipped because a post is empty")
     return dataset, arrays, tuple(notes)
 
 
 def post_arrays(
     slot: str, reader: TextReader, texts: list[str], images: Pictures
 ) -> Arrays:
-    """Returns the posts of a slot as the model reads them, posts first.
+    """Returns the arrays of the posts of a slot, one row per post.
 
     The arrays have the names of the model's inputs.
     """
@@ -140,10 +141,10 @@ def hide(
     empty: Mapping[str, Any],
     rows: Any = slice(None),
 ) -> None:
-    """Replaces texts (or images, by `NO_IMAGE`) of a slot, in new arrays.
+    """Returns new arrays in which texts or images of a slot are hidden.
 
-    `empty` has what takes their place, by name; `rows` says in which posts, by
-    default in all.
+    `empty` has the replacements by name, `NO_IMAGE` for images. `rows` selects
+    the posts; by default all.
     """
     for name, row in empty.items():
         hidden = arrays[f"{slot}_{name}"].copy()
@@ -157,7 +158,7 @@ def hide_modalities(
     rate: float,
     empty: Mapping[str, np.ndarray],
 ) -> Arrays:
-    """Hides texts and images of a batch at random, never both of a post.
+    """Hides random texts and images of a batch, never both of a post.
 
     `rate` is the fraction of the texts, and of the images, that are hidden.
     """

@@ -1,8 +1,8 @@
-"""Multimodal entailment: the Keras model of two posts of text and image.
+"""Multimodal entailment: the Keras model for two posts with text and image.
 
-Both posts share the text encoder and the image encoder: small ones, trained
-from scratch, or pretrained ones of KerasHub. The activation under study is in
-the small encoders, the projection heads and the classifier; a pretrained
+Both posts share the text encoder and the image encoder: small ones that are
+trained from scratch, or pretrained ones from KerasHub. The small encoders, the
+projection heads and the classifier use the activation under study; a pretrained
 encoder keeps its own.
 """
 
@@ -25,11 +25,11 @@ STEM = 4  # Kernel size and stride of its first layer, in pixels.
 
 @dataclass(frozen=True)
 class Encoder:
-    """Turns one input into a sequence of vectors.
+    """An encoder from one input to a sequence of vectors.
 
     Attributes:
         inputs: Shape and dtype of each input of one post, by name.
-        encode: Turns the inputs, by name, into a tensor `(batch, length,
+        encode: Function from the inputs, by name, to a tensor `(batch, length,
             width)` and a boolean mask `(batch, length)` or None.
     """
 
@@ -46,11 +46,11 @@ def text_encoder(
 ) -> Encoder:
     """Builds the small text encoder: embeddings, then Transformer encoders.
 
-    The activation is that of their feed-forward layers. With 0 layers, a text
-    is a bag of words.
+    Their feed-forward layers use the activation. With 0 layers, a text is a bag
+    of words.
 
     Returns:
-        The encoder, from `int32` `tokens`.
+        The encoder of `int32` `tokens`.
     """
     hub: Any = keras_hub.layers  # Its defaults mislead the type checker.
     tokens = keras.Input((sequence_length,), dtype="int32")
@@ -80,12 +80,12 @@ def text_encoder(
 def image_encoder(activation: str, sizes: ModelConfig) -> Encoder:
     """Builds the small image encoder: a convolutional network.
 
-    The first layer reads patches of 4 x 4 pixels; each further one halves the
+    The first layer reads patches of 4 x 4 pixels. Each further layer halves the
     resolution, down to 4 x 4 positions, and doubles the channels, up to the
     width of the embeddings.
 
     Returns:
-        The encoder, from `pixels` in 0 to 255.
+        The encoder of `pixels` from 0 to 255.
     """
     shape = (sizes.image_size, sizes.image_size, 3)
     pixels = keras.Input(shape)
@@ -127,9 +127,9 @@ def build_model(
 ) -> keras.Model:
     """Builds the model.
 
-    The activation is that of the projection heads and the classifier. The
-    fusion is a concatenation of texts and images; `"cross_attention"` adds
-    comparisons of each with each.
+    The projection heads and the classifier use the activation. The fusion is a
+    concatenation of texts and images; `"cross_attention"` adds comparisons
+    between all of them.
 
     Returns:
         A model from `{"premise_tokens", "premise_pixels", "premise_shown",
@@ -150,7 +150,7 @@ def build_model(
         return _residual_head(x, activation, sizes, dropout, name)
 
     def encoded(encoder: Encoder) -> tuple[Any, Any]:
-        # Both posts in one batch, premises first: half as many operations.
+        # Both posts in one batch, premises first, halves the operations.
         return encoder.encode({name: both(name) for name in encoder.inputs})
 
     def both(name: str) -> Any:
@@ -172,7 +172,7 @@ def build_model(
         x = keras.layers.Dense(
             width, activation, kernel_initializer=sizes.initializer
         )(x)
-    # Probabilities in float32, whatever the layers before compute in.
+    # Probabilities in float32 under any dtype policy.
     outputs = keras.layers.Dense(labels, activation="softmax", dtype="float32")(
         x
     )
@@ -182,11 +182,11 @@ def build_model(
 def _crossed(
     texts: list[Any], images: list[Any], places: Any, sizes: ModelConfig
 ) -> list[Any]:
-    """Compares each with each: by products, and by attention.
+    """Compares texts and images by products and by attention.
 
-    Each text attends to each image, its own and the other post's. Two vectors u
-    and v are compared by u v, as in Conneau et al., "Supervised Learning of
-    Universal Sentence Representations", EMNLP 2017, section 3.1.
+    Each text attends to both images. Two vectors u and v are compared by u v,
+    as in Conneau et al., "Supervised Learning of Universal Sentence
+    Representations", EMNLP 2017, section 3.1.
     """
     heads, width = sizes.heads, sizes.embedding_dim
     attention = keras.layers.MultiHeadAttention(
@@ -211,7 +211,7 @@ def _crossed(
 def _residual_head(
     x: Any, activation: str, sizes: ModelConfig, dropout: float, name: str
 ) -> Any:
-    """Adds a projection and a dense layer of its activation, normalized."""
+    """Applies a projection head with a residual connection, normalized."""
 
     def dense(part: str) -> keras.layers.Dense:
         return keras.layers.Dense(

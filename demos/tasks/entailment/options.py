@@ -32,39 +32,39 @@ class ModelConfig:
     embedding_dim: int = 32
     """Width of embeddings, of the last convolution and of the projections."""
     feedforward_dim: int = 64
-    """Width of the dense layer inside a text encoder; it has the activation."""
+    """Width of the feed-forward layer of an encoder, which uses the
+    activation."""
     hidden_dim: int = 128
-    """Width of the first dense layer of the classifier, which has the
-    activation; the second is half as wide."""
+    """Width of the first dense layer of the classifier, which uses the
+    activation. The second layer is half as wide."""
     layers: int = 0
-    """Number of Transformer encoders of a text; with 0, it is a bag of
+    """Number of Transformer encoders for texts. With 0, a text is a bag of
     words."""
     heads: int = 4
-    """Number of heads of each attention; must divide --embedding-dim."""
+    """Number of attention heads. It must divide --embedding-dim."""
     channels: int = 16
-    """Channels of the first convolution; each further one has twice as many, up
-    to --embedding-dim."""
+    """Channels of the first convolution. Each further convolution doubles them,
+    up to --embedding-dim."""
     image_size: int = 32
-    """Height and width that images are resized to, in pixels: 16, 32, 64, ...;
-    any with --image-preset."""
+    """Images are resized to this height and width, in pixels: 16, 32, 64, ...,
+    or any number with --image-preset."""
     vocabulary_size: int = 10000
-    """Maximum number of words: the most frequent ones of the training texts."""
+    """Maximum vocabulary size: the most frequent words of the training
+    texts."""
     sequence_length: OptionalInt = None
-    """Number of tokens read of a text; by default enough for 95% of the
-    training texts, and at most 256."""
+    """Texts are truncated to this number of tokens. The default covers 95% of
+    the training texts, up to 256 tokens."""
     initializer: str = "glorot_uniform"
-    """Initializer of the weights of encoders, heads and classifier, by its
-    Keras name, such as he_normal or serf_normal."""
+    """Keras name of the initializer of encoders, heads and classifier, such as
+    he_normal or serf_normal."""
     fusion: Literal["cross_attention", "concatenation"] = "cross_attention"
-    """How texts and images are combined: compared by cross-attention, or
-    concatenated."""
+    """Combines texts and images by cross-attention or by concatenation."""
     text_preset: OptionalStr = None
-    """Pretrained text encoder: the name of a KerasHub preset, or its folder."""
+    """Pretrained text encoder: name or folder of a KerasHub preset."""
     image_preset: OptionalStr = None
-    """Pretrained image encoder: the name of a KerasHub preset, or its
-    folder."""
+    """Pretrained image encoder: name or folder of a KerasHub preset."""
     finetune: bool = False
-    """Trains the pretrained encoders too."""
+    """Also trains the pretrained encoders."""
 
 
 @dataclass(frozen=True)
@@ -72,12 +72,12 @@ class TrainingConfig:
     """Training, the same for every activation."""
 
     epochs: int = 4
-    """Number of epochs; the weights of the epoch with the best validation
-    macro-F1 are kept."""
+    """Number of epochs. The model keeps the weights of the epoch with the best
+    validation macro-F1."""
     batch_size: int = 32
     """Batch size, in pairs."""
     optimizer: Optimizer = "adamw"
-    """Optimizer; sgd has Nesterov momentum 0.9."""
+    """Optimizer. sgd uses Nesterov momentum 0.9."""
     learning_rate: float = 0.002
     """Peak learning rate; linear warm-up, cosine decay."""
     warmup_epochs: float = 0.5
@@ -87,44 +87,44 @@ class TrainingConfig:
     dropout: float = 0.0
     """Dropout rate in encoders, heads and classifier."""
     modality_dropout: float = 0.0
-    """Fraction of the texts, and of the images, hidden in training, so that
-    posts may lack one."""
+    """Fraction of texts, and of images, hidden in training, so that the model
+    learns to handle posts without one of them."""
     class_weights: bool = False
-    """Weights each label by the inverse of its frequency in training."""
+    """Weights each label by the inverse of its training frequency."""
     focal_gamma: float = 0.0
-    """Above 0, focal loss with this gamma: well classified pairs count
-    less."""
+    """Gamma of the focal loss, which gives less weight to well-classified
+    pairs. 0 is cross-entropy."""
 
 
 @dataclass(frozen=True)
 class EntailmentOptions(StudyOptions):
     """Trains a small multimodal model with each activation, and compares them.
 
-    As baselines, models of the same size that see only the texts, only the
-    images or only the hypothesis.
+    Baselines of the same size see only the texts, only the images or only the
+    hypothesis.
     """
 
     dataset: str = "scenes"
     """scenes (composed of OpenMoji drawings, no download), tweets (1,400 pairs
-    with images, download) or the path of your own .csv or .tsv file with the
+    with images, download), or the path of your own .csv or .tsv file with the
     columns text_1, image_1, text_2, image_2, label."""
     data_dir: OptionalPath = None
-    """Folder that holds your own download of tweets.csv and
-    tweet_images.tar.gz."""
+    """Folder with tweets.csv and tweet_images.tar.gz, if you have downloaded
+    them."""
     allow_outside: bool = False
-    """Reads images that are not in the folder of your own file."""
+    """Allows images outside the folder of your own file."""
     unimodal_baselines: bool = True
-    """Trains the models that see only a part too, one trial each;
-    --no-unimodal-baselines leaves them out."""
+    """Also trains the baselines that see only a part, one trial each;
+    --no-unimodal-baselines skips them."""
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
 
 @dataclass(frozen=True)
 class EntailmentPredictOptions(PredictOptions):
-    """Prints whether the first of two posts entails the second, and the
+    """Prints whether the first post entails the second, with the
     probabilities.
-    """  # noqa: D205 - it is the help text, a sentence.
+    """  # noqa: D205 - the help text is one sentence.
 
     text_1: str = ""
     """Text of the first post, the premise."""
@@ -136,13 +136,13 @@ class EntailmentPredictOptions(PredictOptions):
     """Image of the second post."""
 
     def posts(self) -> list[tuple[str, Path | None]]:
-        """Returns text and image of each post."""
+        """Returns the text and the image of each post."""
         pairs = ((self.text_1, self.image_1), (self.text_2, self.image_2))
-        # Of --image-1 "".
+        # --image-1 "" gives Path(), which means no image.
         return [(t.strip(), None if i == Path() else i) for t, i in pairs]
 
     def check(self) -> None:
-        """Raises UserError where a post is empty, or its image missing."""
+        """Raises UserError if a post is empty or its image does not exist."""
         for number, (text, image) in enumerate(self.posts(), 1):
             if not (text or image):
                 raise UserError(
@@ -151,15 +151,15 @@ class EntailmentPredictOptions(PredictOptions):
                     "..."
                 )
             if image and not is_regular(image):
-                raise UserError(f"{image} is not found, or no regular file")
+                raise UserError(f"{image} does not exist or is not a file")
         check_texts([self.text_1, self.text_2])
 
 
 def presets(arguments: Sequence[str]) -> EntailmentOptions | None:
-    """Returns the defaults of the `--dataset` of a command line."""
+    """Returns the default options for the `--dataset` of a command line."""
     if option_value(arguments, "--dataset") in ("scenes", None):
         return None
-    # Other data have fewer pairs, and images of more things.
+    # Other data have fewer pairs, and more varied images.
     return EntailmentOptions(
         model=ModelConfig(image_size=64, channels=32, embedding_dim=64),
         training=TrainingConfig(
@@ -169,7 +169,7 @@ def presets(arguments: Sequence[str]) -> EntailmentOptions | None:
 
 
 def check(options: Any) -> None:
-    """Raises UserError where sizes or training are invalid."""
+    """Raises UserError if model or training options are invalid."""
     model, training = options.model, options.training
     check_numbers(
         [model, training],
@@ -196,7 +196,7 @@ DEMO = Demo(
     EntailmentPredictOptions,
     check,
     presets,
-    notes="The defaults of the numbers are those of scenes; other data have "
-    "their own: give --dataset before --help to see them.",
+    notes="The default numbers below are for scenes. To see those of other "
+    "data, give --dataset before --help.",
     example="predict --text-1 TEXT --image-1 FILE ...",
 )

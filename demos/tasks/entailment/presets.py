@@ -14,8 +14,8 @@ from demos.tasks.entailment.model import Encoder
 def preset_text_encoder(preset: str, finetune: bool) -> Encoder:
     """Loads a pretrained text encoder of KerasHub, such as BERT.
 
-    `preset` is a name or the path of a folder. The encoder reads what
-    `preset_text_inputs` returns.
+    `preset` is a name or the path of a folder. The encoder reads the result of
+    `preset_text_inputs`.
     """
     models: Any = keras_hub.models
     backbone = _load(models.Backbone, "--text-preset", preset)
@@ -37,7 +37,7 @@ def preset_text_inputs(
 ) -> Callable[[list[str]], dict[str, Any]]:
     """Loads the preprocessor of a pretrained text encoder.
 
-    It turns texts into `int32` arrays `(texts, sequence_length)` by name.
+    It converts texts to `int32` arrays `(texts, sequence_length)` by name.
     """
     models: Any = keras_hub.models
     preprocessor = _load(
@@ -61,7 +61,7 @@ def preset_image_encoder(
 ) -> Encoder:
     """Loads a pretrained image encoder of KerasHub, such as ResNet.
 
-    It reads `pixels` in 0 to 255, `image_size` high and wide.
+    It reads `pixels` from 0 to 255, with height and width `image_size`.
     """
     hub: Any = keras_hub
     size = (image_size, image_size, 3)
@@ -84,7 +84,7 @@ def preset_image_encoder(
 
 
 def _freeze(backbone: Any, finetune: bool) -> None:
-    """Freezes a backbone, its dropout included, unless it is fine-tuned."""
+    """Freezes a backbone, including dropout, unless it is fine-tuned."""
     backbone.trainable = finetune
     if not finetune:
         for layer in backbone._flatten_layers():
@@ -93,14 +93,14 @@ def _freeze(backbone: Any, finetune: bool) -> None:
 
 
 def _load(kind: Any, option: str, preset: str, **options: Any) -> Any:
-    """Loads a part of a preset; raises UserError where it cannot."""
+    """Loads a part of a preset; raises UserError if that fails."""
     try:
         return kind.from_preset(preset, **options)
-    except MemoryError:  # Not the preset's fault.
+    except MemoryError:  # Not an error of the preset.
         raise
-    except Exception as error:  # Downloads and readers raise anything.
+    except Exception as error:  # Downloads and readers may raise anything.
         reason = " ".join(str(error).split())[:200]
         raise UserError(
-            f"{option} must be a KerasHub preset or the folder of one. "
+            f"{option} must be a KerasHub preset or its folder. "
             f"Received: {preset} ({type(error).__name__}: {reason})"
         ) from None

@@ -48,7 +48,7 @@ from demos.training.batches import ArrayBatches
 from demos.training.fit import fit
 from demos.training.scores import classification_scores
 
-# What a unimodal baseline sees: texts, images, of which posts.
+# Inputs of each unimodal baseline: texts, images, posts.
 UNIMODAL: Mapping[str, tuple[bool, bool, tuple[str, ...]]] = {
     "texts only": (True, False, SLOTS),
     "images only": (False, True, SLOTS),
@@ -80,7 +80,7 @@ class EntailmentTask(Task):
         train = self.dataset.train
         texts = [post.text for post in (*train.premises, *train.hypotheses)]
         reader = TextReader.learn(texts, self.model)
-        if self.model.image_preset:  # An error here should come early.
+        if self.model.image_preset:  # Reports errors before training.
             self.image_encoder("relu")
         dataset, arrays, notes = read_posts(
             self.dataset, reader, self.model.image_size
@@ -91,13 +91,13 @@ class EntailmentTask(Task):
         object.__setattr__(self, "_arrays", arrays)
 
     def config(self) -> dict[str, Any]:
-        """Returns all that decides a trial's result, besides the trial."""
+        """Returns everything except the trial that affects its result."""
         length = self._reader.sequence_length
         model = {**asdict(self.model), "sequence_length": length}
         return {**super().config(), "model": model}
 
     def build(self, activation: str) -> keras.Model:
-        """Builds the model, from the arrays of both posts to probabilities."""
+        """Builds the model from the arrays of both posts to probabilities."""
         sizes = self.model
         if sizes.text_preset:
             text = presets.preset_text_encoder(
@@ -122,7 +122,7 @@ class EntailmentTask(Task):
         )
 
     def image_encoder(self, activation: str) -> models.Encoder:
-        """Builds or loads the image encoder; raises UserError if it cannot."""
+        """Builds or loads the image encoder; raises UserError on failure."""
         sizes = self.model
         if sizes.image_preset:
             return presets.preset_image_encoder(
@@ -180,7 +180,7 @@ class EntailmentTask(Task):
             ),
             history,
             model.count_params(),
-            # Not compiled: it loads without this package.
+            # Saved uncompiled, so that it loads without this package.
             keras.Model(model.input, model.output, name=model.name).save,
             confusion_matrix.files(
                 test.argmax(axis=1).tolist(), dataset.label_names
@@ -189,9 +189,9 @@ class EntailmentTask(Task):
         )
 
     def inputs(self, part: str, trial: Trial | None = None) -> Arrays:
-        """Returns the model's inputs of a split, by their names.
+        """Returns the model's inputs of a split, by name.
 
-        What the `trial` of a unimodal baseline does not see is empty.
+        Inputs that the `trial` of a unimodal baseline does not see are empty.
         """
         arrays = dict(self._arrays[part])
         sees = trial.settings.get("sees") if trial else None
@@ -206,7 +206,7 @@ class EntailmentTask(Task):
         return arrays
 
     def save_assets(self, folder: Path) -> None:
-        """Writes what a saved model needs to read posts, and examples."""
+        """Writes the files that a saved model needs, and examples."""
         if self._reader.tokenizer is not None:
             write_text(
                 folder / "tokenizer.json", self._reader.tokenizer.to_str(True)
@@ -235,7 +235,7 @@ class EntailmentTask(Task):
     def baseline_trials(
         self, activations: Sequence[str], seed: int
     ) -> dict[str, Trial]:
-        """Returns a trial of each unimodal baseline, with serf if possible."""
+        """Returns a trial of each unimodal baseline, with serf if used."""
         if not self.unimodal_baselines:
             return {}
         activation = "serf" if "serf" in activations else activations[0]
@@ -249,7 +249,7 @@ class EntailmentTask(Task):
     def presentation(
         self, folder: Path, records: Sequence[TrialRecord]
     ) -> Presentation:
-        """Says how the report calls things, with confusion matrices."""
+        """Returns the presentation of the report, with confusion matrices."""
         finished = [record for record in records if not record.reason]
         matrices = confusion_matrix.chart(folder, finished, self.dataset)
         return Presentation(

@@ -1,1 +1,1 @@
-"""Sentiment: is a text positive or negative?"""
+"""Sentiment classification of texts."""

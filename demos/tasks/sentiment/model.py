@@ -20,10 +20,10 @@ def build_model(
     Args:
         activation: Activation of the dense layers in encoders and head.
         labels: Number of labels.
-        vocabulary_size: Number of tokens, padding and unknown included.
+        vocabulary_size: Number of tokens, including padding and unknown.
         sequence_length: Number of tokens of an input.
         sizes: All other sizes.
-        training: Has the dropout rates.
+        training: Training options with the dropout rates.
 
     Returns:
         A model from `int32` tokens `(batch, sequence_length)` to probabilities
@@ -36,7 +36,7 @@ def build_model(
         vocabulary_size,
         sequence_length,
         sizes.embedding_dim,
-        # Wider than Keras' own 0.05, with which the first epochs learn little.
+        # With Keras' default of 0.05, training starts more slowly.
         embeddings_initializer=keras.initializers.RandomNormal(stddev=0.2),
     )(inputs)
     x = keras.layers.Dropout(training.embedding_dropout)(x)

@@ -22,21 +22,23 @@ class ModelConfig:
     embedding_dim: int = 32
     """Width of the embeddings and of the encoders."""
     feedforward_dim: int = 64
-    """Width of the dense layer inside an encoder; it has the activation."""
+    """Width of the feed-forward layer of an encoder, which uses the
+    activation."""
     head_dim: int = 64
-    """Width of the dense layer before the output; it has the activation."""
+    """Width of the dense layer before the output, which uses the activation."""
     layers: int = 1
     """Number of Transformer encoders."""
     heads: int = 4
-    """Number of attention heads; must divide --embedding-dim."""
+    """Number of attention heads. It must divide --embedding-dim."""
     initializer: str = "glorot_uniform"
-    """Initializer of the weights of encoders and head, by its Keras name, such
-    as he_normal or serf_normal."""
+    """Keras name of the initializer of encoders and head, such as he_normal or
+    serf_normal."""
     vocabulary_size: int = 10000
-    """Maximum number of words: the most frequent ones of the training texts."""
+    """Maximum vocabulary size: the most frequent words of the training
+    texts."""
     sequence_length: OptionalInt = None
-    """Number of words read of a text; by default enough for 95% of the training
-    texts, and at most 256."""
+    """Texts are truncated to this number of words. The default covers 95% of
+    the training texts, up to 256 words."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +46,12 @@ class TrainingConfig:
     """Training, the same for every activation."""
 
     epochs: int = 7
-    """Number of epochs; the weights of the epoch with the best validation
-    accuracy are kept."""
+    """Number of epochs. The model keeps the weights of the epoch with the best
+    validation accuracy."""
     batch_size: int = 128
     """Batch size, in texts."""
     optimizer: Optimizer = "adamw"
-    """Optimizer; sgd has Nesterov momentum 0.9."""
+    """Optimizer. sgd uses Nesterov momentum 0.9."""
     learning_rate: float = 0.003
     """Learning rate."""
     weight_decay: float = 0.01
@@ -57,7 +59,7 @@ class TrainingConfig:
     label_smoothing: float = 0.2
     """Label smoothing of the cross-entropy."""
     word_dropout: float = 0.3
-    """Fraction of the words replaced by "unknown" in training."""
+    """Fraction of training words that are replaced by "unknown"."""
     embedding_dropout: float = 0.5
     """Dropout rate of the embeddings."""
     encoder_dropout: float = 0.1
@@ -66,7 +68,7 @@ class TrainingConfig:
     """Dropout rate before and after the dense layer of the head."""
     averaging: float = 0.6
     """Time constant of the exponential moving average of the weights, in
-    epochs; 0 for no average."""
+    epochs. 0 disables the average."""
 
 
 @dataclass(frozen=True)
@@ -75,25 +77,25 @@ class SentimentOptions(StudyOptions):
 
     dataset: str = "rotten_tomatoes"
     """rotten_tomatoes (12,752 short reviews, no download), imdb (50,000 long
-    reviews, 80 MB download) or the path of your own .csv or .tsv file in
+    reviews, 80 MB download), or the path of your own .csv or .tsv file in
     UTF-8."""
     text_column: str = "text"
     """Name of the text column in your own file."""
     label_column: str = "label"
-    """Name of the label column in your own file; two labels or more."""
+    """Name of the label column in your own file, with at least two labels."""
     data_dir: OptionalPath = None
-    """Folder that holds your own download of aclImdb_v1.tar.gz, for imdb."""
+    """Folder with aclImdb_v1.tar.gz (imdb), if you have downloaded it."""
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
 
 @dataclass(frozen=True)
 class SentimentPredictOptions(PredictTextOptions):
-    """Prints label, probability and text for each text."""
+    """Prints each text with its label and probability."""
 
 
 def check(options: Any) -> None:
-    """Raises UserError where sizes or training are invalid."""
+    """Raises UserError if model or training options are invalid."""
     model = options.model
     check_numbers(
         [model, options.training],

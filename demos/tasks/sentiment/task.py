@@ -59,7 +59,7 @@ class SentimentTask(Task):
         object.__setattr__(self, "sequence_length", length)
 
     def config(self) -> dict[str, Any]:
-        """Returns all that decides a trial's result, besides the trial."""
+        """Returns everything except the trial that affects its result."""
         model = {**asdict(self.model), "sequence_length": self.sequence_length}
         return {**super().config(), "model": model}
 
@@ -117,7 +117,7 @@ class SentimentTask(Task):
         return TrialResult(metrics, history, model.count_params(), model.save)
 
     def save_assets(self, folder: Path) -> None:
-        """Writes what a saved model needs to read raw text."""
+        """Writes the files that a saved model needs to read raw text."""
         super().save_assets(folder)
         write_text(folder / "tokenizer.json", self.tokenizer.to_str(True))
 
@@ -127,7 +127,7 @@ class SentimentTask(Task):
         models: dict[str, Any] = {
             "majority class": DummyClassifier(strategy="prior")
         }
-        # A word has at least two letters for scikit-learn.
+        # scikit-learn's default ignores words of one letter.
         vectorizer = TfidfVectorizer()
         if any(map(vectorizer.build_analyzer(), train.texts)):
             models["TF-IDF + logistic regression"] = make_pipeline(
@@ -144,7 +144,7 @@ class SentimentTask(Task):
     def presentation(
         self, folder: Path, records: Sequence[TrialRecord]
     ) -> Presentation:
-        """Says how the report calls things."""
+        """Returns the presentation of the report."""
         return Presentation(
             title=f"Sentiment: {self.dataset.name}",
             metrics=(
@@ -184,7 +184,7 @@ TASK = SentimentTask
 def load(
     options: SentimentOptions, split_seed: int | None = None
 ) -> SentimentTask:
-    """Loads the data, split at random if a seed is given, as a task."""
+    """Loads the data as a task; a seed draws a random split."""
     dataset = load_texts(
         options.dataset,
         options.text_column,
@@ -198,7 +198,7 @@ def load(
 
 
 def predict(options: SentimentPredictOptions, saved: SavedModel) -> None:
-    """Prints label, probability and text for each text."""
+    """Prints each text with its label and probability."""
     model = saved.load()
     label_names = saved.labels(model.output_shape[-1])
     inputs = word_tokenizer.encode(

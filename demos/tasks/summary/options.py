@@ -29,22 +29,22 @@ class SummaryOptions:
         tyro.conf.Positional,
         tyro.conf.arg(metavar="FOLDER ...", help_behavior_hint=""),
     ] = ()
-    """Folders of studies, or tables of trials that this command wrote
-    (trials.csv.gz); by default all studies in runs/."""
+    """Folders of studies, or tables of trials (trials.csv.gz) that this command
+    wrote. The default is all studies in runs/."""
     out: Path = Path("runs", "summary")
     """Output folder."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs the command; raises UserError where the input is invalid."""
+    """Runs the command; raises UserError if the input is invalid."""
     options = parse(SummaryOptions, arguments, COMMAND)
     folders = options.folders or tuple(
         sorted(path.parent for path in Path("runs").glob(f"*/*/{VERDICT}"))
     )
     if not folders:
         raise UserError(
-            "runs holds no study with a report: run one, such as python -m "
-            "demos sentiment, or name the folders"
+            "runs/ has no study with a report: run one, such as python -m "
+            "demos sentiment, or give the folders"
         )
     check_writable(options.out)
     summary = importlib.import_module("demos.tasks.summary.summary")

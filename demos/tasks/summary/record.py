@@ -1,4 +1,4 @@
-"""The record: every trial of several studies, in one tidy table."""
+"""The record: all trials of several studies in one tidy table."""
 
 import gzip
 import json
@@ -18,7 +18,7 @@ from demos.study.trial import TrialRecord, gather
 from demos.tasks.metrics import COMPARED
 
 COLUMNS = ("study", "activation", "seed", "settings", "metric", "value")
-BASELINE = "baseline:"  # Before the name of a model that needs no seeds.
+BASELINE = "baseline:"  # Prefix of the name of a baseline.
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class RecordedStudy:
     """A study of the record.
 
     Attributes:
-        name: Its name, which begins with that of its task.
+        name: Its name, which begins with the name of its task.
         results: Settings, seeds and scores of its trials.
-        baselines: Scores of models that need no seeds; the first is trivial.
+        baselines: Scores of the baselines; the first is the trivial one.
     """
 
     name: str
@@ -37,7 +37,7 @@ class RecordedStudy:
 
     @property
     def metric(self) -> Metric:
-        """The metric that the verdict is about."""
+        """The metric of the verdict."""
         return COMPARED[self.name.partition("-")[0]]
 
     def analyze(self) -> Analysis:
@@ -45,7 +45,7 @@ class RecordedStudy:
         return analyze(self.results, self.metric, self.baselines)
 
     def findings(self) -> str:
-        """Says what the study shows."""
+        """Returns the findings of the study."""
         return " ".join(findings(self.analyze(), self.results))
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
@@ -61,7 +61,7 @@ class RecordedStudy:
                 yield self.name, BASELINE + name, "", "{}", metric, value
 
     def verdict(self) -> StudyVerdict:
-        """Returns what a summary needs."""
+        """Returns the results for a summary."""
         return StudyVerdict.of(self.name, self.analyze(), self.results)
 
 
@@ -69,12 +69,12 @@ def read(path: Path) -> list[RecordedStudy]:
     """Reads a table of trials, in the order of its studies.
 
     Args:
-        path: A CSV file, compressed or not, with the columns `COLUMNS`: a row
-            for each metric of each trial. `settings` is a JSON object. The
+        path: A CSV file, compressed or not, with the columns `COLUMNS` and one
+            row for each metric of each trial. `settings` is a JSON object. The
             activation of a baseline is `baseline:NAME`, without a seed.
 
     Raises:
-        UserError: The file is not such a table.
+        UserError: If the file is not such a table.
     """
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
@@ -91,10 +91,10 @@ def read(path: Path) -> list[RecordedStudy]:
 
 
 def of_folder(folder: Path) -> RecordedStudy:
-    """Reads the trials of a study's folder.
+    """Reads the trials in the folder of a study.
 
     Raises:
-        UserError: The folder holds no finished study.
+        UserError: If the folder has no finished study.
     """
     results = gather(folder)
     try:
@@ -102,7 +102,7 @@ def of_folder(folder: Path) -> RecordedStudy:
         table = pd.read_csv(folder / "table.csv")
     except (OSError, ValueError, IndexError) as error:
         raise UserError(
-            f"{folder} holds no finished study ({error}); run it again"
+            f"{folder} has no finished study ({error}); run it again"
         ) from None
     scores = [name for name in results[0].metrics if name in table]
     baselines = {
@@ -116,7 +116,7 @@ def of_folder(folder: Path) -> RecordedStudy:
 
 
 def write(path: Path, studies: Sequence[RecordedStudy]) -> None:
-    """Writes studies to a table: the same bytes for the same trials."""
+    """Writes studies to a table; the same trials give the same bytes."""
     rows = [row for study in studies for row in study.rows()]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     text = table.to_csv(index=False)

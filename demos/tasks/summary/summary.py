@@ -1,4 +1,4 @@
-"""Summary: reads the verdicts of studies and writes one page on all."""
+"""Summary: reads the verdicts of studies and writes one page."""
 
 import textwrap
 from collections.abc import Sequence
@@ -28,21 +28,22 @@ TITLE = "All studies"
 
 
 def summarize(paths: Sequence[Path], out: Path) -> str:
-    """Reads studies, and writes what they show together.
+    """Reads studies and writes their summary.
 
     Args:
-        paths: Folders of studies, and tables of trials as this writes them.
-            Studies of a table that vary more than the activation are told one
-            by one and do not count in the sums.
-        out: Gets summary.html, summary.md, summary.png, trials.csv.gz, and the
-            scores of each study of a table that varies more (a PNG each).
+        paths: Folders of studies, or tables of trials that this command wrote.
+            Studies in a table that vary more than the activation are listed
+            separately and not included in the totals.
+        out: Output folder for summary.html, summary.md, summary.png,
+            trials.csv.gz, and one PNG for each study in a table that varies
+            more than the activation.
 
     Returns:
-        The sentence on all, and the path of summary.html, in plain text.
+        The sentence on all studies, and the path of summary.html.
 
     Raises:
-        UserError: A folder holds no verdict, a file is no table of trials, or
-            `out` is not writable.
+        UserError: If a folder has no verdict, a file is not a table of trials,
+            or `out` is not writable.
     """
     recorded = [
         s for path in paths if path.is_file() for s in record.read(path)
@@ -142,7 +143,7 @@ def _verdicts(studies: Sequence[StudyVerdict]) -> Table:
 
 
 def _aggregates(studies: Sequence[StudyVerdict]) -> list[Table]:
-    """Returns probability of improvement and mean ranks, where they exist."""
+    """Returns probability of improvement and mean ranks, if they exist."""
     scores = [
         {name: np.array(values) for name, values in study.scores.items()}
         for study in studies

@@ -1,7 +1,7 @@
-"""Batches of sentence pairs of similar length: little padding, few shapes.
+"""Batches of sentence pairs of similar length, with little padding.
 
-Their order is drawn from seed and epoch alone. All batches of a bucket have one
-shape, so that one step for each bucket is compiled.
+The order depends only on seed and epoch. All batches of a bucket have the same
+shape, so that one step per bucket is compiled.
 """
 
 from collections.abc import Sequence
@@ -17,8 +17,8 @@ Tokens = Sequence[Sequence[int]]
 def bucket_widths(lengths: Sequence[int], buckets: int) -> tuple[int, ...]:
     """Chooses the widths of buckets with the least padding.
 
-    The lengths are those of the longer side of each pair, END included. The
-    widths ascend; the last one holds the longest pair.
+    The lengths are those of the longer side of each pair, including END. The
+    widths ascend; the longest pair fits into the last one.
 
     Example:
 
@@ -27,13 +27,13 @@ def bucket_widths(lengths: Sequence[int], buckets: int) -> tuple[int, ...]:
     """
     widths, counts = np.unique(lengths, return_counts=True)
     below = np.concatenate([[0], np.cumsum(counts)])
-    # By dynamic programming: best[n] is the least number of tokens that the n
-    # shortest lengths fit in. Let a bucket hold those from m to n:
+    # Dynamic programming: best[n] is the smallest number of tokens for the n
+    # shortest pairs. With a bucket for the pairs from m to n:
     tokens = (below - below[:, None]) * np.concatenate([[0], widths])
     tokens = np.where(np.triu(np.ones_like(tokens), 1), tokens, np.inf)
     best = np.full(len(below), np.inf)
     best[0] = 0
-    firsts = []  # Of the last bucket, in each round: m by n; n for no bucket.
+    firsts = []  # In each round, m of the last bucket by n; n for no bucket.
     for _ in range(min(buckets, len(widths))):
         total = best[:, None] + tokens
         first = np.where(
@@ -51,7 +51,7 @@ def bucket_widths(lengths: Sequence[int], buckets: int) -> tuple[int, ...]:
 
 
 def pair_lengths(sources: Tokens, targets: Tokens) -> list[int]:
-    """Counts the tokens of the longer side of each pair, END included."""
+    """Returns the length of the longer side of each pair, including END."""
     return [
         1 + max(len(source), len(target))
         for source, target in zip(sources, targets, strict=True)
@@ -61,12 +61,12 @@ def pair_lengths(sources: Tokens, targets: Tokens) -> list[int]:
 def into_buckets(
     lengths: Sequence[int], widths: Sequence[int]
 ) -> list[tuple[int, np.ndarray]]:
-    """Sorts pairs into the narrowest bucket that holds them.
+    """Sorts pairs into the narrowest bucket into which they fit.
 
     Longer pairs go to the last bucket.
 
     Returns:
-        Width and indices of the pairs of each bucket that is not empty.
+        Width and pair indices of each nonempty bucket.
     """
     places = np.searchsorted(widths[:-1], lengths)
     return [
@@ -77,12 +77,12 @@ def into_buckets(
 
 
 def padded(rows: Tokens, width: int, ends: Sequence[int] = ()) -> np.ndarray:
-    """Pads each row of tokens, followed by the ends, to a width.
+    """Appends `ends` to each row of tokens, and pads it to a width.
 
-    What does not fit is cut, before the ends.
+    Rows that do not fit are truncated before the ends.
 
     Returns:
-        int32, shape `(len(rows), width)`.
+        int32 array of shape `(len(rows), width)`.
     """
     laid = np.full((len(rows), width), PADDING, "int32")
     for line, row in zip(laid, rows, strict=True):
@@ -92,18 +92,18 @@ def padded(rows: Tokens, width: int, ends: Sequence[int] = ()) -> np.ndarray:
 
 
 class PairBatches(keras.utils.PyDataset):
-    """Serves `(inputs, labels, weights)` to `keras.Model.fit`.
+    """Batches `(inputs, labels, weights)` for `keras.Model.fit`.
 
-    `inputs` has `source` and `target`, the latter shifted by START; `labels`
-    is the target followed by END; `weights` is 0 on padding and 1 elsewhere.
-    All have the shape `(rows, width)` of their bucket and are int32, but for
-    the weights, float32. A batch has at most `batch_tokens` tokens, padding and
-    one side counted.
+    `inputs` has `source` and `target`, the latter shifted by START. `labels` is
+    the target followed by END. `weights` is 0 for padding and 1 elsewhere. All
+    have the shape `(rows, width)` of their bucket; the weights are float32, the
+    others int32. A batch has at most `batch_tokens` tokens on each side,
+    including padding.
 
-    NumPy draws the order of each epoch, so it depends on the seed alone: not on
-    backend, activation or model. Pairs left over at the end of a bucket are not
-    served. Without a seed all pairs are served, in one order always, the last
-    batch of a bucket filled up with rows of padding.
+    NumPy draws the order of each epoch, so it depends only on the seed, not on
+    backend, activation or model. Remaining pairs at the end of a bucket are
+    dropped. Without a seed, all pairs are used in a fixed order, and the last
+    batch of a bucket is filled with padding rows.
     """
 
     def __init__(
@@ -156,12 +156,12 @@ class PairBatches(keras.utils.PyDataset):
         self._order = self._draw()
 
     def served(self) -> float:
-        """Returns the fraction of the pairs that an epoch serves."""
+        """Returns the fraction of the pairs used in an epoch."""
         rows = sum(len(labels) for *_, labels in self._arrays)
         return sum(len(rows) for _, rows in self._order) / rows
 
     def padding(self) -> float:
-        """Returns the fraction of padding, sources and targets together."""
+        """Returns the fraction of padding in sources and targets together."""
         empty = total = 0
         for source, _, labels in self._arrays:
             empty += np.sum(source == PADDING) + np.sum(labels == PADDING)
@@ -183,7 +183,7 @@ class PairBatches(keras.utils.PyDataset):
             ]
         if self._seed is not None:
             draw.shuffle(batches)
-        # On TensorFlow, Keras concludes from the first two batches which
+        # On TensorFlow, Keras infers from the first two batches which
         # dimensions vary.
         for i, (place, _) in enumerate(batches):
             if place != batches[0][0]:

@@ -1,8 +1,8 @@
 """Beam search over an encoder-decoder, compiled by Keras.
 
-Keys and values are cached: a step feeds one token through the decoder. The
-search is the `call` of a `keras.Model`, so that `predict` compiles it in each
-backend's own way. Whoever searches provides a `Stepper`.
+Keys and values are cached, so a step feeds only one token through the decoder.
+The search is the `call` of a `keras.Model`, so that `predict` compiles it on
+each backend. The model is given as a `Stepper`.
 """
 
 from typing import Any, Protocol
@@ -16,7 +16,7 @@ IMPOSSIBLE = -1e9
 
 
 class Stepper(Protocol):
-    """A model that can be asked token by token; see `model.Steps`."""
+    """A model that predicts token by token; see `model.Steps`."""
 
     model: keras.Model
 
@@ -24,9 +24,9 @@ class Stepper(Protocol):
         """Reads the source, int32 `(batch, width)`, and feeds START.
 
         Returns:
-            Logits `(batch, vocabulary)` of the first token, the context (what
-            does not change from step to step) and the caches (what does, with
-            room for `length` tokens), both nested tensors with the batch first.
+            Logits `(batch, vocabulary)` of the first token, the context
+            (constant in all steps) and the caches (changed by each step, for
+            `length` tokens), both nested tensors with the batch axis first.
         """
         ...
 
@@ -42,29 +42,29 @@ class Stepper(Protocol):
 
 
 class BeamSearch(keras.Model):
-    """The most probable translation of those that a beam comes across.
+    """Beam search for the most probable translation.
 
-    A translation Y of n tokens (END included) scores log P(Y) / n^a, a the
-    length penalty. Of each source the `width` best unfinished translations are
-    kept; it is done once as many have ended among the best of a step. With a
-    width of 1 this is greedy search.
+    The score of a translation Y of n tokens (including END) is log P(Y) / n^a,
+    where a is the length penalty. For each source, the `width` best unfinished
+    translations are kept. The search ends when `width` translations have ended
+    among the best of a step. With a width of 1, this is greedy search.
 
     Args:
-        stepper: The model to ask.
-        length: Tokens of a translation at most, END included.
-        width: Translations that are kept of each source.
-        length_penalty: 0 favours short translations, 1 scores by the mean
+        stepper: The model.
+        length: Maximum number of tokens of a translation, including END.
+        width: Beam width.
+        length_penalty: 0 favours short translations; 1 scores by the mean
             log-probability of a token.
 
     Call arguments:
         source: int32 `(batch, width)`.
 
     Returns:
-        int32 `(batch, length)`; END and all after it are PADDING.
+        int32 `(batch, length)`; END and all later tokens are PADDING.
 
     Reference:
         Wu et al., "Google's Neural Machine Translation System", 2016, section
-        7, for the length penalty, here in the form n^a, as fairseq has it.
+        7, for the length penalty, here n^a as in fairseq.
     """
 
     def __init__(
@@ -73,37 +73,37 @@ class BeamSearch(keras.Model):
         super().__init__()
         self.stepper = stepper
         self.model = stepper.model  # So that Keras finds the weights.
-        self.built = True  # Or Keras runs a batch eagerly.
+        self.built = True  # Otherwise, Keras would run a batch eagerly.
         self.length = length
         self.width = width
         self.length_penalty = length_penalty
 
     def call(self, source):
-        """Translates."""
+        """Translates sources."""
         width, length = self.width, self.length
         logits, context, caches = self.stepper.start(source, length)
         batch = ops.shape(source)[0]
-        # All beams of a source stand side by side: row = source * width + beam.
+        # The beams of a source are adjacent: row = source * width + beam.
         context, caches = keras.tree.map_structure(
             lambda tensor: ops.repeat(tensor, width, axis=0), (context, caches)
         )
         first_rows = ops.arange(batch)[:, None] * width
 
         def advance(position, state, logits):
-            """Chooses from `logits` what stands at `position` - 1."""
+            """Chooses the tokens at `position` - 1 from `logits`."""
             tokens, scores, best, best_score, ended = state
             vocabulary = logits.shape[-1]
             every = _log_softmax(ops.reshape(logits, (-1, width, vocabulary)))
             every = ops.reshape(
                 every + scores[:, :, None], (-1, width * vocabulary)
             )
-            # Twice the width: half of them may end.
+            # Twice the width, because half of them may end.
             scores, places = ops.top_k(every, 2 * width)
             places = ops.cast(places, "int32")
             parents, token = places // vocabulary, places % vocabulary
             ends = token == END
 
-            # Only an end among the best of the step counts.
+            # Only ends among the best of the step count.
             counted = ops.logical_and(ends, ops.arange(2 * width) < width)
             counted = ops.logical_and(counted, (ended < width)[:, None])
             size = ops.cast(position, scores.dtype) ** self.length_penalty
@@ -145,7 +145,7 @@ class BeamSearch(keras.Model):
             return (position + 1, *state, token, caches)
 
         one = ops.convert_to_tensor(1, "int32")
-        # At first all beams are one: all but one of them are ruled out.
+        # At first, all beams are equal; all but one are excluded.
         scores = ops.where(ops.arange(width) == 0, 0.0, IMPOSSIBLE)
         *state, token, _ = advance(
             one,
@@ -161,14 +161,14 @@ class BeamSearch(keras.Model):
         _, tokens, scores, best, best_score, *_ = ops.while_loop(
             unfinished, step, (one, *state, token, caches)
         )
-        # Where nothing has ended, the best so far has to do.
+        # If no translation has ended, the best unfinished one is used.
         never = best_score <= IMPOSSIBLE
         best_alive = ops.reshape(tokens, (-1, width, length))[:, 0]
         return ops.where(never[:, None], best_alive, best)
 
 
 def _log_softmax(logits):
-    """Log-probabilities in float32; PADDING and START are never chosen."""
+    """Returns float32 log-probabilities; excludes PADDING and START."""
     logits = ops.cast(logits, "float32")
     tokens = ops.arange(logits.shape[-1])
     banned = ops.logical_or(tokens == PADDING, tokens == START)

@@ -1,4 +1,4 @@
-"""The baseline of translation: word by word, with a lexicon from the data."""
+"""Translation baseline: word by word, with a lexicon from the data."""
 
 import re
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ from demos.datasets.types import Pairs
 
 
 class Lexicon:
-    """Translates each word to the one that it occurs with most.
+    """Translates each word to the target word that it occurs with most often.
 
-    That is the target word with the highest Dice coefficient over the training
-    pairs, 2 n(s, t) / (n(s) + n(t)), where n counts the pairs that hold a word.
+    This is the word with the highest Dice coefficient over the training pairs,
+    2 n(s, t) / (n(s) + n(t)), where n counts the pairs that contain the words.
     Unknown words are copied.
     """
 
@@ -38,8 +38,8 @@ class Lexicon:
             2 * both.data / (source_counts[both.row] + target_counts[both.col])
         )
         same = source_words[both.row] == target_words[both.col]
-        # Ascending, so that the last one of each word is its best; at a tie,
-        # the word itself.
+        # Ascending, so that the last entry of each word is the best; in a tie,
+        # it is the word itself.
         order = np.lexsort((-both.col, same, dice, both.row))
         self._lexicon = {
             str(source_words[both.row[i]]): str(target_words[both.col[i]])
@@ -47,7 +47,7 @@ class Lexicon:
         }
 
     def __call__(self, source: str) -> str:
-        """Returns the translations of a text's words, in their order."""
+        """Returns the translations of the words of a text, in order."""
         translations = [
             self._lexicon.get(word, word)
             for word in words(source, self._source)
@@ -57,9 +57,9 @@ class Lexicon:
 
 
 def words(text: str, language: str) -> list[str]:
-    """Splits a text into words and punctuation marks, or into characters.
+    """Splits a text into words and punctuation marks.
 
-    The latter in languages that are written without spaces.
+    Languages that are written without spaces are split into characters.
 
     Example:
 

@@ -1,9 +1,9 @@
-"""An encoder-decoder Transformer for translation, of KerasHub's layers.
+"""An encoder-decoder Transformer for translation, with KerasHub layers.
 
-Vaswani et al., "Attention Is All You Need", 2017, with layer normalization
-first (Xiong et al., "On Layer Normalization in the Transformer Architecture",
-2020) and the target's embedding tied to the output (Press and Wolf, "Using the
-Output Embedding to Improve Language Models", 2017).
+It follows Vaswani et al., "Attention Is All You Need", 2017, with pre-layer
+normalization (Xiong et al., "On Layer Normalization in the Transformer
+Architecture", 2020) and the target embedding tied to the output (Press and
+Wolf, "Using the Output Embedding to Improve Language Models", 2017).
 """
 
 import contextlib
@@ -29,15 +29,16 @@ def build_model(
 ) -> keras.Model:
     """Builds the model.
 
-    The activation is that of the feed-forward layers; the dropout is of
-    embeddings, attention and each layer's outputs. Without a source vocabulary
-    both languages share one vocabulary and one embedding. The precision is
-    Keras' dtype policy of the layers, such as `"mixed_bfloat16"`.
+    The feed-forward layers use the activation. The dropout is applied to
+    embeddings, attention and the outputs of each layer. Without a source
+    vocabulary, both languages share one vocabulary and one embedding. The
+    precision is the Keras dtype policy of the layers, such as
+    `"mixed_bfloat16"`.
 
     Returns:
-        A model of `{"source", "target"}`, int32 `(batch, width)` each, to
-        float32 logits `(batch, width, target_vocabulary)`: of the token that
-        follows each token of the target. PADDING is masked.
+        A model from `{"source", "target"}`, int32 `(batch, width)` each, to
+        float32 logits `(batch, width, target_vocabulary)` of the token after
+        each target token. PADDING is masked.
     """
     hub: Any = keras_hub.layers  # Its defaults mislead the type checker.
     with _dtype_policy(precision):
@@ -62,7 +63,7 @@ def build_model(
         if source_vocabulary is not None:
             source_embedding = embedding(source_vocabulary, "source_embedding")
         scale = keras.layers.Rescaling(sizes.embedding_dim**0.5, name="scale")
-        # Half precision cannot tell positions apart.
+        # Half precision cannot distinguish positions.
         positions = hub.SinePositionEncoding(dtype="float32", name="positions")
 
         def normalization(name: str) -> Any:
@@ -96,17 +97,17 @@ def build_model(
             )
         decoded = normalization("decoded")(x)
         logits = target_embedding(decoded, reverse=True)
-        # Within the policy, so that Keras scales the loss of float16.
+        # Inside the policy, so that Keras scales the loss for float16.
         return keras.Model(
             {"source": source, "target": target}, logits, name="translation"
         )
 
 
 class SmoothedCrossEntropy(keras.losses.Loss):
-    """Cross-entropy with label smoothing e, of logits and integer labels.
+    """Cross-entropy of logits and integer labels with label smoothing e.
 
-    (1 - e) CE(y) + e times the mean of CE over the vocabulary. It is averaged
-    over the sum of the sample weights, so padding, of weight 0, does not count.
+    It is (1 - e) CE(y) + e times the mean of CE over the vocabulary, averaged
+    with the sample weights, so that padding, with weight 0, does not count.
 
     Reference:
         Szegedy et al., "Rethinking the Inception Architecture for Computer
@@ -122,14 +123,14 @@ class SmoothedCrossEntropy(keras.losses.Loss):
     def call(self, y_true, y_pred):
         """Computes the loss of each token."""
         log_p = ops.log_softmax(y_pred, axis=-1)
-        labels = ops.cast(y_true, "int32")[..., None]  # Keras made it float.
+        labels = ops.cast(y_true, "int32")[..., None]  # Keras casts to float.
         label = ops.take_along_axis(log_p, labels, axis=-1)[..., 0]
         e = self.label_smoothing
         return -(1 - e) * label - e * ops.mean(log_p, axis=-1)
 
 
 class Steps:
-    """Asks a model token by token, with cached keys and values; a `Stepper`."""
+    """Runs a model token by token, with cached keys and values."""
 
     def __init__(self, model: Any) -> None:
         self.model = model
@@ -218,11 +219,11 @@ def _dtype_policy(precision: str) -> Iterator[None]:
 
 
 def build_scorer(model: keras.Model) -> keras.Model:
-    """Makes a model that scores the next token, given the true ones before.
+    """Builds a model that scores the next token, given the preceding ones.
 
     It shares the weights. `evaluate` gives `token_accuracy` and `cross_entropy`
-    (nats a token, unsmoothed), means over all tokens but padding. In training
-    they would cost time.
+    (in nats per token, without smoothing), means over all tokens except
+    padding. They are not computed during training, to save time.
     """
     scorer = keras.Model(model.input, model.output)
     scorer.compile(

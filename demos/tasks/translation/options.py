@@ -37,20 +37,20 @@ class ModelConfig:
     embedding_dim: int = 128
     """Width of embeddings, encoders and decoders."""
     feedforward_dim: int = 256
-    """Width of the dense layer inside them; it has the activation."""
+    """Width of the feed-forward layers, which use the activation."""
     heads: int = 4
-    """Number of heads of each attention; must divide --embedding-dim."""
+    """Number of attention heads. It must divide --embedding-dim."""
     initializer: str = "glorot_uniform"
-    """Initializer of the weights of encoders and decoders, by its Keras name,
-    such as he_normal or serf_normal."""
+    """Keras name of the initializer of encoders and decoders, such as he_normal
+    or serf_normal."""
     vocabulary: Literal["shared", "separate"] = "shared"
-    """Whether source and target share their subwords and the embedding."""
+    """Uses one vocabulary and embedding for source and target, or two."""
     vocabulary_size: int = 2000
-    """Maximum number of subwords of each vocabulary; at least 259: 256 bytes,
+    """Maximum number of subwords of each vocabulary, at least 259: 256 bytes,
     padding, start and end."""
     longest: int = 100
-    """Maximum number of subwords of a sentence: longer pairs are left out of
-    the training split, longer sentences of the other splits are truncated."""
+    """Maximum number of subwords of a sentence. Longer pairs are dropped from
+    the training split; longer sentences of other splits are truncated."""
 
 
 @dataclass(frozen=True)
@@ -58,24 +58,23 @@ class TrainingConfig:
     """Training, the same for every activation."""
 
     epochs: int = 15
-    """Maximum number of epochs; the weights of the epoch with the lowest
-    validation loss are kept."""
+    """Maximum number of epochs. The model keeps the weights of the epoch with
+    the lowest validation loss."""
     patience: int = 3
-    """Number of epochs without a lower validation loss before training
-    stops."""
+    """Training stops after this number of epochs without a lower validation
+    loss."""
     batch_tokens: int = 2048
-    """Batch size in subwords, of source and of target, padding included."""
+    """Batch size in subwords, of source and of target, including padding."""
     buckets: int = 8
-    """Maximum number of lengths that sentences are padded to; each is compiled
-    once."""
+    """Maximum number of different padded lengths. Each is compiled once."""
     optimizer: Optimizer = "adam"
-    """Optimizer; adam has a beta_2 of 0.98, sgd Nesterov momentum 0.9."""
+    """Optimizer. adam uses beta_2 = 0.98, sgd uses Nesterov momentum 0.9."""
     learning_rate: float = 0.003
     """Peak learning rate; linear warm-up, cosine decay."""
     warmup_epochs: float = 1.0
     """Length of the warm-up, in epochs."""
     weight_decay: float = 0.01
-    """Decoupled weight decay, as in AdamW; 0 for none."""
+    """Decoupled weight decay, as in AdamW. 0 disables it."""
     clip_norm: float = 1.0
     """Maximum norm of the gradient of all weights."""
     label_smoothing: float = 0.1
@@ -83,7 +82,7 @@ class TrainingConfig:
     dropout: float = 0.1
     """Dropout rate of embeddings, attention and the outputs of each layer."""
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
-    """Dtype policy of the layers; the weights are always float32."""
+    """Dtype policy of the layers. The weights are always float32."""
 
 
 @dataclass(frozen=True)
@@ -91,9 +90,9 @@ class DecodingConfig:
     """Decoding of the test split."""
 
     beam_width: int = 5
-    """Beam width; 1 for greedy search."""
+    """Beam width. 1 is greedy search."""
     length_penalty: float = 1.0
-    """Exponent of the length that log-probabilities are divided by."""
+    """Log-probabilities are divided by the length to this power."""
 
 
 SIZES: Mapping[str, tuple[ModelConfig, TrainingConfig]] = {
@@ -130,18 +129,18 @@ class TranslationOptions(StudyOptions):
 
     dataset: str = "emoji"
     """emoji (names of emoji in 14 languages, no download), multi30k (29,000
-    image captions in en, de, fr and cs, 1.4 MB download) or the path of your
+    image captions in en, de, fr and cs, 1.4 MB download), or the path of your
     own .tsv file in UTF-8: source, tab, target, without a header."""
     source: OptionalStr = None
-    """Source language; by default en for emoji, de for multi30k."""
+    """Source language. The default is en for emoji and de for multi30k."""
     target: OptionalStr = None
-    """Target language; by default de for emoji, en for multi30k. For zh and ja,
-    sacreBLEU scores characters instead of words."""
+    """Target language. The default is de for emoji and en for multi30k. For zh
+    and ja, sacreBLEU scores characters instead of words."""
     data_dir: OptionalPath = None
-    """Folder that holds your own download of Multi30k."""
+    """Folder with the files of Multi30k, if you have downloaded them."""
     size: OptionalSize = None
     """Preset of the model and training options below: tiny (default for emoji),
-    small (default for other data) or paper (for a GPU)."""
+    small (default for other data), or paper (needs a GPU)."""
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     decoding: DecodingConfig = field(default_factory=DecodingConfig)
@@ -152,14 +151,14 @@ class TranslationPredictOptions(PredictTextOptions):
     """Prints the translation of each text."""
 
     beam_width: OptionalInt = None
-    """Beam width; by default as in the study."""
+    """Beam width. The default is that of the study."""
     length_penalty: OptionalFloat = None
-    """Exponent of the length that log-probabilities are divided by; by default
-    as in the study."""
+    """Log-probabilities are divided by the length to this power. The default is
+    that of the study."""
 
 
 def presets(arguments: Sequence[str]) -> TranslationOptions:
-    """Returns the defaults of the `--size` of a command line."""
+    """Returns the default options for the `--size` of a command line."""
     emoji = option_value(arguments, "--dataset") in ("emoji", None)
     size = option_value(arguments, "--size") or ("tiny" if emoji else "small")
     # The parser rejects an unknown size.
@@ -168,7 +167,7 @@ def presets(arguments: Sequence[str]) -> TranslationOptions:
 
 
 def check(options: Any) -> None:
-    """Raises UserError where sizes, training or decoding are invalid."""
+    """Raises UserError if an option is invalid."""
     model = options.model
     check_numbers(
         [model, options.training],
@@ -190,7 +189,7 @@ def check(options: Any) -> None:
 
 
 def check_decoding(decoding: DecodingConfig) -> None:
-    """Checks how to translate; raises UserError where a value is invalid."""
+    """Raises UserError if a decoding option is invalid."""
     check_numbers([decoding], may_be_zero=("length_penalty",))
     if decoding.beam_width > 100:
         raise UserError(
@@ -204,6 +203,6 @@ DEMO = Demo(
     TranslationPredictOptions,
     check,
     presets,
-    notes="The defaults of the numbers are those of --size; give it before "
-    "--help to see them.",
+    notes="The default numbers below depend on --size. To see those of another "
+    "size, give --size before --help.",
 )

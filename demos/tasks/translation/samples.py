@@ -17,17 +17,17 @@ def samples(
     folder: Path,
     records: Sequence[TrialRecord],
 ) -> tuple[Table, ...]:
-    """Shows translations of the test split, evenly spaced.
+    """Returns sample translations of the test split, evenly spaced.
 
     Args:
         test: The test split.
-        objective: The metric that chooses the model.
+        objective: The metric that selects the model.
         folder: Folder of the study.
-        records: Those of all trials; at least one finished.
+        records: Records of all trials; at least one must have finished.
 
     Returns:
-        A table of sources, references and the translations of the best model
-        of serf, if there is one, else of another activation; none where its
+        A table of sources, references and translations by the best model with
+        serf, or with another activation if there is none; empty if the
         translations cannot be read.
     """
     reference = reference_of(records)

@@ -7,21 +7,21 @@ from sacrebleu.metrics.chrf import CHRF
 
 from demos.datasets.languages import base_language
 
-# sacreBLEU's tokenizers of languages that are written without spaces.
+# sacreBLEU's tokenizers for languages that are written without spaces.
 TOKENIZERS = {"ja": "char", "zh": "zh"}
 
 
 def translation_scores(
     translations: Sequence[str], references: Sequence[str], target: str
 ) -> dict[str, float]:
-    """Scores translations as detokenized texts.
+    """Computes scores of detokenized translations.
 
-    Chinese and Japanese are tokenized into characters, every other `target`
-    language by sacreBLEU's default rules (13a).
+    Chinese and Japanese are tokenized into characters, all other `target`
+    languages by sacreBLEU's default rules (13a).
 
     Returns:
-        `bleu` and `chrf`, case-sensitive, and `bleu_lowercased`, from 0 to 100;
-        `exact_match`, the fraction that equals the reference.
+        `bleu` and `chrf` (case-sensitive) and `bleu_lowercased`, from 0 to 100;
+        `exact_match`, the fraction of translations equal to the reference.
 
     References:
         Post, "A Call for Clarity in Reporting BLEU Scores", WMT 2018; Popović,
@@ -42,10 +42,10 @@ def translation_scores(
 
 
 def signatures(target: str) -> str:
-    """Returns sacreBLEU's signatures of the scores in a language."""
+    """Returns sacreBLEU's signatures of the scores for a language."""
     texts = []
     for name, metric in _metrics(target).items():
-        metric.corpus_score(["a"], [["a"]])  # It counts the references.
+        metric.corpus_score(["a"], [["a"]])  # Sets the number of references.
         texts.append(f"{name} {metric.get_signature()}")
     return f"sacreBLEU signatures: {'; '.join(texts)}"
 

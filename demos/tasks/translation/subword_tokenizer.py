@@ -1,15 +1,15 @@
-"""Sub-word vocabularies: byte-level BPE, which no text is foreign to.
+"""Subword vocabularies by byte-level BPE.
 
-Sennrich et al., "Neural Machine Translation of Rare Words with Subword Units",
-ACL 2016; on bytes, as in Radford et al., "Language Models are Unsupervised
-Multitask Learners", 2019. Every text can be encoded, and decoding gives it back
-to the letter, case and spaces included, which a score on detokenised text
-asks for.
+See Sennrich et al., "Neural Machine Translation of Rare Words with Subword
+Units", ACL 2016, and for bytes Radford et al., "Language Models are
+Unsupervised Multitask Learners", 2019. Every text can be encoded, and decoding
+restores it exactly, including case and spaces, as scores on detokenized text
+require.
 
-KerasHub's WordPiece was tried on the same 58,000 captions of Multi30k, for the
-same 2,000 sub-words: its trainer took 3 minutes, where BPE takes 1 to 2
-seconds, and gave 3% of the test's captions back to the letter, where BPE gives
-all, for it splits at punctuation and forgets where the spaces were.
+With KerasHub's WordPiece, on the same 58,000 captions of Multi30k and 2,000
+subwords, training took 3 minutes (BPE: 1 to 2 seconds), and decoding restored
+3% of the test captions exactly (BPE: all), because WordPiece splits at
+punctuation and does not keep the spaces.
 """
 
 from collections.abc import Iterable, Sequence
@@ -30,9 +30,9 @@ SPECIAL = ("[PAD]", "[START]", "[END]")
 def learn(texts: Iterable[str], vocabulary_size: int) -> Tokenizer:
     """Learns a vocabulary of subwords.
 
-    Its maximum size includes the 256 bytes and the three special tokens. A pair
-    of subwords that occurs once is not joined. A word reads the same at the
-    head of a text as within it.
+    The maximum size includes the 256 bytes and the three special tokens. A pair
+    of subwords that occurs only once is not merged. A word has the same tokens
+    at the start of a text as inside it.
     """
     tokenizer: object = Tokenizer(models.BPE())
     assert isinstance(tokenizer, Tokenizer)
@@ -51,19 +51,19 @@ def learn(texts: Iterable[str], vocabulary_size: int) -> Tokenizer:
             show_progress=False,
         ),
     )
-    # What spells a special token in a text is text.
+    # In a text, the name of a special token is ordinary text.
     tokenizer.encode_special_tokens = True  # pyright: ignore
     return tokenizer
 
 
 def encode(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
-    """Turns texts into subwords, without special tokens."""
+    """Encodes texts as subwords, without special tokens."""
     tokenizer.encode_special_tokens = True  # pyright: ignore
     return [encoding.ids for encoding in tokenizer.encode_batch(texts)]
 
 
 def decode(tokenizer: Tokenizer, rows: Iterable[Sequence[int]]) -> list[str]:
-    """Turns subwords into texts, without special tokens.
+    """Decodes subwords to texts, without special tokens.
 
     Bytes that are not UTF-8 become U+FFFD.
 

@@ -49,7 +49,7 @@ Translate = Callable[[Sequence[str]], list[str]]
 
 @dataclass(frozen=True)
 class TranslationTask(Task):
-    """Trains and scores one translator; see `Task`."""
+    """Trains and scores one translation model; see `Task`."""
 
     decoding: DecodingConfig = field(default_factory=DecodingConfig)
     source_tokenizer: Tokenizer = field(init=False, repr=False)
@@ -85,7 +85,7 @@ class TranslationTask(Task):
             "_train",
             ([sources[i] for i in fitting], [targets[i] for i in fitting]),
         )
-        # Validation and test may hold sentences that are longer still.
+        # Validation and test sentences may be longer.
         others = [
             self.dataset.validation,
             self.dataset.test,
@@ -102,19 +102,19 @@ class TranslationTask(Task):
         left_out = len(lengths) - len(fitting)
         truncated = sum(length > longest for length in other)
         notes = (
-            f"{left_out} long training pairs left out" * bool(left_out),
+            f"{left_out} long training pairs dropped" * bool(left_out),
             f"{truncated} long pairs truncated" * bool(truncated),
         )
         set_("notes", tuple(filter(None, notes)))
 
     @property
     def study_name(self) -> str:
-        """Name of the study's folder, if no other is asked for."""
+        """Default name of the study's folder."""
         dataset = self.dataset
         return f"{dataset.name}-{dataset.source}-{dataset.target}"
 
     def config(self) -> dict[str, Any]:
-        """Returns all that decides a trial's result, besides the trial."""
+        """Returns everything except the trial that affects its result."""
         return {
             **super().config(),
             "languages": [self.dataset.source, self.dataset.target],
@@ -122,7 +122,7 @@ class TranslationTask(Task):
         }
 
     def build(self, activation: str, steps: int) -> keras.Model:
-        """Builds and compiles the model, for so many batches of an epoch."""
+        """Builds and compiles the model for `steps` batches per epoch."""
         training = self.training
         separate = self.model.vocabulary == "separate"
         model = build_model(
@@ -138,8 +138,8 @@ class TranslationTask(Task):
         options: dict[str, Any] = {}
         if training.optimizer == "adam":
             options["beta_2"] = 0.98  # Vaswani et al., section 5.3.
-        # Without one, Adam and its kin skip the decay, which on TensorFlow
-        # costs a schedule for each variable; AdamW has one by default.
+        # With None, Adam and similar optimizers skip the decay, which on
+        # TensorFlow costs a schedule per variable; AdamW decays by default.
         if training.weight_decay or training.optimizer == "adamw":
             options["weight_decay"] = training.weight_decay
         model.compile(
@@ -156,10 +156,10 @@ class TranslationTask(Task):
     def batches(
         self, part: Pairs | None = None, seed: int | None = None
     ) -> PairBatches:
-        """Returns the batches of a split, by default of the training pairs.
+        """Returns the batches of a split; by default, of the training pairs.
 
-        The seed decides the order; without one all pairs are in it, as a score
-        needs them.
+        The seed determines the order. Without a seed, all pairs are included,
+        as scores require.
         """
         sources, targets = self._train if part is None else self._tokens(part)
         return PairBatches(
@@ -167,7 +167,7 @@ class TranslationTask(Task):
         )
 
     def train(self, trial: Trial, context: TrialContext) -> TrialResult:
-        """Trains one translator; the loss is in nats a token, unsmoothed."""
+        """Trains one model; the loss is unsmoothed, in nats per token."""
         data = self.batches(seed=trial.seed)
         model, scorer, translator = self.reuse(
             trial, lambda: self._built(trial, len(data))
@@ -199,7 +199,7 @@ class TranslationTask(Task):
             },
             history,
             model.count_params(),
-            # Not compiled: it loads without this package.
+            # Saved uncompiled, so that it loads without this package.
             keras.Model(model.input, model.output, name=model.name).save,
             {
                 f"{name}.txt": "".join(
@@ -211,7 +211,7 @@ class TranslationTask(Task):
         )
 
     def save_assets(self, folder: Path) -> None:
-        """Writes what a saved model needs to translate raw text."""
+        """Writes the files that a saved model needs to translate raw text."""
         for side in ("source", "target"):
             tokenizer: Tokenizer = getattr(self, f"{side}_tokenizer")
             write_text(
@@ -228,7 +228,7 @@ class TranslationTask(Task):
         )
 
     def baselines(self) -> dict[str, dict[str, float]]:
-        """Scores a copy of the source, and its words translated one by one."""
+        """Scores a copy of the source, and a word-by-word translation."""
         lexicon = Lexicon(
             self.dataset.train, self.dataset.source, self.dataset.target
         )
@@ -242,7 +242,7 @@ class TranslationTask(Task):
         }
 
     def describe(self) -> str:
-        """Describes the data in a line."""
+        """Describes the data in one line."""
         dataset = self.dataset
         tests = [
             f"{len(part)} in {name}"
@@ -263,7 +263,7 @@ class TranslationTask(Task):
     def presentation(
         self, folder: Path, records: Sequence[TrialRecord]
     ) -> Presentation:
-        """Says how the report calls things, with sample translations."""
+        """Returns the presentation of the report, with sample translations."""
         dataset = self.dataset
         return Presentation(
             title=f"Translation: {dataset.name}, {dataset.source} to "
@@ -320,7 +320,7 @@ class TranslationTask(Task):
     def _tested(
         self, translate: Translate
     ) -> tuple[dict[str, float], dict[str, list[str]]]:
-        """Returns scores, and translations by the name of the test."""
+        """Returns scores, and translations by the name of the test split."""
         test, target = self.dataset.test, self.dataset.target
         texts = {"test": translate(test.sources)}
         metrics = translation_scores(texts["test"], test.targets, target)
@@ -371,7 +371,7 @@ def predict(options: TranslationPredictOptions, saved: SavedModel) -> None:
     log(f"{settings['source']} to {settings['target']}")
     rows = subword_tokenizer.encode(tokenizer, options.texts)
     for number, row in enumerate(rows, 1):
-        if (count := 1 + len(row)) > longest:  # The end is one more.
+        if (count := 1 + len(row)) > longest:  # Plus one for END.
             log(f"text {number} was truncated to {longest} of {count} subwords")
     for text in translator(options.texts):
         print_line(text)

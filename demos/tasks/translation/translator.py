@@ -1,4 +1,4 @@
-"""`Translator`: from raw text to raw text with a trained model."""
+"""`Translator`: translates raw text with a trained model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,8 +17,8 @@ from demos.tasks.translation.options import DecodingConfig
 from demos.tasks.translation.subword_tokenizer import END
 from demos.training import batches
 
-# Sentences that are decoded together, and how many are worth a length of their
-# own, for which the search is compiled.
+# Number of sentences that are decoded together, and the minimum number for
+# which the search is compiled for a separate length.
 BATCH_SIZE, BUCKET = 100, 500
 
 
@@ -26,7 +26,7 @@ BATCH_SIZE, BUCKET = 100, 500
 class Translator:
     """Translates texts with a trained model.
 
-    Texts of more than `longest` subwords, the end included, are truncated.
+    Texts with more than `longest` subwords, including the end, are truncated.
     """
 
     steps: Steps
@@ -37,15 +37,15 @@ class Translator:
     _searches: dict[int, BeamSearch] = field(default_factory=dict, init=False)
 
     def __call__(self, texts: Sequence[str]) -> list[str]:
-        """Returns the translations of texts, of which there is at least one."""
+        """Returns the translations of at least one text."""
         tokens = subword_tokenizer.encode(self.source_tokenizer, texts)
-        # Two at least: over one token, attention has nothing to choose from.
+        # At least two: attention over one token has nothing to choose from.
         lengths = [max(2, min(1 + len(row), self.longest)) for row in tokens]
         buckets = min(4, 1 + len(texts) // BUCKET)
         widths = bucket_widths(lengths, buckets)
         translations = [""] * len(texts)
         for width, unsorted in into_buckets(lengths, widths):
-            # A batch is searched until its last sentence is done.
+            # The search of a batch runs until its last sentence is done.
             rows = sorted(unsorted, key=lengths.__getitem__)
             sources = padded([tokens[row] for row in rows], width, [END])
             answers = batches.predict(self._search(width), sources, BATCH_SIZE)
@@ -57,9 +57,9 @@ class Translator:
         return translations
 
     def _search(self, width: int) -> BeamSearch:
-        """Returns the search for sources of a width, compiled once."""
+        """Returns the search for sources of a width, which is compiled once."""
         if width not in self._searches:
-            length = 10 + width * 3 // 2  # Of a translation, at most.
+            length = 10 + width * 3 // 2  # Maximum length of a translation.
             self._searches[width] = BeamSearch(
                 self.steps,
                 length,

@@ -77,7 +77,7 @@ class Child:
 @pytest.mark.parametrize(
     ("error", "code", "results", "line"),
     [
-        (KeyboardInterrupt(), 130, [1], "interrupted: what was measured is in"),
+        (KeyboardInterrupt(), 130, [1], "interrupted: partial results are in"),
         (UserError("no Keras"), 1, [1, 3], "error: jax: no Keras; see"),
     ],
 )

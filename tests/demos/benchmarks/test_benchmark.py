@@ -29,5 +29,5 @@ def test_folders_with_results_are_left_alone(tmp_path):
     assert benchmark.free_folder(None, default) == default
     (default / benchmark.RESULTS).touch()
     assert benchmark.free_folder(None, default) == tmp_path / "runs-2"
-    with pytest.raises(UserError, match="holds results already"):
+    with pytest.raises(UserError, match="already has results"):
         benchmark.free_folder(default, tmp_path / "other")

@@ -31,7 +31,7 @@ def test_a_backend_that_cannot_train_is_one_line(monkeypatch, name):
 
 
 def test_another_backend_in_the_same_process_is_one_line():
-    with pytest.raises(UserError, match="already in this process"):
+    with pytest.raises(UserError, match="already uses in this process"):
         backend.choose_backend("numpy")
 
 

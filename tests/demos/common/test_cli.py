@@ -58,7 +58,7 @@ def test_help_has_the_docstrings(capsys):
 )
 def test_a_renamed_option_names_the_new_one(arguments):
     with pytest.raises(
-        UserError, match=r"is called --.*(layers|baselines) now"
+        UserError, match=r"is now called --.*(layers|baselines)"
     ):
         parse(Options, arguments, "demo")
 

@@ -129,8 +129,8 @@ def test_what_cannot_be_used_is_counted(tmp_path):
     (tmp_path / "train" / "4.png").unlink()
     dataset = load_detection(str(tmp_path))
     assert dataset.notes == (
-        "3 boxes left out that are empty",
-        "1 boxes left out of negative size",
+        "3 boxes skipped that are empty",
+        "1 boxes skipped with negative size",
         "1 images not found",
     )
     # What reaches out of the picture is cut.
@@ -172,22 +172,22 @@ def write_text(text):
     ("spoil", "says"),
     [
         (write_text("{"), "cannot be read"),
-        (write_text("[]"), "to hold an object of JSON"),
+        (write_text("[]"), "to contain a JSON object"),
         (put(categories=None), "Missing: categories"),
         (put(categories=CATEGORIES[:1]), "no 7"),
         (put(categories=[{"id": 7}]), "no 'name'"),
         (put(images=[{"id": 1, "file_name": "1.png"}]), "no 'width'"),
         (put(images=annotations(1)["images"]), "no 2"),
-        (put(annotations=[]), "at least one box among the train images"),
+        (put(annotations=[]), "at least one box in the train images"),
         (
             put(annotations=[{"image_id": 1, "category_id": 7, "bbox": [1]}]),
-            "COCO's format",
+            "COCO format",
         ),
         (
             put(images=[{**annotations(1)["images"][0], "width": 0}]),
-            "COCO's format",
+            "COCO format",
         ),
-        (write_text("[" * 100_000), "nested too deep"),
+        (write_text("[" * 100_000), "nested too deeply"),
         (box([math.nan, 0, 9, 9]), "the numbers [nan, 0, 9, 9]"),
         (box([0, 0, math.inf, 9]), "the numbers [0, 0, inf, 9]"),
         (box([0, 0, 10**400, 9]), "the numbers"),
@@ -195,14 +195,14 @@ def write_text(text):
         (box([0, 0, "9", 9]), "where numbers are needed"),
         (box([0, 0, True, 9]), "where numbers are needed"),
         (box([0, 0, 9, 9], iscrowd="0"), "iscrowd '0', neither 0 nor 1"),
-        (box([0, 0, 9, 9], image_id=[1]), "COCO's format"),
+        (box([0, 0, 9, 9], image_id=[1]), "COCO format"),
         (put(categories=[*CATEGORIES, CATEGORIES[1]]), "the id 7 twice"),
         (put(images=annotations(4)["images"] * 2), "the id 1 twice"),
-        (put(categories=[{"id": 7, "name": None}]), "COCO's format"),
-        (put(categories=["cat"]), "COCO's format"),
+        (put(categories=[{"id": 7, "name": None}]), "COCO format"),
+        (put(categories=["cat"]), "COCO format"),
         (image(width=-40), "an image of size -40 x 20"),
         (image(width="40"), "where numbers are needed"),
-        (image(file_name=5), "COCO's format"),
+        (image(file_name=5), "COCO format"),
         (image(file_name="../../secret.png"), "--allow-outside"),
         (image(file_name="/etc/hostname"), "--allow-outside"),
     ],
@@ -254,10 +254,10 @@ def test_pictures_that_are_not_there(tmp_path):
         tmp_path / "elsewhere",
         annotations(4),
     )
-    with pytest.raises(UserError, match=r"train2017, not found"):
+    with pytest.raises(UserError, match=r"train2017, which is not found"):
         load_detection(str(tmp_path))
     (tmp_path / "train2017").mkdir()
-    with pytest.raises(UserError, match="holds none of the images"):
+    with pytest.raises(UserError, match="has none of the images"):
         load_detection(str(tmp_path))
 
 

@@ -48,8 +48,8 @@ def test_repeated_and_incomplete_rows_are_left_out_and_counted(tmp_path):
     ]
     assert len(texts) == len(set(texts)) == 20
     assert dataset.notes == (
-        "4 of 26 rows left out: rows with an empty text or label",
-        "2 of 26 rows left out: rows that repeat a text",
+        "4 of 26 rows skipped: rows with an empty text or label",
+        "2 of 26 rows skipped: rows with a repeated text",
     )
 
 

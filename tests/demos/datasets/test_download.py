@@ -42,7 +42,7 @@ def test_another_file_or_none_says_how_to_place_it_by_hand(cache, published):
         url = path.as_uri()
         with pytest.raises(UserError, match=f"{path.name} could not") as caught:
             download.fetch(path.name, url, digest, "sha256")
-        assert f"download {url} by hand" in str(caught.value)
+        assert f"download {url} manually" in str(caught.value)
         assert "--data-dir" in str(caught.value)
         assert "\n" not in str(caught.value)
 
@@ -130,4 +130,4 @@ def test_a_damaged_archive_leaves_nothing(folder, write_archive, damage):
 
 def test_an_archive_of_something_else_is_named(folder, write_archive):
     write_archive(folder / "a.tar.gz", {"other/file.txt": b"x"})
-    refused(folder / "a.tar.gz", "to hold the folder mine")
+    refused(folder / "a.tar.gz", "to contain the folder mine")

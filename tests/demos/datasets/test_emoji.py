@@ -104,8 +104,8 @@ def test_only_full_emoji_once_each_and_with_a_name_in_both(installed):
     # Each number is in one name only, so no name combines known words.
     assert [len(part) for part in parts_of(dataset)] == [3_000, 0, 0]
     assert dataset.notes == (
-        "1 emoji left out that lack a name in en or de",
-        "1 emoji left out whose name in en repeats",
+        "1 emoji skipped without a name in en or de",
+        "1 emoji skipped with a repeated name in en",
     )
 
 

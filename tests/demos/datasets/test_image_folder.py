@@ -50,10 +50,9 @@ def test_damaged_and_repeated_pictures_are_counted(folder):
         (folder / other).mkdir(parents=True)
     dataset = load_images(str(folder), side=16)
     assert dataset.notes == (
-        "1 folders left out that have no images",
-        "1 images left out that are damaged or too large, such as "
-        "green pears/bad.jpg",
-        "1 repeated images left out",
+        "1 folders without images skipped",
+        "1 damaged or too large images skipped, such as green pears/bad.jpg",
+        "1 repeated images skipped",
     )
     parts = (dataset.train, dataset.validation, dataset.test)
     assert sum(map(len, parts)) == 40
@@ -63,7 +62,7 @@ def test_what_has_two_labels_is_in_no_split(folder):
     for label in COLOURS:
         Image.new("L", (64, 64), 77).save(folder / label / "both.png")
     dataset = load_images(str(folder), side=16)
-    assert dataset.notes == ("2 images left out that have two labels",)
+    assert dataset.notes == ("2 images with two labels skipped",)
     for part in (dataset.train, dataset.validation, dataset.test):
         assert not (part.pixels == 77).all(axis=(1, 2, 3)).any()
 
@@ -72,12 +71,12 @@ def test_the_same_picture_in_another_format_is_a_repeated_one(folder):
     first = Image.open(folder / "red apples" / "0.png")
     first.save(folder / "red apples" / "again.bmp")
     dataset = load_images(str(folder), side=16)
-    assert dataset.notes == ("1 repeated images left out",)
+    assert dataset.notes == ("1 repeated images skipped",)
 
 
 def test_what_is_no_such_folder_is_refused(tmp_path, folder):
     for path, says in [
-        (folder / "red apples", "two folders or more.*Received: more, with 10"),
+        (folder / "red apples", "two or more folders.*Received: more, with 10"),
         (tmp_path / "nowhere", "Expected --dataset to be mnist_5k, digits"),
     ]:
         with pytest.raises(UserError, match=says):

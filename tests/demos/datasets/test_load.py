@@ -44,7 +44,7 @@ def test_built_in_data_never_changes(name):
         (load.load_translation, "emoji, multi30k or the path of a .tsv file"),
         (load.load_entailment, "scenes, tweets or the path of a .csv or .tsv"),
         (load.load_images, "mnist_5k, digits, mnist, fashion_mnist, cifar10"),
-        (load.load_detection, "animals or the path of a folder in COCO's"),
+        (load.load_detection, "animals or the path of a folder in COCO f"),
     ],
 )
 def test_an_unknown_dataset_lists_the_known(function, says):

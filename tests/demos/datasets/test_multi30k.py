@@ -89,7 +89,7 @@ def test_official_splits_are_kept(folder, digests):
     assert dataset.test.sources[3] == "de test_2016_flickr Männer 3"
     assert dataset.test.targets[3] == "en test_2016_flickr Männer 3"
     assert further["test_2017_mscoco"].targets[0].startswith("en test_2017_msc")
-    assert "val has 8 pairs, not the 1014 published" in dataset.notes
+    assert "val has 8 pairs instead of 1014" in dataset.notes
     turned = multi30k.load("en", "de", folder, digests)
     assert turned.train.sources == dataset.train.targets
 
@@ -126,9 +126,9 @@ def test_no_source_stands_in_two_splits(folder, digests):
     assert dataset.train.targets[0] == "en train Männer 4"
     assert len(dataset.validation) == 7
     assert {
-        "1 validation pairs left out whose source is also in a test",
-        "4 training pairs left out whose source is also in validation or a "
-        "test",
+        "1 validation pairs skipped because the source is also in a test",
+        "4 training pairs skipped because the source is also in validation or "
+        "a test",
     } <= set(dataset.notes)
 
 
@@ -137,7 +137,7 @@ def test_an_empty_side_is_left_out_and_its_line_kept_in_step(folder, digests):
     english[2] = "  "
     digests["train.en.gz"] = write(folder, "train.en.gz", english)
     dataset = load(folder, digests)
-    assert "1 train pairs with an empty side left out" in dataset.notes
+    assert "1 train pairs with an empty side skipped" in dataset.notes
     assert dataset.train.sources[2] == "de train Männer 3"
     assert dataset.train.targets[2] == "en 3"
 
@@ -154,7 +154,7 @@ def test_a_test_of_2017_that_is_not_there_is_noted(folder, digests):
     assert list(dataset.further_tests) == ["test_2017_flickr"]
     assert dataset.notes[-1] == (
         "test_2017_mscoco is not scored: test_2017_mscoco.en.gz is not in the "
-        "folder that --data-dir names"
+        "folder of --data-dir"
     )
 
 
@@ -238,7 +238,7 @@ def test_training_on_the_test_is_refused(folder, digests):
     for language in ("de", "en"):
         text = (folder / f"test_2016_flickr.{language}").read_text("utf-8")
         (folder / f"train.{language}").write_text(text, encoding="utf-8")
-    refused(folder, digests, "training pairs of which the source is not in")
+    refused(folder, digests, "training pairs whose source is not in")
 
 
 def test_every_file_has_a_digest_but_the_czech_ones_of_2017():

@@ -89,11 +89,12 @@ def test_lines_left_out_are_counted(tmp_path):
     dataset = pairs.load(path, "en", "de")
     assert len(all_pairs(dataset)) == 21
     assert sorted(dataset.notes) == [
-        "1 of 30 lines left out: lines that are not UTF-8 text",
-        "2 of 30 lines left out: lines that repeat a pair",
-        "2 of 30 lines left out: lines with an empty side",
-        "2 of 30 lines left out: lines with more than 1,000 characters a side",
-        "2 of 30 lines left out: lines without a tab",
+        "1 of 30 lines skipped: lines that are not UTF-8 text",
+        "2 of 30 lines skipped: lines with a repeated pair",
+        "2 of 30 lines skipped: lines with an empty side",
+        "2 of 30 lines skipped: lines with more than 1,000 characters on a "
+        "side",
+        "2 of 30 lines skipped: lines without a tab",
     ]
 
 
@@ -148,5 +149,7 @@ def test_letters_and_accents_written_apart_are_put_together(tmp_path):
 def test_a_language_is_a_good_name_of_a_folder(tmp_path, language):
     path = tmp_path / "mine.tsv"
     path.write_text("\n".join(lines_of(40)), encoding="utf-8")
-    with pytest.raises(UserError, match="Expected --target to be letters"):
+    with pytest.raises(
+        UserError, match="Expected --target to consist of letters"
+    ):
         pairs.load(path, "en", language)

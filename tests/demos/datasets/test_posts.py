@@ -91,9 +91,9 @@ def test_what_cannot_be_used_is_counted(folder):
     dataset = load_entailment(str(write(folder, rows)))
     assert dataset.notes == (
         "2 images not found, such as nowhere.png",
-        "2 rows left out with an empty post or label",
-        "1 rows left out that repeat a pair",
-        "1 rows left out that give a pair another label",
+        "2 rows with an empty post or label skipped",
+        "1 rows with a repeated pair skipped",
+        "1 rows with a repeated pair but a different label skipped",
     )
     found = every_pair(dataset)
     assert len(found) == 62

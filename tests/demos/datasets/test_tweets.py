@@ -96,13 +96,13 @@ def test_another_archive_than_the_first_is_refused(folder, write_archive):
 
 def test_what_is_missing_is_named(folder):
     (folder / "tweet_images.tar.gz").unlink()
-    with pytest.raises(UserError, match=r"to hold tweet_images\.tar\.gz or"):
+    with pytest.raises(UserError, match=r"to have tweet_images\.tar\.gz or"):
         load(folder)
     (folder / "tweet_images").mkdir()
-    with pytest.raises(UserError, match=r"Expected .* to hold images"):
+    with pytest.raises(UserError, match=r"Expected .* to have images"):
         load(folder)
     (folder / "tweets.csv").unlink()
-    with pytest.raises(UserError, match=r"--data-dir to hold tweets\.csv"):
+    with pytest.raises(UserError, match=r"--data-dir to have tweets\.csv"):
         tweets.load(folder)
 
 

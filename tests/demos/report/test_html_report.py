@@ -210,7 +210,7 @@ def test_surroundings_that_differ_are_all_named(results):
     rows = dict(html_report.environments(results).rows)
     assert rows["keras"] == "3.0; 3.1"
     assert rows["processor"] == "Some CPU"
-    assert rows["time of all trials"] == "75 seconds"
+    assert rows["total time of all trials"] == "75 seconds"
 
 
 def test_comparisons_have_word_interval_p_and_seeds(results):
@@ -240,9 +240,9 @@ def test_a_study_of_one_seed_of_one_activation_has_a_page_too(tmp_path):
     text = written(tmp_path, results_of({"serf": [0.5]}))
     reader = read(text)
     shown = words(" ".join(reader.texts))
-    assert "Serf has nothing to be compared with." in shown
+    assert "Serf has no other activation to compare with." in shown
     assert "Comparisons" not in shown
-    assert "To run it again" not in shown
+    assert "Command to repeat this study" not in shown
     assert "nan" not in re.sub(r"[^ ]{40,}", "", shown)
 
 

@@ -283,5 +283,5 @@ def test_on_a_ray_cluster_of_two_nodes(
 def test_ray_that_cannot_be_reached_is_told_at_once(address):
     cluster = RayCluster(address)
     trials = [Trial({"activation": "serf"}, 0)]
-    with pytest.raises(UserError, match=f"cannot be reached .* {address}"):
+    with pytest.raises(UserError, match=f"cannot connect to Ray .* {address}"):
         next(cluster.run(None, trials, None))

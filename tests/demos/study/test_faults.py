@@ -111,7 +111,7 @@ def test_one_damaged_file_changes_no_number(tmp_path, studies, name, fault):
             refusal = str(error)
         if refusal:
             assert fault != "deleted"
-            assert str(folder / name) in refusal or "holds a study" in refusal
+            assert str(folder / name) in refusal or "has a study" in refusal
             assert "delete" in refusal
 
 
@@ -179,7 +179,7 @@ def test_without_its_description_trials_of_other_options_do_not_count(
 @pytest.mark.parametrize("value", ["../out", "a\0b", "n" * 250, "é" * 120])
 def test_settings_that_cannot_name_a_file_are_refused_at_once(tmp_path, value):
     trial = Trial({"activation": "serf", "kind": value}, 0)
-    with pytest.raises(UserError, match="the name of a file"):
+    with pytest.raises(UserError, match="fit into a file name"):
         Study(Fake(), tmp_path / "study").pending([trial])
     with pytest.raises(UserError):
         trial_path(tmp_path, trial)

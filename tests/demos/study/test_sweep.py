@@ -79,15 +79,21 @@ def test_several_are_kept_in_their_order():
         (["layers="], "like layers=1,2,4. Received: 'layers='"),
         (["layers=1,,2"], "like layers=1,2,4. Received: 'layers=1,,2'"),
         (["=1"], "like layers=1,2,4. Received: '=1'"),
-        (["width=1"], "to be of depth, dropout, embedding_dropout, .*width"),
-        (["layers=1", "layers=2"], "--vary layers once, with all its values"),
+        (
+            ["width=1"],
+            "to name one of depth, dropout, embedding_dropout, .*width",
+        ),
+        (["layers=1", "layers=2"], "--vary layers only once, with all its"),
         (["layers=1,2,1"], "each value of --vary layers once. Received: 1,2,1"),
         (["dropout=0.5,.5"], "each value of --vary dropout once"),
         (["layers=1.5"], "layers .* values that --layers takes.*: 1.5"),
         (["learning_rate=high"], "values that --learning-rate takes.*: high"),
         (["optimizer=adam,sdg"], "values that --optimizer takes.*: sdg"),
         (["tied=maybe"], "tied to be true or false. Received: maybe"),
-        (["vocabulary-size=9"], "vocabulary_size is not possible: all trials"),
+        (
+            ["vocabulary-size=9"],
+            "vocabulary_size is not possible, because all trials",
+        ),
     ],
 )
 def test_what_means_nothing_is_one_line(texts, says):
@@ -155,5 +161,5 @@ def test_what_is_varied_is_not_shared():
     ],
 )
 def test_an_option_is_not_varied_under_two_names(texts):
-    with pytest.raises(UserError, match="leave one out"):
+    with pytest.raises(UserError, match="omit one of them"):
         sweep.axes(texts, Task())

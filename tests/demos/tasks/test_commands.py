@@ -115,7 +115,7 @@ def test_finished_trials_are_not_run_again(case, study, capsys):
     count = len(gather(study))
     assert case.run(study) == 0
     captured = capsys.readouterr()
-    assert f"{count} of {count} trials finished before, 0 to" in captured.err
+    assert f"{count} of {count} trials already finished, 0 to" in captured.err
     assert "report.html" in captured.out
     assert content(study) == before
 

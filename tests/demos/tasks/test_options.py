@@ -158,9 +158,9 @@ BAD_OPTIONS = [
     ("ablation", "--vary dropout=0.5,1.5", "--dropout must be"),
     ("ablation", "--vary initializer=he,lecun_normal", "'he'"),
     # What an option of an earlier release is called now.
-    ("entailment", "--encoders 2", "--encoders is called --layers now"),
-    ("detection", "--blocks=2", "--blocks is called --layers now"),
-    ("ablation", "--axes depth", "layers now"),
+    ("entailment", "--encoders 2", "--encoders is now called --layers"),
+    ("detection", "--blocks=2", "--blocks is now called --layers"),
+    ("ablation", "--axes depth", "now called layers"),
 ]
 
 
@@ -219,14 +219,14 @@ def test_what_the_parser_refuses(
     ("task", "line", "says"),
     [
         ("sentiment", "", "needs at least one text"),
-        ("sentiment", "text", "holds no study; train with: python -m demos"),
-        ("sentiment", "text --out nowhere", "nowhere holds no trained model"),
+        ("sentiment", "text", "has no study; train with: python -m demos"),
+        ("sentiment", "text --out nowhere", "nowhere has no trained model"),
         ("entailment", "", "predict needs --text-1 or --image-1"),
         ("entailment", "--text-1 _ --image-1", "predict needs --text-1"),
         ("entailment", "--text-1 a", "predict needs --text-2 or --image-2"),
-        ("entailment", "--image-1 a.png --text-2 b", "a.png is not found"),
+        ("entailment", "--image-1 a.png --text-2 b", "a.png does not exist"),
         ("classification", "", "needs at least one image"),
-        ("classification", "a.png", "a.png is not found"),
+        ("classification", "a.png", "a.png does not exist"),
         ("detection", "", "needs at least one image"),
         ("detection", "here.png --score 2", "--score must be from 0 to 1"),
     ],

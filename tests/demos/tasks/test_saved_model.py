@@ -64,7 +64,7 @@ def test_the_best_on_the_validation_set_is_taken(runs, capsys):
     # A model may have been deleted to save space.
     saved.path.unlink()
     assert found(folder, runs).path == folder / "gelu.keras"
-    with pytest.raises(UserError, match="holds no trained model with serf;"):
+    with pytest.raises(UserError, match="has no trained model with serf;"):
         found(folder, runs, "serf")
     assert found(None, runs).path == folder / "gelu.keras"
 
@@ -80,7 +80,7 @@ def test_a_study_of_another_task_is_not_asked(runs):
     folder = write_study(
         runs / "a", (0.7, {"activation": "relu"}), task="detection"
     )
-    with pytest.raises(UserError, match="holds a study of another task; train"):
+    with pytest.raises(UserError, match="has a study of another task; train"):
         found(folder, runs)
 
 
@@ -109,7 +109,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path, content):
             read()
         message = str(caught.value)
         assert message.startswith(f"{tmp_path / name} cannot be read: ")
-        assert message.endswith("with: python -m demos x")
+        assert message.endswith("--out: python -m demos x")
         assert "\n" not in message
 
 
@@ -118,7 +118,7 @@ def test_a_truncated_model_is_called_damaged(tmp_path):
     keras.Sequential([keras.Input((1,)), keras.layers.Dense(2)]).save(path)
     os.truncate(path, path.stat().st_size // 2)
     saved = SavedModel(path, TrialRecord({"activation": "serf"}, 0, "f"), "")
-    with pytest.raises(UserError, match="it is damaged: no whole archive"):
+    with pytest.raises(UserError, match="it is not a complete archive"):
         saved.load()
 
 

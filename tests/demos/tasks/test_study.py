@@ -121,7 +121,7 @@ def test_a_trial_that_diverges_is_reported_with_its_reason(
     captured = capsys.readouterr()
     assert captured.out == ""
     last = captured.err.splitlines()[-1]
-    assert last.startswith("error: no trial finished; the first failed with")
+    assert last.startswith("error: no trial finished; the first failure:")
     assert not list(tmp_path.rglob("*.keras"))
 
 

@@ -33,7 +33,7 @@ def result(activation="serf", dtype="float32", reason="", **errors):
 def test_the_verdict_follows_the_promise(dtype, name, error, holds):
     results = [result(dtype=dtype, **{name: Errors(9, error, -1.5)})]
     assert (broken(results) == {}) == holds
-    assert ("keeps its promises" in verdict(results)) == holds
+    assert ("meets its error bounds" in verdict(results)) == holds
     others = [result("serf (composed)", dtype, **{name: Errors(9, 1e9, -1.5)})]
     assert broken(others) == {}
 
@@ -45,7 +45,7 @@ def test_the_verdict_follows_the_promise(dtype, name, error, holds):
         (Errors(nonfinite=1, example=89.0), "", "f is not finite for 1 finite"),
         (Errors(limits=("f(-inf) = nan",)), "", "f(-inf) = nan"),
         (Errors(flushed=1.5), "", "1.5 times that of flushing"),
-        (Errors(9), "MemoryError: too much", "not all numbers were tried"),
+        (Errors(9), "MemoryError: too much", "not all inputs were tried"),
     ],
 )
 def test_a_promise_is_more_than_small_errors(errors, reason, line):
@@ -79,7 +79,7 @@ def test_a_small_run_writes_the_report_and_never_overwrites(tmp_path, capsys):
     assert captured.err == f"wrote {out}\n"
     text = (out / "table.md").read_text("utf-8")
     assert captured.out == text
-    assert code == ("Serf keeps its promises" not in text)
+    assert code == ("Serf meets its error bounds" not in text)
     content = json.loads((out / "results.json").read_text())
     assert content["environments"][0]["backend"] == backend
     results = {r["activation"]: r for r in content["results"]}
@@ -91,7 +91,7 @@ def test_a_small_run_writes_the_report_and_never_overwrites(tmp_path, capsys):
     assert value["nonfinite"] == 0
 
     assert main(command) == 2
-    assert "holds results already" in capsys.readouterr().err
+    assert "already has results" in capsys.readouterr().err
 
 
 @pytest.mark.once

@@ -143,7 +143,7 @@ def test_the_report_is_written(tmp_path, capsys, monkeypatch):
     assert content["environments"][1]["cores"] == 2
 
     assert main(command) == 2
-    assert "holds results already" in capsys.readouterr().err
+    assert "already has results" in capsys.readouterr().err
 
 
 @pytest.mark.once

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.once
     ("options", "says"),
     [
         ({"axes": ("deepness",)}, "--axes takes layers, width"),
-        ({"axes": ("depth",)}, "depth, which is called layers now"),
+        ({"axes": ("depth",)}, "depth, which is now called layers"),
         ({"axes": ("layers", "layers")}, "without repeats"),
         ({"axes": ()}, "at least one"),
         ({"axes": ("layers",), "vary": ("width=2",)}, "takes the axes layers"),

@@ -102,7 +102,7 @@ def test_the_same_call_resumes_and_another_one_is_refused(
     before = {p: p.stat().st_mtime_ns for p in folder.glob("trials/*")}
     report = run(data, folder)
     captured = capsys.readouterr()
-    assert "4 of 4 trials finished before" in captured.err
+    assert "4 of 4 trials already finished" in captured.err
     sentence, path = captured.out.splitlines()
     assert (sentence, path[8:]) == (report.findings[0], f"{folder}/report.html")
     x, y = data

@@ -77,7 +77,11 @@ def test_the_metric_and_its_mode_may_be_chosen(data):
     [
         (builder(sharpness), {}, r"'max' or 'min'.*sharpness"),
         (builder(keras.metrics.F1Score), {}, "'f1_score' must be one number"),
-        (builder("mae"), {"metric": "auc"}, "with: loss, mae. Received: 'auc'"),
+        (
+            builder("mae"),
+            {"metric": "auc"},
+            "model: loss, mae. Received: 'auc'",
+        ),
         (builder("mae"), {"mode": "up"}, "'max' or 'min'. Received: 'up'"),
         (lambda activation: None, {}, "keras.Model. Received: NoneType"),
         (lambda activation: keras.Sequential(), {}, "a compiled model"),
@@ -102,7 +106,7 @@ def test_models_that_share_something_are_refused(data, what):
         model.compile("adam" if what == "weights" else optimizer, "mse")
         return model
 
-    with pytest.raises(UserError, match=f"two that share {what}"):
+    with pytest.raises(UserError, match=f"two models that share {what}"):
         create(build, data)
 
 

@@ -45,10 +45,12 @@ def test_damaged_images_are_left_out_and_counted(tmp_path, rectangles):
     task = load()
     assert len(task.dataset.train) == len(task._pixels["train"]) == 5
     damaged = os.path.join("train", "1.png")
-    assert task.notes[1:] == (f"1 damaged images left out, such as {damaged}",)
+    assert task.notes[1:] == (f"1 damaged images skipped, such as {damaged}",)
     for name in ("0.png", "1.png"):
         (folder / "test" / name).write_bytes(b"not an image")
-    with pytest.raises(UserError, match="needs a box in a test image"):
+    with pytest.raises(
+        UserError, match="needs at least one readable test image"
+    ):
         load()
 
 

@@ -107,5 +107,5 @@ def test_a_post_with_nothing_but_a_damaged_image_is_left_out(task):
     assert task.dataset.train.labels == train.labels[1:]
     assert task.notes[1:] == (
         "1 damaged images, such as damaged",
-        "1 pairs left out because a post is empty",
+        "1 pairs skipped because a post is empty",
     )

@@ -28,7 +28,7 @@ def test_long_pairs_are_counted_not_fatal():
         ModelConfig(vocabulary_size=300, longest=20),
         TrainingConfig(),
     )
-    notes = ("1 long training pairs left out", "2 long pairs truncated")
+    notes = ("1 long training pairs dropped", "2 long pairs truncated")
     assert task.notes == notes
     served = task.batches()
     inputs, _, _ = served[0]
