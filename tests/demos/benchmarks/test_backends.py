@@ -50,15 +50,10 @@ def test_a_task_that_fails_does_not_stop_the_others(module, tmp_path):
     assert outcome.environments[0]["backend"] == backend
 
 
-def test_each_task_may_have_a_process_of_its_own(module, tmp_path):
-    _, (one, two) = run(module, tmp_path, ["one", "two"], fresh=True)
-    assert one[2] != two[2]
-
-
 class Child:
     """A child process whose user interrupts it, or that does not start."""
 
-    def __init__(self, error):
+    def __init__(self, error=None):
         self._error = error
 
     def __enter__(self):
@@ -71,6 +66,25 @@ class Child:
         if task == 2:
             raise self._error
         return task
+
+    def close(self):
+        pass
+
+
+@pytest.mark.once
+def test_each_task_may_have_a_process_of_its_own(tmp_path, monkeypatch):
+    class Counting(Child):
+        calls = 0
+
+        def call(self, task):
+            self.calls += 1
+            return self.calls
+
+    monkeypatch.setattr(
+        backends, "ChildProcess", lambda *args, **kwargs: Counting()
+    )
+    _, results = run("module", tmp_path, ["one", "two"], fresh=True)
+    assert results == [1, 1]
 
 
 @pytest.mark.once

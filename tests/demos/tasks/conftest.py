@@ -179,8 +179,8 @@ def cases(tmp_path_factory):
     posts = write_posts(folder / "posts.csv")
     options = {
         "sentiment": [
-            *("--dataset", reviews, "--activations", "relu", "serf"),
-            *("--seeds", 0, "--embedding-dim", 16, "--heads", 2),
+            *("--dataset", reviews, "--activations", "serf", "--seeds", 0),
+            *("--embedding-dim", 16, "--heads", 2),
             *("--epochs", 3, "--batch-size", 32, "--learning-rate", 0.01),
         ],
         "translation": [

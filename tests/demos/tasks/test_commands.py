@@ -28,7 +28,7 @@ REPORT = {
     *("table.csv", "table.md", "table.tex"),
 }
 FILES = {
-    "sentiment": {"relu.keras", "tokenizer.json", "labels.json"},
+    "sentiment": {"tokenizer.json", "labels.json"},
     "translation": {
         *("source_tokenizer.json", "target_tokenizer.json"),
         *("translation.json", "trials/serf-seed0.test.txt"),

@@ -147,7 +147,8 @@ def test_killed_with_its_workers_it_completes(tmp_path, cases):
     out = tmp_path / "out"
     arguments = [
         *(sys.executable, "-m", "demos", "sentiment", "--jobs", "2"),
-        *(*cases["sentiment"].options, "--epochs", "12", "--seeds", "0", "1"),
+        *(*cases["sentiment"].options, "--activations", "relu", "serf"),
+        *("--epochs", "12", "--seeds", "0", "1"),
         *("--out", str(out)),
     ]
     environment = {
