@@ -64,6 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0; 1 if a check failed; 2 if the report cannot be
         written.
     """
+    if sys.stdout is None:
+        print("error: no report: stdout is closed", file=sys.stderr)
+        return 2
     try:
         code = _report(arguments)
         print(end="", flush=True)  # Raises here if writing fails.

@@ -307,6 +307,12 @@ def test_takes_no_arguments(capsys):
     assert stop.value.code == 2
 
 
+def test_a_closed_stdout_is_one_line(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    assert command.main([]) == 2
+    assert capsys.readouterr().err == "error: no report: stdout is closed\n"
+
+
 @pytest.mark.once
 @pytest.mark.parametrize(
     ("backend", "redirection", "code", "says"),
