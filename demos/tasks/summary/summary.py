@@ -114,10 +114,11 @@ def _sentence(studies: Sequence[StudyVerdict]) -> str:
     words = [c.word for study in studies for c in study.comparisons]
     counts = {word: words.count(word) for word in dict.fromkeys(words)}
     told = ", ".join(f"{word} in {n}" for word, n in counts.items())
+    told = told or "nothing to compare"
     names = {study.reference for study in studies}
     return (
-        f"{' / '.join(sorted(names))} against other activations, "
-        f"{len(words)} comparisons in {len(studies)} studies: {told}."
+        f"{' / '.join(sorted(names))} against other activations "
+        f"(studies: {len(studies)}, comparisons: {len(words)}): {told}."
     )
 
 

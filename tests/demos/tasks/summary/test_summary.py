@@ -53,7 +53,7 @@ def test_all_studies_are_on_one_page(studies, tmp_path, capsys):
     assert "|" not in shown  # No Markdown on a terminal.
     assert shown.endswith(f"report: {out / 'summary.html'}\n")
     text = (out / "summary.md").read_text()
-    assert "2 comparisons in 2 studies: better in 1, worse in 1" in text
+    assert "(studies: 2, comparisons: 2): better in 1, worse in 1" in text
     assert "+2 to +4 points" in text
     assert "-4 to -2 points" in text
     # serf beats 1 of 3 runs of relu in A, and none in B.
