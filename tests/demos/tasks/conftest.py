@@ -187,8 +187,8 @@ def cases(tmp_path_factory):
             *("--dataset", phrases, "--source", "en", "--target", "de"),
             *("--activations", "serf", "--seeds", 0, "--size", "tiny"),
             *("--feedforward-dim", 64, "--heads", 2, "--vocabulary-size", 400),
-            *("--epochs", 25, "--patience", 25, "--learning-rate", 0.01),
-            *("--warmup-epochs", 2, "--batch-tokens", 320, "--buckets", 1),
+            *("--epochs", 40, "--patience", 40, "--learning-rate", 0.01),
+            *("--warmup-epochs", 3, "--batch-tokens", 320, "--buckets", 1),
             *("--dropout", 0, "--label-smoothing", 0, "--beam-width", 2),
         ],
         "entailment": [
