@@ -129,7 +129,9 @@ def test_the_report_is_written(tmp_path, capsys, monkeypatch):
     assert f"| torch      | {first_step}" in text
     lengths = "predict       | serf       |    3.50 | +1.50 |  30 |"
     assert f"| tensorflow | {lengths}" in text
-    assert "| torch      | eager | serf       |     4 |       0 |" in text
+    assert (
+        "| torch      | eager | serf       |     4 |              0 |" in text
+    )
     assert "## Not measured\n\n- tensorflow: CNN step default" in text
     assert text.endswith("serf: killed\n")
     for paragraph in text.split("\n\n"):
