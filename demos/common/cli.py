@@ -1,12 +1,15 @@
 """Parses command lines into frozen dataclasses, with tyro."""
 
+import dataclasses
 import inspect
 import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, TypeVar
 
+import docstring_parser
 import tyro
 
 from demos.common.errors import UserError
@@ -62,6 +65,7 @@ def parse(
         check_renamed(argument.partition("=")[0])
     if shutil.get_terminal_size().columns < NARROWEST:
         os.environ["COLUMNS"] = str(NARROWEST)
+    _join_lines(kind)
     return tyro.cli(
         kind,
         args=list(arguments),
@@ -70,6 +74,21 @@ def parse(
         description=f"{inspect.getdoc(kind)}\n\n{notes}".strip(),
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
     )
+
+
+def _join_lines(kind: Any) -> None:
+    """Makes one line of each field's docstring; tyro would keep the breaks."""
+    texts = {
+        field.arg_name: field.description
+        for base in reversed(kind.__mro__)
+        if dataclasses.is_dataclass(base)
+        for field in docstring_parser.parse_from_object(base).params
+    }
+    for field in dataclasses.fields(kind):
+        text = " ".join((texts.get(field.name) or "").split())
+        field.metadata = MappingProxyType({"help": text})
+        if dataclasses.is_dataclass(field.type):
+            _join_lines(field.type)
 
 
 def check_renamed(flag: str) -> None:

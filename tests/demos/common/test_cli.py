@@ -5,7 +5,7 @@ from typing import Literal
 
 import pytest
 
-from demos.common.cli import option_value, parse
+from demos.common.cli import OptionalPath, option_value, parse
 from demos.common.errors import UserError
 
 pytestmark = pytest.mark.once
@@ -18,7 +18,10 @@ class Options:
     size: int = 3
     """How large."""
     colour: Literal["red", "green"] | None = None
-    """Which colour."""
+    """Which
+    colour."""
+    path: OptionalPath = None
+    """Where to."""
 
 
 def test_options_are_read():
@@ -51,6 +54,9 @@ def test_help_has_the_docstrings(capsys):
     assert not stopped.value.code
     text = capsys.readouterr().out
     assert all(t in text for t in ("Does something.", "How large.", "More"))
+    assert "Which colour." in text  # The terminal breaks lines, nothing else.
+    assert "--path PATH " in text
+    assert "Where to. " in text  # Without a default of None.
 
 
 @pytest.mark.parametrize(
