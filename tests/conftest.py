@@ -83,6 +83,7 @@ def run_python(tmp_path_factory):
             )
             process.start()
             process.join(timeout=300)
+            process.kill()  # Where it hangs; else it has ended.
             assert process.exitcode == 0, (folder / "err").read_text()
             return (folder / "out").read_text().strip()
         environment = {
