@@ -11,8 +11,8 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from demos.report import forest
 from demos.report.comparisons import Analysis, Comparison
+from demos.report.figures import forest
 from demos.report.figures.svg import inline_svg
 from demos.report.trials import varied
 from demos.report.types import Chart, Metric, Presentation, Table

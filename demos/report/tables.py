@@ -11,7 +11,7 @@ import pandas as pd
 
 from demos.report import statistics
 from demos.report.comparisons import Analysis
-from demos.report.forest import chip
+from demos.report.figures.forest import chip
 from demos.report.trials import by_label, finished, further_settings
 from demos.report.types import Baselines, Metric, Presentation, Table
 from demos.study.trial import TrialRecord

@@ -7,7 +7,8 @@ from pathlib import Path
 from demos.common.files import atomic, write_json, write_text
 from demos.report import html_report, tables
 from demos.report.comparisons import analyze
-from demos.report.figures import charts
+from demos.report.figures import charts, forest
+from demos.report.figures.studies import draw_verdict
 from demos.report.findings import alerts, findings
 from demos.report.summary import StudyVerdict
 from demos.report.types import Baselines, Presentation, Report, Table
@@ -24,7 +25,8 @@ def write_report(
 
     Args:
         folder: Output folder for table.csv, table.md, table.tex, trials.csv,
-            report.html, the task's charts, and the charts of `charts.NAMES`.
+            verdict.json, verdict.png, report.html, the task's charts, and the
+            charts of `charts.NAMES`.
             Outdated charts of an earlier report are deleted.
         results: Records of all trials, including failed ones; at least one
             must have finished.
@@ -64,6 +66,10 @@ def write_report(
         *charts.draw(results, baselines, presentation, analysis),
         *presentation.pictures,
     ]
+    pictures = {chart: folder / chart.name for chart in drawn}
+    if forest.rows(analysis.comparisons, analysis):
+        # The page has the same as HTML.
+        drawn.append(draw_verdict(analysis, sentences[0]))
     for chart in drawn:
         with atomic(folder / chart.name) as scratch:
             chart.save(scratch)
@@ -80,7 +86,7 @@ def write_report(
         card,
         scores,
         listed,
-        {chart: folder / chart.name for chart in drawn},
+        pictures,
     )
     write_text(folder / "report.html", page)
     return Report(

@@ -129,7 +129,7 @@ def test_it_opens_with_a_question_and_how_long_it_takes(notebook):
 
 def test_a_study_shows_its_verdict_first_and_as_a_picture(notebook):
     cells = code_cells(notebook)
-    studies = [n for n, c in enumerate(cells) if "forest.draw" in source(c)]
+    studies = [n for n, c in enumerate(cells) if "verdict.png" in source(c)]
     for number in studies[:1]:  # The last one is for the reader's own data.
         picture, card = (o["data"] for o in cells[number]["outputs"][-2:])
         assert "image/png" in picture

@@ -10,7 +10,7 @@ from demos.report.trials import varied
 from demos.report.types import Baselines, Chart, Presentation
 from demos.study.trial import TrialRecord
 
-NAMES = ("figure.png", "curves.png", "heatmap.png")
+NAMES = ("figure.png", "curves.png", "heatmap.png", "verdict.png")
 
 
 def draw(

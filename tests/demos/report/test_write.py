@@ -24,7 +24,7 @@ def test_tables_figures_and_page_are_written(five_seeds, tmp_path):
     pictures = {path.name: path.read_bytes() for path in tmp_path.glob("*.png")}
     # Those of an earlier report are gone; a task's own is not ours.
     assert pictures.pop("confusion.png") == b"old"
-    assert pictures.keys() == {"figure.png", "own.png"}
+    assert pictures.keys() == {"figure.png", "own.png", "verdict.png"}
     assert all(p.startswith(b"\x89PNG") for p in pictures.values())
     page = (tmp_path / "report.html").read_text()
     assert 'role="img" aria-label="What it shows"' in page

@@ -1,12 +1,13 @@
-"""The forest plot of a page: seeds, means, intervals and margin."""
+"""Forest plots of pages and pictures: seeds, means, intervals and margin."""
 
 import math
 
 import numpy as np
 import pytest
 
-from demos.report import forest
 from demos.report.comparisons import analyze
+from demos.report.figures import forest
+from demos.report.figures.studies import draw_verdict
 from demos.report.figures.style import style_of
 from demos.report.types import Metric
 
@@ -62,3 +63,17 @@ def test_levels_are_named_and_left_out_where_there_are_many(make_study):
         "relu, layers=1",
     ]
     assert rows(forest.MOST_LEVELS + 1) == []
+
+
+def test_the_picture_has_the_same_numbers(five_seeds):
+    analysis = analyze(five_seeds, METRIC, {})
+    (axes,) = draw_verdict(analysis, "It costs $5, not $6.").figure.axes
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert labels == ["relu", "mish"]
+    dots = [line for line in axes.lines if len(line.get_xdata()) == 5]
+    for comparison, line, text in zip(
+        analysis.comparisons, dots, axes.texts, strict=True
+    ):
+        assert list(line.get_xdata()) == [100 * v for v in comparison.values]
+        mean = f"{100 * comparison.mean:+.1f} points"
+        assert text.get_text().startswith(f"{comparison.word}\n{mean}")

@@ -1,4 +1,4 @@
-"""Forest plots of a page, laid out in percent of the available width."""
+"""Rows of a forest plot, and their layout on a page."""
 
 import math
 from collections.abc import Sequence
@@ -62,7 +62,7 @@ def rows(comparisons: Sequence[Comparison], analysis: Analysis) -> list[Row]:
 def layout(
     rows: Sequence[Row], margin: float, reference: str, caption: str
 ) -> dict[str, Any]:
-    """Lays out a forest plot for `macros.html`.
+    """Lays out a forest plot for `macros.html`, in percent of its width.
 
     Args:
         rows: From top to bottom.
