@@ -1,6 +1,7 @@
 """Atomic writing and safe reading of files."""
 
 import contextlib
+import hashlib
 import json
 import os
 import stat
@@ -43,6 +44,12 @@ def find_file(
             f"{path} is outside {folder}; to allow it, give --allow-outside"
         )
     return found
+
+
+def digest(path: Path) -> str:
+    """Returns the SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_text(path: Path) -> str:

@@ -1,7 +1,6 @@
 """Reads image files as arrays: finds, opens, orients and resizes them."""
 
 import contextlib
-import hashlib
 import threading
 import time
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from tqdm import tqdm
 
-from demos.common.files import find_file
+from demos.common.files import digest, find_file
 from demos.datasets.types import Read
 
 # None of these formats runs another program, as Pillow does for PostScript.
@@ -44,10 +43,7 @@ def find_image(
     if found is None:
         return None
     try:
-        with found.open("rb") as file:
-            return ImageFile(
-                path, hashlib.file_digest(file, "sha256").hexdigest()
-            )
+        return ImageFile(path, digest(found))
     except OSError:
         return None
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from demos.common.environment import environment
 from demos.common.errors import reason_of
-from demos.common.files import write_json, write_text
+from demos.common.files import digest, write_json, write_text
 from demos.study.trial import (
     CHECKPOINT,
     DivergedError,
@@ -154,6 +154,7 @@ class Runner:
             )
             if result.save is not None:
                 result.save(unfinished)
+                record = replace(record, model=digest(unfinished))
                 os.replace(unfinished, trial_path(self.folder, trial, "keras"))
             for suffix, text in result.texts.items():
                 write_text(trial_path(self.folder, trial, suffix), text)

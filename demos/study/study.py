@@ -15,6 +15,7 @@ that still have to run, and keeps the best model of each setting. Its folder:
 
 import itertools
 import os
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,12 @@ from typing import Any
 
 from demos.common.environment import environment
 from demos.common.errors import UserError
-from demos.common.files import check_writable, write_json
+from demos.common.files import (
+    check_writable,
+    digest,
+    is_regular,
+    write_json,
+)
 from demos.study.executors.executor import Executor, Observer
 from demos.study.executors.sequential import SequentialExecutor
 from demos.study.runner import Runner
@@ -36,6 +42,7 @@ from demos.study.trial import (
     locked,
     read,
     saved_fingerprint,
+    saved_study,
     trial_path,
 )
 
@@ -181,16 +188,33 @@ class Study:
     def _begin(self) -> None:
         (self.folder / "trials").mkdir(parents=True, exist_ok=True)
         with locked(self.folder, "study"):
-            if self._is_ours():
+            if self._is_ours() and self._is_intact():
                 return
-            self.task.save_assets(self.folder)
+            with tempfile.TemporaryDirectory(
+                prefix=".", dir=self.folder
+            ) as scratch:
+                self.task.save_assets(Path(scratch))
+                assets = sorted(Path(scratch).iterdir())
+                files = {path.name: digest(path) for path in assets}
+                for path in assets:
+                    os.replace(path, self.folder / path.name)
             description = {
                 "fingerprint": self.runner.fingerprint,
                 "objective": self.task.objective,
                 "config": self.runner.config,
                 "environment": self.environment,
+                "files": files,
             }
             write_json(self.folder / "study.json", description)
+
+    def _is_intact(self) -> bool:
+        """Returns whether the task's files are those that it saved."""
+        files = saved_study(self.folder)["files"]
+        return all(
+            is_regular(self.folder / name)
+            and digest(self.folder / name) == known
+            for name, known in files.items()
+        )
 
     def _keep_best(self, trial: Trial) -> None:
         """Moves the trial's model to `<label>.keras`, or deletes it."""

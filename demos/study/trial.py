@@ -109,6 +109,7 @@ class TrialRecord(Trial):
         config: The config that all trials of the study share.
         environment: Versions, backend and machine.
         finished: Time of its end, in UTC, in ISO 8601 format.
+        model: SHA-256 of its model; empty without one.
     """
 
     fingerprint: str
@@ -121,6 +122,7 @@ class TrialRecord(Trial):
     config: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
     finished: str = ""
+    model: str = ""
 
 
 class Task(Protocol):
@@ -330,14 +332,24 @@ def saved_fingerprint(folder: Path) -> str | None:
     Raises:
         UserError: If `study.json` cannot be read.
     """
+    return saved_study(folder).get("fingerprint")
+
+
+def saved_study(folder: Path) -> dict[str, Any]:
+    """Returns the description of the study in a folder; empty without one.
+
+    Raises:
+        UserError: If `study.json` cannot be read.
+    """
     path = folder / "study.json"
     try:
-        fingerprint = read_json(path)["fingerprint"]
-        if not isinstance(fingerprint, str):
-            raise TypeError("its fingerprint is not a text")
-        return fingerprint
+        study = {"files": {}, **read_json(path)}
+        for name, kind in (("fingerprint", str), ("files", dict)):
+            if not isinstance(study[name], kind):
+                raise TypeError(f"{name} is {study[name]!r:.99}")
+        return study
     except FileNotFoundError:
-        return None
+        return {}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{path} is not the description of a study ({error}); choose "

@@ -1,8 +1,8 @@
 """Finds and loads the trained models of a study, for `predict`."""
 
 import zipfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,10 +12,10 @@ from PIL import Image
 from tokenizers import Tokenizer
 
 from demos.common.errors import UserError
-from demos.common.files import read_json, read_text
+from demos.common.files import digest, read_json, read_text
 from demos.common.progress import log, print_line
 from demos.datasets import images
-from demos.study.trial import TrialRecord, best, gather, saved_fingerprint
+from demos.study.trial import TrialRecord, best, gather, saved_study
 from demos.tasks.options import PredictOptions
 from demos.tasks.task import QUICK
 
@@ -26,13 +26,15 @@ Content = TypeVar("Content")
 class SavedModel:
     """A trained model, and the files that its task saved with it.
 
-    Each method raises UserError if its file is missing or damaged. `command` is
-    the command to train again.
+    Each method raises UserError if its file is missing, damaged or replaced.
+    `command` is the command to train again; `files` has the known SHA-256 of
+    files by name.
     """
 
     path: Path
     record: TrialRecord
     command: str
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def load(self) -> keras.Model:
         """Loads the model on any backend.
@@ -87,7 +89,10 @@ class SavedModel:
 
     def _read(self, path: Path, reader: Callable[[Path], Content]) -> Content:
         try:
-            return reader(path)
+            content = reader(path)
+            if self.files.get(path.name) not in (None, "", digest(path)):
+                raise ValueError("it is not the file that the study wrote")
+            return content
         except MemoryError:  # Not an error of the file.
             raise
         except Exception as error:  # tokenizers raises a bare Exception.
@@ -115,9 +120,10 @@ def find(
     Raises UserError if there is none. `command` is the command to train one.
     """
     folder = options.out or latest_study(runs)
+    study = saved_study(folder)
     records = [
         record
-        for record in gather(folder, saved_fingerprint(folder))
+        for record in gather(folder, study.get("fingerprint"))
         if options.activation in (None, record.settings["activation"])
         and "sees" not in record.settings  # Not a unimodal baseline.
     ]
@@ -143,7 +149,8 @@ def find(
     )
     if f"{QUICK}-" in f"{chosen.config.get('dataset')}-":
         log("warning: this model is from a smoke test (--quick)")
-    return SavedModel(path, chosen, command)
+    files = {**study.get("files", {}), path.name: chosen.model}
+    return SavedModel(path, chosen, command, files)
 
 
 def latest_study(runs: Path) -> Path:

@@ -21,6 +21,7 @@ from demos.report.summary import (
 from demos.report.tables import markdown_table
 from demos.report.trials import varied
 from demos.report.types import Table
+from demos.tasks.options import check_unique
 from demos.tasks.summary import record
 from demos.tasks.summary.options import VERDICT
 
@@ -49,9 +50,12 @@ def summarize(paths: Sequence[Path], out: Path) -> str:
         s for path in paths if path.is_file() for s in record.read(path)
     ]
     folders = [path for path in paths if not path.is_file()]
+    verdicts = [_read(folder / VERDICT) for folder in folders]
+    every = [*recorded, *map(record.of_folder, folders)]
+    check_unique("the summary", [study.name for study in every])
     studies = [
         *(s.verdict() for s in recorded if not varied(s.results)),
-        *(_read(folder / VERDICT) for folder in folders),
+        *verdicts,
     ]
     tables = [_verdicts(studies), *_aggregates(studies)]
     charts = {"summary.png": draw_studies(studies, TITLE)}
@@ -70,7 +74,6 @@ def summarize(paths: Sequence[Path], out: Path) -> str:
             "",
         ]
     lines += [f"- **{s.name}.** {s.findings()}" for s in recorded]
-    every = [*recorded, *map(record.of_folder, folders)]
     try:
         out.mkdir(parents=True, exist_ok=True)
         for name, chart in charts.items():

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from demos.common.errors import UserError
+from demos.common.files import digest
 from demos.study.study import Study, grid
 from demos.study.trial import Trial, TrialResult, gather, trial_path
 
@@ -48,7 +49,7 @@ class Fake:
         return {"size": self._size}
 
     def save_assets(self, folder):
-        (folder / "labels.json").write_text('["a", "b"]')
+        (folder / "labels.json").write_text(f'["a", "{self._size}"]')
 
     def run(self, trial, context):
         score = zlib.crc32(f"{trial.name} {self._size}".encode()) / 2**32
@@ -56,7 +57,7 @@ class Fake:
             {"validation": score},
             {"score": [score]},
             3,
-            lambda path: path.write_text(trial.name),
+            lambda path: path.write_text(f"{trial.name} {self._size}"),
         )
 
 
@@ -74,6 +75,10 @@ def studies(tmp_path_factory):
     scores(folder / "stopped", BEGUN)
     Study(Fake(2), folder / "other").run(BEGUN, Silent())
     return folder / "stopped", folder / "other", scores(folder / "whole")
+
+
+def same_content(path, other):
+    return path.read_bytes() == other.read_bytes()
 
 
 FILES = (
@@ -107,12 +112,21 @@ def test_one_damaged_file_changes_no_number(tmp_path, studies, name, fault):
         refusal = ""
         try:
             assert scores(folder) == right
+            for asset in ("study.json", "labels.json"):
+                assert same_content(folder / asset, stopped / asset)
         except UserError as error:
             refusal = str(error)
         if refusal:
             assert fault != "deleted"
             assert str(folder / name) in refusal or "has a study" in refusal
             assert "delete" in refusal
+
+
+def test_a_record_knows_the_content_of_its_model(studies):
+    for folder in studies[:2]:
+        models = {r.model for r in gather(folder) if r.label == "relu"}
+        assert len(models) == 2
+        assert digest(folder / "relu.keras") in models
 
 
 def change(**changes):

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from demos.common.errors import UserError
-from demos.common.files import write_json
+from demos.common.files import digest, read_json, write_json
 from demos.study.trial import TrialRecord
 from demos.tasks.options import PredictOptions
 from demos.tasks.saved_model import SavedModel, find, latest_study, open_image
@@ -163,6 +163,25 @@ def test_files_are_read(tmp_path):
     (tmp_path / "labels.json").write_text(json.dumps(["a", "b"]))
     assert saved.load().output_shape == (None, 2)
     assert saved.json("labels.json") == ["a", "b"]
+
+
+def test_files_of_another_study_are_refused(runs):
+    folder = write_study(runs / "a", (0.7, {"activation": "serf"}))
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(2)])
+    model.save(folder / "serf.keras")
+    write_json(folder / "labels.json", ["a", "b"])
+    known = {"labels.json": digest(folder / "labels.json")}
+    write_json(folder / "study.json", {"fingerprint": "f", "files": known})
+    path = folder / "trials" / "serf-seed0.json"
+    write_json(path, read_json(path) | {"model": digest(folder / "serf.keras")})
+    saved = found(folder, runs)
+    assert saved.labels(saved.load().output_shape[1]) == ["a", "b"]
+    model.set_weights([weights + 1 for weights in model.get_weights()])
+    model.save(folder / "serf.keras")
+    write_json(folder / "labels.json", ["b", "a"])
+    for read in (saved.load, lambda: saved.labels(2)):
+        with pytest.raises(UserError, match="not the file that the study"):
+            read()
 
 
 def test_images_are_opened_or_named(tmp_path):
