@@ -1,7 +1,7 @@
 """The findings of a study, in sentences."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from demos.report import verdict
 from demos.report.comparisons import Analysis, Comparison, Interaction
@@ -14,16 +14,11 @@ PREPOSITIONS = {verdict.BETTER: "than", verdict.WORSE: "than"}
 
 
 def findings(analysis: Analysis, results: Sequence[TrialRecord]) -> list[str]:
-    """Describes the findings of a study.
+    """Describes the findings of a study, in sentences.
 
-    Args:
-        analysis: The comparisons of the study.
-        results: Records of all trials, including failed ones.
-
-    Returns:
-        Sentences: the verdict; the number of seeds needed, if it is
-        inconclusive; the method; failures; and whether the difference depends
-        on other settings, if they were varied.
+    They are the verdict; the number of seeds needed, if it is inconclusive; the
+    method; failures; and whether the difference depends on other settings, if
+    they were varied.
     """
     compared = analysis.comparisons
     choices = list(varied(results))
@@ -168,10 +163,10 @@ def _method(analysis: Analysis, choices: Sequence[str]) -> str:
     margin = "no margin"
     if analysis.margin:
         margin = f"margin {metric.amount(analysis.margin)}"
+    seeds = " or ".join(map(str, sorted({len(c.values) for c in compared})))
     return (
-        f"method: paired differences{averaged} on "
-        f"{_numbers(len(c.values) for c in compared)} seeds; simultaneous 95% "
-        f"t intervals for {comparisons}; {margin}."
+        f"method: paired differences{averaged} on {seeds} seeds; simultaneous "
+        f"95% t intervals for {comparisons}; {margin}."
     )
 
 
@@ -244,10 +239,6 @@ def _levels(analysis: Analysis) -> str:
         if any(c.word == verdict.INCONCLUSIVE for c in tested):
             text += "; the other comparisons are inconclusive"
     return f"At each value ({len(tested)} simultaneous comparisons), {text}."
-
-
-def _numbers(counts: Iterable[int]) -> str:
-    return " or ".join(map(str, sorted(set(counts))))
 
 
 def _some(levels: Sequence[str]) -> str:

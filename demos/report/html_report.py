@@ -67,21 +67,11 @@ def render(
     trials: pd.DataFrame,
     pictures: Mapping[Chart, Path],
 ) -> str:
-    """Renders the page of a study.
+    """Renders the page of a study as self-contained HTML.
 
-    Args:
-        results: Records of all trials, including failed ones; at least one
-            must have finished.
-        presentation: Names, notes, additional tables and command.
-        analysis: The comparisons.
-        findings: Sentences of the verdict.
-        top: Result of `card`.
-        scores: The scores.
-        trials: Result of `tables.list_trials`, which the page offers as CSV.
-        pictures: The charts, and the paths of their PNG files.
-
-    Returns:
-        Self-contained HTML.
+    `top` is the result of `card`, and `trials` that of `tables.list_trials`,
+    which the page offers as CSV. `pictures` are the charts, with the paths of
+    their PNG files.
     """
     choices = list(varied(results))
     tested = (

@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 from scipy import stats
 
-from demos.report.comparisons import Analysis
+from demos.report.comparisons import Analysis, Comparison
 from demos.report.trials import activations_of, complete, scores
 from demos.study.trial import TrialRecord
 
@@ -22,27 +22,6 @@ LEVEL = 0.95
 
 # Scores of one study over its seeds, by activation; higher is better.
 Scores = Mapping[str, np.ndarray]
-
-
-@dataclass(frozen=True)
-class StudyComparison:
-    """The reference against another activation, in one study.
-
-    Attributes:
-        other: The other activation.
-        word: The verdict.
-        mean: Mean paired difference, positive if the reference is better.
-        low: Lower limit of its simultaneous 95% interval; NaN without one.
-        high: Upper limit.
-        seeds: Number of seeds in common.
-    """
-
-    other: str
-    word: str
-    mean: float
-    low: float
-    high: float
-    seeds: int
 
 
 @dataclass(frozen=True)
@@ -64,7 +43,7 @@ class StudyVerdict:
     scale: float
     reference: str
     margin: float
-    comparisons: tuple[StudyComparison, ...]
+    comparisons: tuple[Comparison, ...]
     scores: Mapping[str, Sequence[float]]
 
     @classmethod
@@ -79,12 +58,7 @@ class StudyVerdict:
             metric.scale,
             analysis.reference,
             analysis.margin,
-            tuple(
-                StudyComparison(
-                    c.other, c.word, c.mean, c.low, c.high, len(c.values)
-                )
-                for c in analysis.comparisons
-            ),
+            analysis.comparisons,
             {
                 name: (
                     metric.sign
@@ -98,7 +72,7 @@ class StudyVerdict:
     def of_json(cls, content: Mapping[str, Any]) -> Self:
         """Creates it from the JSON of its `asdict`."""
         comparisons = tuple(
-            StudyComparison(**each) for each in content["comparisons"]
+            Comparison(**each) for each in content["comparisons"]
         )
         return cls(**{**content, "comparisons": comparisons})
 
@@ -121,15 +95,8 @@ def probability_of_improvement(
 ) -> Aggregate:
     """Computes the probability that a run of `one` beats a run of `other`.
 
-    Args:
-        studies: The studies with both activations.
-        one: An activation.
-        other: Another activation.
-        seed: Random seed of the bootstrap.
-
-    Returns:
-        The mean over the studies of P(X > Y) + P(X = Y) / 2, where X and Y are
-        runs of the two activations.
+    It is the mean over the studies, which must have both activations, of
+    P(X > Y) + P(X = Y) / 2, where X and Y are runs of the two.
 
     Example:
 
@@ -152,12 +119,8 @@ def mean_ranks(
 ) -> dict[str, Aggregate]:
     """Ranks the activations by their mean score in each study; 1 is the best.
 
-    Args:
-        studies: Studies with the same activations.
-        seed: Random seed of the bootstrap.
-
-    Returns:
-        The mean rank over the studies, by activation.
+    Returns the mean rank over the studies, which must have the same
+    activations, by activation.
 
     Example:
 

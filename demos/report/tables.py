@@ -129,14 +129,7 @@ def markdown(
     presentation: Presentation,
     verdict: str,
 ) -> str:
-    """Formats the report as Markdown.
-
-    Args:
-        header_and_rows: Result of `cells`.
-        results: Records of all trials, including failed ones.
-        presentation: Names and notes.
-        verdict: The last paragraph.
-    """
+    """Formats the report, with the result of `cells`, as Markdown."""
     failures = [
         f"- {result.label}, seed {result.seed}, failed: "
         f"{without_html(result.reason)}"
@@ -159,14 +152,15 @@ def markdown(
             *(
                 line
                 for table in presentation.tables
-                for line in _captioned(table)
+                for line in captioned(table)
             ),
             f"**Verdict.** {verdict}",
         ]
     )
 
 
-def _captioned(table: Table) -> list[str]:
+def captioned(table: Table) -> list[str]:
+    """Returns the lines of a Markdown table below its caption."""
     rows = markdown_table([table.header, *table.rows], table.left)
     return [f"{table.caption}:", "", *rows, ""]
 
@@ -215,9 +209,7 @@ def markdown_table(
 def latex(header_and_rows: Sequence[Sequence[str]], left: int) -> str:
     """Formats a LaTeX `tabular` in the style of the package booktabs.
 
-    Args:
-        header_and_rows: The header, then the rows.
-        left: Number of left-aligned columns; the others are right-aligned.
+    For the arguments, see `markdown_table`.
     """
     header, *rows = header_and_rows
     tabular = (
@@ -243,12 +235,8 @@ def terminal(
 ) -> str:
     """Formats scores and verdict as plain text of at most 80 columns.
 
-    Args:
-        table: Result of `summarize`.
-        presentation: Names and warnings.
-        analysis: The comparisons. Their verdicts are shown if there is one per
-            activation.
-        sentences: The findings.
+    `table` is the result of `summarize`. The verdicts of `analysis` are in the
+    rows if there is one for each activation. `sentences` are the findings.
     """
     metric = presentation.metrics[0]
     reference, words = analysis.reference, {}

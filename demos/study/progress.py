@@ -12,7 +12,7 @@ from demos.study.trial import Trial, TrialRecord
 
 
 class Progress:
-    """The observer that shows the progress of a study.
+    """Shows the progress of a study.
 
     Args:
         trials: The number of trials to run.

@@ -29,8 +29,9 @@ from demos.common.files import (
     is_regular,
     write_json,
 )
-from demos.study.executors.executor import Executor, Observer
+from demos.study.executors.executor import Executor
 from demos.study.executors.sequential import SequentialExecutor
+from demos.study.progress import Progress
 from demos.study.runner import Runner
 from demos.study.trial import (
     Task,
@@ -113,7 +114,7 @@ class Study:
     def run(
         self,
         trials: Sequence[Trial],
-        observer: Observer,
+        progress: Progress,
         executor: Executor | None = None,
     ) -> list[TrialRecord]:
         """Runs the trials that have not finished.
@@ -124,9 +125,8 @@ class Study:
 
         Args:
             trials: The trials.
-            observer: Receives the progress.
-            executor: The executor; by default, this process runs one trial
-                after another.
+            progress: Shows the progress.
+            executor: By default, this process runs one trial after another.
 
         Returns:
             The records of all trials, in their order.
@@ -147,14 +147,14 @@ class Study:
             for wait in (False, True):
                 runner = replace(self.runner, wait=wait, failures=failed)
                 busy = []
-                for trial, record in executor.run(runner, left, observer):
+                for trial, record in executor.run(runner, left, progress):
                     if record is None:
                         busy.append(trial)
                         continue
                     if record.reason:  # Perhaps unwritten, if the disk is full.
                         failures[trial.name] = record
                     self._keep_best(trial)
-                    observer.trial_ended(record)
+                    progress.trial_ended(record)
                 left = busy
         except OSError as error:
             remedy = "choose another folder with --out"
@@ -242,10 +242,6 @@ def grid(
     """Returns the trials of all combinations of choices and seeds.
 
     Seeds vary slowest, so a run that stops early includes all settings.
-
-    Args:
-        choices: The values of each setting.
-        seeds: The seeds.
 
     Example:
 

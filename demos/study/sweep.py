@@ -32,9 +32,6 @@ def axes(texts: Sequence[str], task: Any, flag: str = "--vary") -> Axes:
         task: The task.
         flag: The command-line option, for error messages.
 
-    Returns:
-        Values by name.
-
     Raises:
         UserError: If a name is unknown, fixed or repeated, or a value is
             invalid or repeated.
@@ -72,12 +69,7 @@ def axes(texts: Sequence[str], task: Any, flag: str = "--vary") -> Axes:
 def apply_overrides(task: Task, settings: Mapping[str, Any]) -> Task:
     """Returns the task with the options in the settings of a trial.
 
-    Args:
-        task: The task, which does not change.
-        settings: The settings.
-
-    Returns:
-        A shallow copy; the task itself if the settings vary nothing.
+    It is a shallow copy, or the task itself if the settings vary nothing.
     """
     varied = {k: v for k, v in settings.items() if k not in OTHER}
     if not varied:
@@ -97,13 +89,8 @@ def shared(
 ) -> dict[str, Any]:
     """Returns the config that the trials of a study share.
 
-    Args:
-        config: The result of `task.config()`.
-        task: The task.
-        names: The names of the varied options.
-
-    Returns:
-        The config, with "varied" as the value of each varied option.
+    It is the result of `task.config()`, or of a task that wraps it, with
+    "varied" as the value of each varied option.
     """
     found = copy.deepcopy(dict(config))
     for name in names:

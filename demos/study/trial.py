@@ -198,12 +198,8 @@ def fingerprint_of(
 ) -> str:
     """Identifies a study: trials with the same fingerprint may be compared.
 
-    Args:
-        config: The config that all trials share.
-        environment: Versions and backend; the machine is ignored.
-
-    Returns:
-        12 hexadecimal digits.
+    It depends on the config that all trials share and on versions and backend;
+    the machine is ignored. It has 12 hexadecimal digits.
     """
     versions = {k: v for k, v in environment.items() if k not in MACHINE}
     text = json.dumps([config, versions], sort_keys=True)
@@ -213,10 +209,7 @@ def fingerprint_of(
 def trial_path(folder: Path, trial: Trial, suffix: str = "json") -> Path:
     """Returns the path of a trial's record, model or text.
 
-    Args:
-        folder: Folder of the study.
-        trial: The trial, or its record.
-        suffix: `"json"`, `"keras"`, or that of one of `TrialResult.texts`.
+    The suffix is `"json"`, `"keras"`, or that of one of `TrialResult.texts`.
 
     Raises:
         UserError: If the settings cannot be part of a file name.
@@ -233,16 +226,7 @@ def trial_path(folder: Path, trial: Trial, suffix: str = "json") -> Path:
 def read(
     folder: Path, trial: Trial, fingerprint: str | None = None
 ) -> TrialRecord | None:
-    """Reads the record of a trial, or returns None if there is none.
-
-    Args:
-        folder: Folder of the study.
-        trial: The trial.
-        fingerprint: Fingerprint of the study; by default it is not checked.
-
-    Raises:
-        UserError: If the file is not the record of this trial in this study.
-    """
+    """Reads the record of a trial if there is one; see `read_record`."""
     path = trial_path(folder, trial)
     return read_record(path, fingerprint) if path.exists() else None
 
@@ -293,17 +277,9 @@ def _check_types(record: TrialRecord) -> None:
 
 
 def gather(folder: Path, fingerprint: str | None = None) -> list[TrialRecord]:
-    """Reads the records of all finished trials of a study.
+    """Reads the records of all finished trials of a study; see `read_record`.
 
-    Args:
-        folder: Folder of the study.
-        fingerprint: Fingerprint of the study; by default it is not checked.
-
-    Returns:
-        The records, sorted by label and then by seed.
-
-    Raises:
-        UserError: If a file is not the record of a trial of this study.
+    They are sorted by label and then by seed.
     """
     records = [
         read_record(path, fingerprint)
@@ -317,10 +293,7 @@ def gather(folder: Path, fingerprint: str | None = None) -> list[TrialRecord]:
 def best(records: Iterable[TrialRecord], objective: str) -> TrialRecord:
     """Returns the finished record with the highest objective.
 
-    Args:
-        records: The records, at least one of them finished. The first one wins
-            a tie.
-        objective: Name of the metric.
+    At least one must have finished. The first one wins a tie.
     """
     finished = [record for record in records if not record.reason]
     return max(finished, key=lambda record: record.metrics[objective])
@@ -360,14 +333,9 @@ def saved_study(folder: Path) -> dict[str, Any]:
 def locked(folder: Path, name: str) -> filelock.BaseFileLock:
     """Returns a lock between the processes that use a study's folder.
 
-    The operating system releases it when its process ends for any reason.
-
-    Args:
-        folder: Folder of the study.
-        name: Name of a trial, or `"study"`.
-
-    Returns:
-        The lock, a context manager that is not acquired yet.
+    The name is that of a trial, or `"study"`. The lock is a context manager
+    that is not acquired yet. The operating system releases it when its process
+    ends for any reason.
     """
     locks = folder / "locks"
     locks.mkdir(parents=True, exist_ok=True)

@@ -101,10 +101,6 @@ def at_the_edge(
 ) -> list[str]:
     """Reports best values that are the smallest or largest ones tried.
 
-    Args:
-        chosen: Settings by activation.
-        axes: The values tried, by name.
-
     Example:
 
     >>> at_the_edge({"serf": {"rate": 0.1}}, {"rate": (0.001, 0.01, 0.1)})

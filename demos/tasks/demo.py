@@ -28,10 +28,6 @@ from demos.tasks.options import PredictOptions, StudyOptions, check_study
 QUICK_SEEDS = 3  # Seeds of a smoke test, the minimum for a verdict.
 
 
-def no_presets(arguments: Sequence[str]) -> None:
-    """Returns None: the defaults are those of the options."""
-
-
 @dataclass(frozen=True)
 class Demo:
     """A task that the command line and the notebooks can start.
@@ -54,7 +50,7 @@ class Demo:
     options: type[StudyOptions]
     predict_options: type[PredictOptions]
     check: Callable[[Any], None]
-    presets: Callable[[Sequence[str]], StudyOptions | None] = no_presets
+    presets: Callable[[Sequence[str]], StudyOptions | None] = lambda _: None
     resplits: bool = False
     notes: str = ""
     example: str = 'predict "a text" ...'
@@ -70,17 +66,7 @@ class Demo:
         return Path("runs", self.name)
 
     def main(self, arguments: Sequence[str]) -> int:
-        """Runs the command.
-
-        Args:
-            arguments: The arguments after the name of the task.
-
-        Returns:
-            The exit code.
-
-        Raises:
-            UserError: If the input is invalid or no trial finished.
-        """
+        """Runs the command; raises UserError as `run` and `predict` do."""
         if arguments[:1] == ["predict"]:
             self.predict(
                 parse(
@@ -106,7 +92,7 @@ class Demo:
         )
 
     def run(self, options: Any) -> Any:
-        """Trains with every activation and seed, and reports.
+        """Trains with every activation and seed.
 
         Args:
             options: An instance of the demo's options.

@@ -47,13 +47,9 @@ def run(
         options: The command-line options.
         folder: Default folder of the study; the varied options are appended to
             its name. `--out` replaces it.
-        check: Function that raises UserError if the (varied) options of a task
-            are invalid.
+        check: See `trials_of`.
         load: Function that returns the task with the random split of a seed,
             for `--resplit`.
-
-    Returns:
-        The report, after its files are written.
 
     Raises:
         UserError: If the folder is not writable or no trial finished.
@@ -95,14 +91,6 @@ def run(
             for name, metrics in found[0].items()
         }
 
-    def presentation(
-        folder: Path, records: Sequence[TrialRecord]
-    ) -> Presentation:
-        shown = with_notes(task.presentation(folder, records), notes, chosen)
-        if options.resplit:  # The pictures show only one split.
-            shown = replace(shown, pictures=(), tables=())
-        return shown
-
     return conduct(
         trained,
         trials,
@@ -111,7 +99,9 @@ def run(
         sweep.shared(trained.config(), task, axes),
         task.describe(),
         baselines,
-        presentation,
+        task.presentation,
+        notes,
+        chosen,
         # They train the model without varied options.
         {}
         if axes or chosen
@@ -137,7 +127,7 @@ def tune_settings(
         trials: Trials of all values with all tuning seeds.
         axes: The values by name.
         options: The output folder and the executor.
-        folder: Default folder of the study; `--out` replaces it.
+        folder: Default folder of the study that uses the settings.
         config: The config that the tuning trials share.
 
     Returns:
@@ -176,15 +166,6 @@ def tune_settings(
     return chosen, [note, *at_the_edge(chosen, axes)]
 
 
-def with_notes(
-    shown: Presentation,
-    notes: Sequence[str],
-    chosen: Mapping[str, Mapping[str, Any]],
-) -> Presentation:
-    """Adds notes and the tuned settings to a presentation."""
-    return replace(shown, notes=(*shown.notes, *notes), chosen=chosen)
-
-
 def most_epochs(task: Trainable, trials: Sequence[Trial]) -> int:
     """Returns the largest number of epochs of a trial."""
     return max(t.settings.get("epochs", task.epochs) for t in trials)
@@ -193,16 +174,9 @@ def most_epochs(task: Trainable, trials: Sequence[Trial]) -> int:
 def trials_of(
     task: Task, options: StudyOptions, check: Callable[[Any], None]
 ) -> list[Trial]:
-    """Returns the trials of a study.
+    """Returns the trials of a study; raises UserError if a value is invalid.
 
-    Args:
-        task: The task.
-        options: The command-line options.
-        check: Function that raises UserError if the (varied) options of a task
-            are invalid.
-
-    Raises:
-        UserError: If a value is invalid.
+    `check` raises UserError if the (varied) options of a task are invalid.
     """
     axes = sweep.axes(options.vary, task)
     trials = grid({"activation": options.activations, **axes}, options.seeds)
@@ -215,14 +189,7 @@ def trials_of(
 
 
 def folder_by(folder: Path, axes: Collection[str]) -> Path:
-    """Names the folder of a study after the varied options.
-
-    Args:
-        folder: Folder of the study without varied options.
-        axes: The options varied besides activation and seed.
-
-    Returns:
-        The folder.
+    """Appends the varied options to the name of a study's folder.
 
     Example:
 
@@ -243,6 +210,8 @@ def conduct(
     description: str,
     baselines: Callable[[], Mapping[str, Mapping[str, float]]],
     presentation: Callable[[Path, Sequence[TrialRecord]], Presentation],
+    notes: Sequence[str],
+    chosen: Mapping[str, Mapping[str, Any]],
     baseline_trials: Mapping[str, Trial],
 ) -> Report:
     """Runs the trials of a study, and reports.
@@ -257,10 +226,9 @@ def conduct(
         baselines: Function that scores simple models, by name.
         presentation: Function that returns the presentation of the report, from
             the study's folder and all records.
+        notes: Additional notes of the report.
+        chosen: Settings that tuning chose, by activation.
         baseline_trials: Additional trials, by the name of their baseline.
-
-    Returns:
-        The report, after its files are written.
 
     Raises:
         UserError: If the folder is not writable or no trial finished.
@@ -292,33 +260,26 @@ def conduct(
         )
     try:
         shown = presentation(study.folder, results)
-        notes = [
+        if options.resplit:  # The pictures show only one split.
+            shown = replace(shown, pictures=(), tables=())
+        first = [
             *advice(results, shown),
             looks(study.folder, len(options.seeds)),
         ]
         shown = replace(
             shown,
             warnings=(SMOKE_TEST,) if options.quick else (),
-            notes=(*filter(None, notes), *shown.notes),
+            notes=(*filter(None, first), *shown.notes, *notes),
+            command=command_line(),
             reference=options.reference,
-            margin=_margin(options, shown),
+            # From the unit of the differences, such as points.
+            margin=options.margin and options.margin / shown.metrics[0].scale,
+            chosen=chosen,
             resplit=options.resplit,
         )
-        return write_report(
-            study.folder,
-            results,
-            scores,
-            replace(shown, command=command_line()),
-        )
+        return write_report(study.folder, results, scores, shown)
     except OSError as error:
         raise UserError(f"{study.folder} is not writable: {error}") from None
-
-
-def _margin(options: StudyOptions, shown: Presentation) -> float | None:
-    """Converts the margin from the unit of the differences, such as points."""
-    if options.margin is None:
-        return None
-    return options.margin / shown.metrics[0].scale
 
 
 def command_line() -> str:

@@ -19,19 +19,10 @@ def draw(
     presentation: Presentation,
     analysis: Analysis,
 ) -> list[Chart]:
-    """Draws all figures of a study.
+    """Draws all figures of a study with at least one finished trial.
 
-    Args:
-        results: Records of all trials, at least one finished; failed ones are
-            not drawn.
-        baselines: Metrics of the baselines, by name.
-        presentation: Names.
-        analysis: The comparisons.
-
-    Returns:
-        Charts with names in `NAMES`: always the scores; separate learning
-        curves, if more than the activation was varied; a heat map, if two
-        settings were varied.
+    They have names in `NAMES`: always the scores; separate learning curves, if
+    more than the activation was varied; a heat map, if two settings were.
     """
     choices = varied(results)
     if not choices:

@@ -34,9 +34,7 @@ def draw_curves(
 ) -> Chart:
     """Draws learning curves, one panel for each level: `curves.png`.
 
-    Args:
-        results: Records of all trials. At most 12 levels are drawn.
-        presentation: Names.
+    At most 12 levels are drawn, evenly spaced.
     """
     levels = levels_of(results)
     places = np.linspace(0, len(levels) - 1, min(len(levels), MOST_PANELS))

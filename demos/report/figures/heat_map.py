@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from demos.report.comparisons import Analysis
-from demos.report.figures.style import DIVERGING, new_figure, write_cell
+from demos.report.figures.style import DIVERGING, new_figure
 from demos.report.trials import (
     activations_of,
     differences,
@@ -24,18 +24,10 @@ from demos.study.trial import TrialRecord
 def draw_heat_map(
     results: Sequence[TrialRecord], analysis: Analysis, title: str
 ) -> Chart:
-    """Draws the differences over two settings: `heatmap.png`.
+    """Draws a study that varied two settings: `heatmap.png`.
 
-    Args:
-        results: Records of all trials of a study that varied two settings
-            besides the activation.
-        analysis: The comparisons.
-        title: Title of the study.
-
-    Returns:
-        A chart with one panel for each other activation, which shows the mean
-        of (reference - other) at each level. With only one activation, it
-        shows the score.
+    One panel for each other activation shows the mean of (reference - other)
+    at each level. With only one activation, the panel shows its score.
     """
     (down, rows), (across, columns) = varied(results).items()
     metric, reference = analysis.metric, analysis.reference
@@ -66,7 +58,20 @@ def draw_heat_map(
         for (i, j), value in np.ndenumerate(means):
             starred = (other, rows[i], columns[j]) in significant
             text = f"{value:{'+' if others else ''}z.{metric.decimals}f}"
-            write_cell(axes, image, i, j, value, text + " *" * starred)
+            red, green, blue, _ = image.to_rgba(value)
+            # Relative luminance, as ITU-R BT.601 weighs it.
+            light = 0.299 * red + 0.587 * green + 0.114 * blue
+            failed = math.isnan(value)
+            axes.text(
+                j,
+                i,
+                "failed" if failed else text + " *" * starred,
+                ha="center",
+                va="center",
+                # Not pure black or white: a page in SVG replaces those.
+                color="#010101" if failed or light > 0.5 else "#fefefe",
+                fontsize="medium",
+            )
         axes.set_xticks(range(len(columns)), list(map(str, columns)))
         axes.set_yticks(range(len(rows)), list(map(str, rows)))
         axes.set(xlabel=across, ylabel=down, facecolor="0.85")

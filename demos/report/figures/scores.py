@@ -38,13 +38,9 @@ def draw_overview(
     baselines: Baselines,
     presentation: Presentation,
 ) -> Chart:
-    """Draws learning curves and the score of each seed: `figure.png`.
+    """Draws a study that varied only the activation: `figure.png`.
 
-    Args:
-        results: Records of all trials of a study that varied only the
-            activation.
-        baselines: Metrics of the baselines, by name.
-        presentation: Names.
+    It shows learning curves and the score of each seed.
     """
     metric = presentation.metrics[0]
     names = activations_of(finished(results))
@@ -86,12 +82,8 @@ def draw_levels(
 ) -> Chart:
     """Draws the scores over each setting that was varied: `figure.png`.
 
-    Args:
-        results: Records of all trials of a study that varied more than the
-            activation. If it varied several settings, the score of a seed is
-            the mean over the levels of the others.
-        baselines: Metrics of the baselines, by name.
-        presentation: Names.
+    If a study varied several settings, the score of a seed is the mean over the
+    levels of the others.
     """
     metric = presentation.metrics[0]
     choices = list(varied(results))
@@ -109,13 +101,7 @@ def draw_levels(
 def draw_studies(
     studies: Mapping[str, Sequence[TrialRecord]], metric: Metric, title: str
 ) -> Chart:
-    """Draws the scores of studies that varied one setting: `ablation.png`.
-
-    Args:
-        studies: Records of all trials of each study, by its name.
-        metric: The metric drawn.
-        title: Title above the panels.
-    """
+    """Draws the scores of studies, by name, of one setting: `ablation.png`."""
     panels = [
         (results, name)
         for results in studies.values()

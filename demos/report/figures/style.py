@@ -1,12 +1,10 @@
-"""Style of figures: colours and markers of activations, legends, cells."""
+"""Style of figures: colours and markers of activations, legends."""
 
-import math
 import textwrap
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -76,42 +74,10 @@ def legend_below(
     )
 
 
-def write_cell(
-    axes: Axes, image: Any, row: int, column: int, value: float, text: str
-) -> None:
-    """Writes text into a cell of an image, in legible black or white.
-
-    Args:
-        axes: Axes of the image.
-        image: What `imshow` returns.
-        row: Row of the cell.
-        column: Column of the cell.
-        value: Value of the cell; NaN is written as "failed".
-        text: The text.
-    """
-    colour: Callable[..., Any] = image.cmap
-    red, green, blue, _ = colour(image.norm(value))
-    # Relative luminance, as ITU-R BT.601 weighs it.
-    light = 0.299 * red + 0.587 * green + 0.114 * blue
-    axes.text(
-        column,
-        row,
-        "failed" if math.isnan(value) else text,
-        ha="center",
-        va="center",
-        # Not pure black or white: a page in SVG replaces those.
-        color="#010101" if math.isnan(value) or light > 0.5 else "#fefefe",
-        fontsize="medium",
-    )
-
-
 def wrapped(text: str, width: int = 30, lines: int = 4) -> str:
-    """Breaks a text into a few short lines for a figure.
+    """Breaks a text into at most `lines` short lines for a figure.
 
-    Args:
-        text: The text. A "$" in it does not start mathematics.
-        width: Maximum number of characters per line.
-        lines: Maximum number of lines. Text that does not fit is cut.
+    Text that does not fit is cut. A "$" does not start mathematics.
     """
     kept = textwrap.wrap(text, width, max_lines=lines, placeholder=" ...")
     return "\n".join(kept).replace("$", r"\$")

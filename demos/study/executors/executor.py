@@ -16,6 +16,7 @@ import cloudpickle
 from demos.common.errors import UserError, reason_of
 from demos.common.keras_config import apply_settings, keras_settings
 from demos.common.subprocesses import EndedEarlyError, OnEvent
+from demos.study.progress import Progress
 from demos.study.runner import Runner
 from demos.study.trial import Trial, TrialRecord
 
@@ -23,39 +24,16 @@ Trials = Sequence[Trial]
 Results = Iterator[tuple[Trial, TrialRecord | None]]
 
 
-class Observer(Protocol):
-    """Receives the progress of a study; see `progress.py`."""
-
-    def trial_started(self, trial: Trial) -> None:
-        """Called when a trial has started."""
-        ...
-
-    def epoch_ended(
-        self, trial: Trial, epoch: int, logs: Mapping[str, float]
-    ) -> None:
-        """Called with the number of finished epochs and the last logs."""
-        ...
-
-    def trial_ended(self, record: TrialRecord) -> None:
-        """Called when a trial has ended."""
-        ...
-
-
 class Executor(Protocol):
     """Runs trials."""
 
     def run(
-        self, runner: Runner, trials: Trials, observer: Observer
+        self, runner: Runner, trials: Trials, progress: Progress
     ) -> Results:
         """Runs trials, in any order.
 
-        Args:
-            runner: The runner of a trial.
-            trials: The trials.
-            observer: Receives the start and the epochs of each trial.
-
-        Yields:
-            Each trial with the result of `Runner.run`.
+        It shows the start and the epochs of each trial, and yields the trial
+        with the result of `Runner.run`.
         """
         ...
 
@@ -88,31 +66,28 @@ def _run_trial(
 
 
 def run_in_slots(
-    slots: Sequence[Any], runner: Runner, trials: Trials, observer: Observer
+    slots: Sequence[Any], runner: Runner, trials: Trials, progress: Progress
 ) -> Results:
     """Runs trials in parallel, one in each slot; see `Executor.run`.
 
-    Args:
-        slots: Each calls the function of `pickled_runner` in its own process,
-            with the methods `call` and `close` of `ChildProcess`.
-        runner: Records the trials whose process died.
-        trials: The trials.
-        observer: Receives the start and the epochs of each trial.
+    A slot calls the function of `pickled_runner` in its own process, with the
+    methods `call` and `close` of `ChildProcess`. The runner records the trials
+    whose process died.
     """
     if not trials:
         return
     free: queue.SimpleQueue[Any] = queue.SimpleQueue()
     for slot in slots:
         free.put(slot)
-    # Events of the threads, which this thread passes to the observer.
+    # Events of the threads, which this thread shows.
     events: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     def run(trial: Trial) -> TrialRecord | None:
         def on_event(kind: str, content: Any) -> None:
-            events.put((observer.epoch_ended, trial, *content))
+            events.put((progress.epoch_ended, trial, *content))
 
         slot = free.get()
-        events.put((observer.trial_started, trial))
+        events.put((progress.trial_started, trial))
         try:
             return slot.call(trial, on_event=on_event)
         except EndedEarlyError as error:

@@ -7,12 +7,12 @@ import keras
 from demos.common.machine import cores
 from demos.common.subprocesses import ChildProcess
 from demos.study.executors.executor import (
-    Observer,
     Results,
     Trials,
     pickled_runner,
     run_in_slots,
 )
+from demos.study.progress import Progress
 from demos.study.runner import Runner
 
 
@@ -27,7 +27,7 @@ class Processes:
     jobs: int
 
     def run(
-        self, runner: Runner, trials: Trials, observer: Observer
+        self, runner: Runner, trials: Trials, progress: Progress
     ) -> Results:
         """Runs trials; see `Executor`."""
         function = pickled_runner(runner)
@@ -36,4 +36,4 @@ class Processes:
             ChildProcess(function, keras.backend.backend(), threads)
             for _ in trials[: self.jobs]
         ]
-        return run_in_slots(slots, runner, trials, observer)
+        return run_in_slots(slots, runner, trials, progress)

@@ -23,12 +23,12 @@ from demos.common.subprocesses import (
     load_function,
 )
 from demos.study.executors.executor import (
-    Observer,
     Results,
     Trials,
     pickled_runner,
     run_in_slots,
 )
+from demos.study.progress import Progress
 from demos.study.runner import Runner
 from demos.study.trial import Trial, TrialRecord
 
@@ -49,7 +49,7 @@ class RayCluster:
     jobs: int | None = None
 
     def run(
-        self, runner: Runner, trials: Trials, observer: Observer
+        self, runner: Runner, trials: Trials, progress: Progress
     ) -> Results:
         """Runs trials; see `Executor`."""
         if not trials:
@@ -69,7 +69,7 @@ class RayCluster:
             }
             function = pickled_runner(runner)
             slots = [_RaySlot(ray, function, options) for _ in trials[:jobs]]
-            yield from run_in_slots(slots, runner, trials, observer)
+            yield from run_in_slots(slots, runner, trials, progress)
 
 
 class _RaySlot:

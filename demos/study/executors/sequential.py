@@ -7,7 +7,8 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from demos.study.executors.executor import Observer, Results, Trials
+from demos.study.executors.executor import Results, Trials
+from demos.study.progress import Progress
 from demos.study.runner import Runner, interrupted
 
 
@@ -15,12 +16,12 @@ class SequentialExecutor:
     """The executor of a command without `--jobs` and `--engine`."""
 
     def run(
-        self, runner: Runner, trials: Trials, observer: Observer
+        self, runner: Runner, trials: Trials, progress: Progress
     ) -> Results:
         """Runs trials; see `Executor`."""
         for trial in trials:
-            observer.trial_started(trial)
-            on_epoch = functools.partial(observer.epoch_ended, trial)
+            progress.trial_started(trial)
+            on_epoch = functools.partial(progress.epoch_ended, trial)
             with _noting_interrupts():
                 record = runner.run(trial, on_epoch)
             yield trial, record

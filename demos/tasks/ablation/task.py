@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
-
 from demos.common.errors import UnfinishedError, UserError
 from demos.common.files import atomic, write_text
 from demos.common.keras_config import channels_last
@@ -23,7 +21,6 @@ from demos.tasks.ablation.options import RUNS, AblationOptions, axis_texts
 from demos.tasks.ablation.verdict import (
     DEPTH,
     HEADER,
-    list_comparisons,
     summary,
     table,
 )
@@ -88,8 +85,8 @@ def write(
 ) -> Report:
     """Writes the results of all studies, and returns a report.
 
-    It writes ablation.html, ablation.md, ablation.csv and ablation.png. The
-    warnings are reasons why the scores may not be meaningful.
+    It writes ablation.html, ablation.md and ablation.png. The warnings are
+    reasons why the scores may not be meaningful.
     """
     metric = COMPARED["ablation"]
     records = {axis: one.results for axis, one in reports.items()}
@@ -120,10 +117,6 @@ def write(
     text = "\n".join(lines)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with atomic(folder / "ablation.csv") as scratch:
-            pd.DataFrame(list_comparisons(analyses)).to_csv(
-                scratch, index=False
-            )
         write_text(folder / "ablation.md", text)
         with atomic(folder / chart.name) as scratch:
             chart.save(scratch)

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from demos.report import verdict
 from demos.report.comparisons import Analysis, Comparison, Interaction
@@ -49,25 +48,6 @@ def table(analyses: Analyses, metric: Metric) -> list[list[str]]:
             p_value(depends.p if depends else none),
             str(len(comparison.values)),
         ]
-        for axis, comparison, depends in pairs(analyses)
-    ]
-
-
-def list_comparisons(analyses: Analyses) -> list[dict[str, Any]]:
-    """Lists all comparisons with their numbers, one row each."""
-    return [
-        {
-            "axis": axis,
-            "against": comparison.other,
-            "verdict": comparison.word,
-            "difference": comparison.mean,
-            "low": comparison.low,
-            "high": comparison.high,
-            "p": comparison.p,
-            "slope": depends.slope if depends else math.nan,
-            "p_slope": depends.p if depends else math.nan,
-            "seeds": len(comparison.values),
-        }
         for axis, comparison, depends in pairs(analyses)
     ]
 

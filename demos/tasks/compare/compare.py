@@ -20,7 +20,7 @@ from demos.tasks.compare.data import split
 from demos.tasks.compare.model_task import TRAINING, ModelTask, built
 from demos.tasks.demo import start_training
 from demos.tasks.options import StudyOptions, check_study, check_unique
-from demos.tasks.study import conduct, folder_by, tune_settings, with_notes
+from demos.tasks.study import conduct, folder_by, tune_settings
 
 RUNS = Path("runs", "compare")
 
@@ -214,9 +214,9 @@ def compare(
         {**trained.config(), "varied": sorted(axes)},
         task.describe(),
         baselines,
-        lambda folder, records: with_notes(
-            task.presentation(folder, records), notes, chosen
-        ),
+        task.presentation,
+        notes,
+        chosen,
         {},
     )
     print(f"{report.findings[0]}\nreport: {report.folder / 'report.html'}")

@@ -18,7 +18,7 @@ from demos.report.summary import (
     mean_ranks,
     probability_of_improvement,
 )
-from demos.report.tables import markdown_table
+from demos.report.tables import captioned
 from demos.report.trials import varied
 from demos.report.types import Table
 from demos.tasks.options import check_unique
@@ -67,12 +67,7 @@ def summarize(paths: Sequence[Path], out: Path) -> str:
     sentence = _sentence(studies)
     lines = [f"# {TITLE}", "", sentence, ""]
     for table in tables:
-        lines += [
-            f"{table.caption}:",
-            "",
-            *markdown_table([table.header, *table.rows], left=table.left),
-            "",
-        ]
+        lines += captioned(table)
     lines += [f"- **{s.name}.** {s.findings()}" for s in recorded]
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -137,7 +132,7 @@ def _verdicts(studies: Sequence[StudyVerdict]) -> Table:
                 study.number(comparison.mean),
                 f"{study.number(comparison.low)} to "
                 f"{study.number(comparison.high)} {study.unit}",
-                str(comparison.seeds),
+                str(len(comparison.values)),
             ]
             for study in studies
             for comparison in study.comparisons

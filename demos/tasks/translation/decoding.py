@@ -2,43 +2,16 @@
 
 Keys and values are cached, so a step feeds only one token through the decoder.
 The search is the `call` of a `keras.Model`, so that `predict` compiles it on
-each backend. The model is given as a `Stepper`.
+each backend.
 """
-
-from typing import Any, Protocol
 
 import keras
 from keras import ops
 
+from demos.tasks.translation.model import Steps
 from demos.tasks.translation.subword_tokenizer import END, PADDING, START
 
 IMPOSSIBLE = -1e9
-
-
-class Stepper(Protocol):
-    """A model that predicts token by token; see `model.Steps`."""
-
-    model: keras.Model
-
-    def start(self, source: Any, length: int) -> tuple[Any, Any, Any]:
-        """Reads the source, int32 `(batch, width)`, and feeds START.
-
-        Returns:
-            Logits `(batch, vocabulary)` of the first token, the context
-            (constant in all steps) and the caches (changed by each step, for
-            `length` tokens), both nested tensors with the batch axis first.
-        """
-        ...
-
-    def step(
-        self, tokens: Any, position: Any, context: Any, caches: Any
-    ) -> tuple[Any, Any]:
-        """Feeds tokens, int32 `(batch,)`; START was at position 0.
-
-        Returns:
-            Logits `(batch, vocabulary)` of the next token, and the caches.
-        """
-        ...
 
 
 class BeamSearch(keras.Model):
@@ -50,7 +23,7 @@ class BeamSearch(keras.Model):
     among the best of a step. With a width of 1, this is greedy search.
 
     Args:
-        stepper: The model.
+        steps: The model, which predicts token by token.
         length: Maximum number of tokens of a translation, including END.
         width: Beam width.
         length_penalty: 0 favours short translations; 1 scores by the mean
@@ -68,11 +41,11 @@ class BeamSearch(keras.Model):
     """
 
     def __init__(
-        self, stepper: Stepper, length: int, width: int, length_penalty: float
+        self, steps: Steps, length: int, width: int, length_penalty: float
     ) -> None:
         super().__init__()
-        self.stepper = stepper
-        self.model = stepper.model  # So that Keras finds the weights.
+        self.steps = steps
+        self.model = steps.model  # So that Keras finds the weights.
         self.built = True  # Otherwise, Keras would run a batch eagerly.
         self.length = length
         self.width = width
@@ -81,7 +54,7 @@ class BeamSearch(keras.Model):
     def call(self, source):
         """Translates sources."""
         width, length = self.width, self.length
-        logits, context, caches = self.stepper.start(source, length)
+        logits, context, caches = self.steps.start(source, length)
         batch = ops.shape(source)[0]
         # The beams of a source are adjacent: row = source * width + beam.
         context, caches = keras.tree.map_structure(
@@ -137,7 +110,7 @@ class BeamSearch(keras.Model):
 
         def step(position, *state_and_caches):
             *state, token, caches = state_and_caches
-            logits, caches = self.stepper.step(token, position, context, caches)
+            logits, caches = self.steps.step(token, position, context, caches)
             *state, token, rows = advance(position + 1, state, logits)
             caches = keras.tree.map_structure(
                 lambda cache: ops.take(cache, rows, axis=0), caches

@@ -148,7 +148,13 @@ class Steps:
         self._normalization = model.get_layer("decoded")
 
     def start(self, source: Any, length: int) -> tuple[Any, Any, Any]:
-        """Reads the source and feeds START; see `decoding.Stepper`."""
+        """Reads the source, int32 `(batch, width)`, and feeds START.
+
+        Returns:
+            Logits `(batch, vocabulary)` of the first token, the context
+            (constant in all steps) and the caches (changed by each step, for
+            `length` tokens), both nested tensors with the batch axis first.
+        """
         encoded = self._encode(source, training=False)
         mask = ops.not_equal(source, PADDING)
         batch, width = ops.shape(source)
@@ -172,7 +178,11 @@ class Steps:
     def step(
         self, tokens: Any, position: Any, context: Any, caches: Any
     ) -> tuple[Any, Any]:
-        """Feeds a token; see `decoding.Stepper`."""
+        """Feeds tokens, int32 `(batch,)`; START was at position 0.
+
+        Returns:
+            Logits `(batch, vocabulary)` of the next token, and the caches.
+        """
         logits, caches, _ = self._decode(tokens, position, context, caches)
         return logits, caches
 

@@ -19,12 +19,6 @@ def samples(
 ) -> tuple[Table, ...]:
     """Returns sample translations of the test split, evenly spaced.
 
-    Args:
-        test: The test split.
-        objective: The metric that selects the model.
-        folder: Folder of the study.
-        records: Records of all trials; at least one must have finished.
-
     Returns:
         A table of sources, references and translations by the best model with
         serf, or with another activation if there is none; empty if the

@@ -1,5 +1,7 @@
 """Ablation: a study of each axis, and a page for all."""
 
+import re
+
 import pandas as pd
 import pytest
 
@@ -38,15 +40,14 @@ def test_a_run_writes_a_study_for_each_axis_and_a_page_for_all(
     for axis in ("layers", "dropout"):
         assert (tmp_path / axis / "report.html").exists()
         assert (tmp_path / axis / "dead_units.png").exists()
-    rows = pd.read_csv(tmp_path / "ablation.csv")
-    assert list(rows["axis"]) == ["layers", "dropout"]
-    assert list(rows["against"]) == ["relu", "relu"]
     page = (tmp_path / "ablation.html").read_text(encoding="utf-8")
     for link in ("layers/report.html", "dropout/report.html"):
         assert f'<a href="{link}">' in page
     assert '<svg role="img" aria-label="Test accuracy over layers' in page
     assert "<h1>Ablation" in page
     text = (tmp_path / "ablation.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (layers|dropout) +\| relu ", text, re.MULTILINE)
+    assert rows == ["layers", "dropout"]
     assert SMOKE_TEST in text
     assert "Deeper networks gain more from serf: no verdict" in text
     scores = pd.read_csv(tmp_path / "layers" / "trials.csv")

@@ -69,12 +69,12 @@ def test_all_axes_are_adjusted_together():
         axis: analyze(records, METRIC, {}, studies=3)
         for axis, records in studies.items()
     }
-    rows = verdict.list_comparisons(analyses)
-    assert [row["axis"] for row in rows] == list(leads)
-    for row, records in zip(rows, studies.values(), strict=True):
+    rows = verdict.pairs(analyses)
+    assert [axis for axis, _, _ in rows] == list(leads)
+    for (_, together, _), records in zip(rows, studies.values(), strict=True):
         (alone,) = analyze(records, METRIC, {}).comparisons
-        assert row["p"] == pytest.approx(min(1, 3 * alone.p))
-    assert rows[2]["difference"] == pytest.approx(0.102, abs=0.001)
+        assert together.p == pytest.approx(min(1, 3 * alone.p))
+    assert rows[2][1].mean == pytest.approx(0.102, abs=0.001)
     _, means, depends = verdict.summary(
         analyses, analyze(studies["layers"], METRIC, {}), METRIC
     )

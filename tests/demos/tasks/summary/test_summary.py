@@ -6,7 +6,8 @@ from dataclasses import asdict
 import pytest
 
 from demos.__main__ import main
-from demos.report.summary import StudyComparison, StudyVerdict
+from demos.report.comparisons import Comparison
+from demos.report.summary import StudyVerdict
 from demos.study.trial import TrialRecord
 
 pytestmark = pytest.mark.once
@@ -24,13 +25,8 @@ def studies(tmp_path):
             "serf",
             0.01,
             (
-                StudyComparison(
-                    "relu",
-                    word,
-                    0.03 * sign,
-                    0.03 * sign - 0.01,
-                    0.03 * sign + 0.01,
-                    3,
+                Comparison(
+                    "relu", word, (0.03 * sign,) * 3, 0.03 * sign, 0.01, 0.01, 3
                 ),
             ),
             {"relu": [0.5, 0.6, 0.7], "serf": [0.55 * sign] * 3},
