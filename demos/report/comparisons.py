@@ -309,7 +309,8 @@ def _dependence(
 ) -> tuple[float, float]:
     """Returns the slope over ranks (or NaN) and p of `(seeds, values)`."""
     if not ordered and means.shape[1] > 2:
-        return math.nan, verdict.adjusted(repeated_measures(means), family)
+        p = family * repeated_measures(means)
+        return math.nan, float(np.minimum(1, p))  # NaN stays NaN.
     slopes = np.polyfit(range(means.shape[1]), means.T, 1)[0]
     slopes[np.abs(slopes) < 1e-12 * np.abs(means).max()] = 0
     estimate = verdict.estimate(slopes, family)

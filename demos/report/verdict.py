@@ -167,10 +167,5 @@ def seeds_for(margin: float, deviation: float, family: int) -> int | None:
     return numbers[place] if place < len(numbers) else None
 
 
-def adjusted(p: float, family: int) -> float:
-    """Adjusts a p-value for the number of comparisons; NaN stays NaN."""
-    return float(np.minimum(1, family * p))
-
-
 def _critical(seeds: int, family: int) -> float:
     return float(stats.t.ppf(1 - ALPHA / (2 * family), seeds - 1))

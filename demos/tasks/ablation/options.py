@@ -4,7 +4,7 @@ import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 
@@ -62,17 +62,14 @@ class AblationOptions(ClassificationOptions):
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the command; raises UserError if the input is invalid."""
-    print(run(parse(AblationOptions, arguments, COMMAND)).short)
-    return 0
-
-
-def run(options: AblationOptions) -> Any:
-    """Runs a study of each axis; raises UserError if the input is invalid."""
+    options = parse(AblationOptions, arguments, COMMAND)
     axis_texts(options)
     check(options)
     check_study(options, RUNS)
     start_training(options)
-    return importlib.import_module("demos.tasks.ablation.task").run(options)
+    task = importlib.import_module("demos.tasks.ablation.task")
+    print(task.run(options).short)
+    return 0
 
 
 def axis_texts(options: AblationOptions) -> dict[str, str]:

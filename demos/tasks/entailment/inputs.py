@@ -141,7 +141,7 @@ def hide(
     empty: Mapping[str, Any],
     rows: Any = slice(None),
 ) -> None:
-    """Returns new arrays in which texts or images of a slot are hidden.
+    """Replaces texts or images of a slot by copies in which some are hidden.
 
     `empty` has the replacements by name, `NO_IMAGE` for images. `rows` selects
     the posts; by default all.

@@ -9,6 +9,7 @@ import sys
 import time
 import zlib
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -21,19 +22,6 @@ pytestmark = pytest.mark.once
 
 TRIALS = grid({"activation": ["relu", "serf"]}, [0, 1, 2])
 BEGUN = TRIALS[:4]
-
-
-class Silent:
-    """Observes nothing."""
-
-    def trial_started(self, trial):
-        pass
-
-    def epoch_ended(self, trial, epoch, logs):
-        pass
-
-    def trial_ended(self, record):
-        pass
 
 
 class Fake:
@@ -63,7 +51,7 @@ class Fake:
 
 def scores(folder, trials=TRIALS):
     """Runs a study, and returns the score of each trial."""
-    records = Study(Fake(), folder).run(trials, Silent())
+    records = Study(Fake(), folder).run(trials, Mock())
     assert [r.name for r in records] == [t.name for t in trials]
     return [r.metrics["validation"] for r in records]
 
@@ -73,7 +61,7 @@ def studies(tmp_path_factory):
     """A study that was stopped, another one, and the right scores."""
     folder = tmp_path_factory.mktemp("faults")
     scores(folder / "stopped", BEGUN)
-    Study(Fake(2), folder / "other").run(BEGUN, Silent())
+    Study(Fake(2), folder / "other").run(BEGUN, Mock())
     return folder / "stopped", folder / "other", scores(folder / "whole")
 
 
@@ -187,7 +175,7 @@ def test_without_its_description_trials_of_other_options_do_not_count(
     folder = shutil.copytree(studies[0], tmp_path / "study")
     (folder / "study.json").unlink()
     with pytest.raises(UserError, match="belongs to a study with other"):
-        Study(Fake(2), folder).run(TRIALS, Silent())
+        Study(Fake(2), folder).run(TRIALS, Mock())
 
 
 @pytest.mark.parametrize("value", ["../out", "a\0b", "n" * 250, "é" * 120])
@@ -208,7 +196,7 @@ def test_a_folder_that_is_deleted_in_mid_run_is_told(tmp_path):
             shutil.rmtree(folder)
             return super().run(trial, context)
 
-    records = Study(Deleting(), folder).run(TRIALS, Silent())
+    records = Study(Deleting(), folder).run(TRIALS, Mock())
     assert len(records) == len(TRIALS)
     assert all("it was deleted" in r.reason for r in records[1:])
     assert not gather(folder)

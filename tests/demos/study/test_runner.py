@@ -12,6 +12,7 @@ import textwrap
 import threading
 import time
 from dataclasses import dataclass, replace
+from unittest.mock import Mock
 
 import keras
 import numpy as np
@@ -21,19 +22,6 @@ from demos.study.study import Study, grid
 from demos.study.trial import DivergedError, Trial, TrialResult, read
 
 TRIAL = Trial({"activation": "serf"}, 3)
-
-
-class Silent:
-    """Observes nothing."""
-
-    def trial_started(self, trial):
-        pass
-
-    def epoch_ended(self, trial, epoch, logs):
-        pass
-
-    def trial_ended(self, record):
-        pass
 
 
 @dataclass
@@ -313,7 +301,7 @@ def folder(tmp_path):
 def test_without_room_on_the_disk_a_trial_fails_alone(folder, limited, says):
     trials = grid({"activation": ["relu", "serf", "gelu", "mish"]}, [0])
     with limited(folder):
-        records = Study(LargeTask(), folder).run(trials, Silent())
+        records = Study(LargeTask(), folder).run(trials, Mock())
     reasons = [record.reason for record in records]
     assert [bool(reason) for reason in reasons] == [False, True, True, False]
     assert all(says in reason for reason in reasons[1:3])
@@ -327,7 +315,7 @@ def test_without_room_on_the_disk_a_trial_fails_alone(folder, limited, says):
     assert kept <= files.keys()
     assert not {"serf.keras", "gelu.keras"} & files.keys()
 
-    again = Study(LargeTask(), folder).run(trials, Silent())
+    again = Study(LargeTask(), folder).run(trials, Mock())
     assert not any(record.reason for record in again)
     completed = contents(folder)
     assert {"serf.keras", "gelu.keras"} <= completed.keys()

@@ -3,6 +3,7 @@
 import signal
 from dataclasses import dataclass, field, replace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -15,19 +16,6 @@ TRIALS = grid({"activation": ["relu", "serf"]}, [0, 1])
 
 class Killed(BaseException):
     """Ends a process, as far as a study can tell."""
-
-
-class Silent:
-    """Observes nothing."""
-
-    def trial_started(self, trial):
-        pass
-
-    def epoch_ended(self, trial, epoch, logs):
-        pass
-
-    def trial_ended(self, result):
-        pass
 
 
 @dataclass
@@ -63,12 +51,12 @@ class Fake:
 def test_killed_half_way_it_goes_on_with_the_rest(tmp_path):
     broken = Fake({"relu-seed1": Killed()})
     with pytest.raises(Killed):
-        Study(broken, tmp_path).run(TRIALS, Silent())
+        Study(broken, tmp_path).run(TRIALS, Mock())
     kept = {p.name: p.read_bytes() for p in tmp_path.glob("trials/*.json")}
     assert set(kept) == {"relu-seed0.json", "serf-seed0.json"}
 
     again = Fake()
-    results = Study(again, tmp_path).run(TRIALS, Silent())
+    results = Study(again, tmp_path).run(TRIALS, Mock())
     assert again.ran == ["relu-seed1", "serf-seed1"]
     assert len(results) == 4
     for name, content in kept.items():
@@ -77,12 +65,12 @@ def test_killed_half_way_it_goes_on_with_the_rest(tmp_path):
 
 def test_killed_between_model_and_record_it_keeps_the_best_model(tmp_path):
     scores = {"relu-seed0": 0.3, "relu-seed1": 0.9, "serf-seed0": 0.8}
-    Study(Fake(scores), tmp_path).run(TRIALS, Silent())
+    Study(Fake(scores), tmp_path).run(TRIALS, Mock())
     # As if killed after the record and before the model was put in its place.
     (tmp_path / "relu.keras").rename(tmp_path / "trials/relu-seed1.keras")
     (tmp_path / "relu.keras").write_text("relu-seed0")
 
-    Study(Fake(scores), tmp_path).run(TRIALS, Silent())
+    Study(Fake(scores), tmp_path).run(TRIALS, Mock())
     assert (tmp_path / "relu.keras").read_text() == "relu-seed1"
     assert (tmp_path / "serf.keras").read_text() == "serf-seed0"
     assert not list(tmp_path.glob("trials/*.keras"))
@@ -90,7 +78,7 @@ def test_killed_between_model_and_record_it_keeps_the_best_model(tmp_path):
 
 def test_failures_are_recorded_and_tried_again(tmp_path):
     task = Fake({"relu-seed0": MemoryError("too\nlarge"), "serf-seed1": 1e999})
-    results = Study(task, tmp_path).run(TRIALS, Silent())
+    results = Study(task, tmp_path).run(TRIALS, Mock())
     assert len(task.ran) == 4
     assert [r.reason for r in results] == [
         "MemoryError: too",
@@ -106,7 +94,7 @@ def test_failures_are_recorded_and_tried_again(tmp_path):
 
     again = Fake()
     assert not any(
-        result.reason for result in Study(again, tmp_path).run(TRIALS, Silent())
+        result.reason for result in Study(again, tmp_path).run(TRIALS, Mock())
     )
     assert again.ran == ["relu-seed0", "serf-seed1"]
 
@@ -128,12 +116,12 @@ class Unsaved(Fake):
 
 
 def test_a_model_that_cannot_be_saved_fails_its_trial_alone(tmp_path):
-    results = Study(Unsaved(), tmp_path).run(TRIALS, Silent())
+    results = Study(Unsaved(), tmp_path).run(TRIALS, Mock())
     assert [r.reason for r in results] == ["", "OSError: no room", "", ""]
     assert not list(tmp_path.glob("trials/*.keras"))
 
     again = Fake()
-    results = Study(again, tmp_path).run(TRIALS, Silent())
+    results = Study(again, tmp_path).run(TRIALS, Mock())
     assert again.ran == ["serf-seed0"]
     assert not any(result.reason for result in results)
 
@@ -144,7 +132,7 @@ def test_stopped_by_hand_it_says_what_is_kept(tmp_path):
     with pytest.raises(
         KeyboardInterrupt, match="finished trials are kept"
     ) as e:
-        Study(task, tmp_path).run(TRIALS, Silent())
+        Study(task, tmp_path).run(TRIALS, Mock())
     assert str(tmp_path) in str(e.value)
     assert len(gather(tmp_path)) == 1
 
@@ -154,7 +142,7 @@ def test_where_no_model_can_be_put_it_says_what_is_kept(tmp_path):
     with pytest.raises(
         UserError, match=r"writable: .* finished trials are kept"
     ):
-        Study(Fake(), tmp_path).run(TRIALS, Silent())
+        Study(Fake(), tmp_path).run(TRIALS, Mock())
     assert {result.name for result in gather(tmp_path)} == {
         "relu-seed0",
         "serf-seed0",
@@ -171,20 +159,20 @@ def test_stopped_at_the_start_it_does_not_say_so(tmp_path, error, raised):
             raise error
 
     with pytest.raises(raised) as caught:
-        Study(Full(), tmp_path).run(TRIALS, Silent())
+        Study(Full(), tmp_path).run(TRIALS, Mock())
     assert "kept" not in str(caught.value)
 
 
 def test_another_config_is_never_mixed_in(tmp_path):
     usual = tmp_path / "usual"
-    Study(Fake(), usual, renames=True).run(TRIALS, Silent())
+    Study(Fake(), usual, renames=True).run(TRIALS, Mock())
     before = {p: p.read_bytes() for p in usual.rglob("*") if p.is_file()}
     with pytest.raises(UserError, match="a study with other"):
         Study(Fake(size=2), usual)
 
     other = Study(Fake(size=2), usual, renames=True)
     assert other.folder != usual
-    other.run(TRIALS, Silent())
+    other.run(TRIALS, Mock())
     assert before == {
         p: p.read_bytes() for p in usual.rglob("*") if p.is_file()
     }
@@ -193,17 +181,17 @@ def test_another_config_is_never_mixed_in(tmp_path):
 
 def test_of_two_studies_begun_at_once_the_second_is_refused(tmp_path):
     first, second = (Study(Fake(size=size), tmp_path) for size in (1, 2))
-    first.run(TRIALS, Silent())
+    first.run(TRIALS, Mock())
     with pytest.raises(UserError, match="a study with other"):
-        second.run(TRIALS, Silent())
+        second.run(TRIALS, Mock())
     assert second.task.ran == []
 
 
 def test_a_study_can_grow(tmp_path):
-    Study(Fake(), tmp_path).run(TRIALS, Silent())
+    Study(Fake(), tmp_path).run(TRIALS, Mock())
     more = Fake()
     trials = grid({"activation": ["relu", "serf", "mish"]}, [0, 1])
-    assert len(Study(more, tmp_path).run(trials, Silent())) == 6
+    assert len(Study(more, tmp_path).run(trials, Mock())) == 6
     assert more.ran == ["mish-seed0", "mish-seed1"]
 
 
@@ -220,7 +208,7 @@ def test_ctrl_c_is_heard_where_a_framework_makes_another_error_of_it(tmp_path):
     try:
         task = Swallowing()
         with pytest.raises(KeyboardInterrupt, match="resumes at the last"):
-            Study(task, tmp_path).run(TRIALS, Silent())
+            Study(task, tmp_path).run(TRIALS, Mock())
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGINT, before)
@@ -230,10 +218,10 @@ def test_ctrl_c_is_heard_where_a_framework_makes_another_error_of_it(tmp_path):
 
 @pytest.mark.parametrize("name", ["study.json", "trials/relu-seed0.json"])
 def test_a_damaged_record_is_named(tmp_path, name):
-    Study(Fake(), tmp_path).run(TRIALS, Silent())
+    Study(Fake(), tmp_path).run(TRIALS, Mock())
     (tmp_path / name).write_text("{")
     with pytest.raises(UserError, match=name):
-        Study(Fake(), tmp_path).run(TRIALS, Silent())
+        Study(Fake(), tmp_path).run(TRIALS, Mock())
     (tmp_path / name).unlink()
     (tmp_path / name).mkdir()
     with pytest.raises(UserError, match=name):
@@ -241,14 +229,14 @@ def test_a_damaged_record_is_named(tmp_path, name):
 
 
 def test_a_record_half_written_by_one_who_was_killed_is_no_record(tmp_path):
-    Study(Fake(), tmp_path).run(TRIALS[:2], Silent())
+    Study(Fake(), tmp_path).run(TRIALS[:2], Mock())
     (tmp_path / "trials/.relu-seed1.0123abcd.partial.json").write_text("{")
     assert len(gather(tmp_path)) == 2
-    results = Study(Fake(), tmp_path).run(TRIALS, Silent())
+    results = Study(Fake(), tmp_path).run(TRIALS, Mock())
     assert len(results) == len(gather(tmp_path)) == 4
 
 
-class Told(Silent):
+class Told:
     """Remembers what it is told."""
 
     def __init__(self):
@@ -290,6 +278,6 @@ def test_what_another_process_runs_is_left_to_it(tmp_path):
     study = Study(task, tmp_path)
     theirs = locked(study.folder, "relu-seed0")
     theirs.acquire()
-    results = study.run(TRIALS, Silent())
+    results = study.run(TRIALS, Mock())
     assert task.ran == ["serf-seed0", "relu-seed1", "serf-seed1", "relu-seed0"]
     assert [r.name for r in results] == [trial.name for trial in TRIALS]
