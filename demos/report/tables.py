@@ -129,7 +129,10 @@ def markdown(
     presentation: Presentation,
     verdict: str,
 ) -> str:
-    """Formats the report, with the result of `cells`, as Markdown."""
+    """Formats the report as Markdown.
+
+    The rows are the result of `cells`. The verdict is the last paragraph.
+    """
     failures = [
         f"- {result.label}, seed {result.seed}, failed: "
         f"{without_html(result.reason)}"

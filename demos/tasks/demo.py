@@ -92,7 +92,7 @@ class Demo:
         )
 
     def run(self, options: Any) -> Any:
-        """Trains with every activation and seed.
+        """Trains with every activation and seed, and reports.
 
         Args:
             options: An instance of the demo's options.

@@ -127,7 +127,7 @@ def tune_settings(
         trials: Trials of all values with all tuning seeds.
         axes: The values by name.
         options: The output folder and the executor.
-        folder: Default folder of the study that uses the settings.
+        folder: Default folder of the study; `--out` replaces it.
         config: The config that the tuning trials share.
 
     Returns:
@@ -214,7 +214,7 @@ def conduct(
     chosen: Mapping[str, Mapping[str, Any]],
     baseline_trials: Mapping[str, Trial],
 ) -> Report:
-    """Runs the trials of a study, and reports.
+    """Runs the trials of a study, and writes and returns its report.
 
     Args:
         task: The task, which trains and scores one model.

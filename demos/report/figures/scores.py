@@ -101,7 +101,7 @@ def draw_levels(
 def draw_studies(
     studies: Mapping[str, Sequence[TrialRecord]], metric: Metric, title: str
 ) -> Chart:
-    """Draws the scores of studies, by name, of one setting: `ablation.png`."""
+    """Draws studies, by name, that each varied one setting: `ablation.png`."""
     panels = [
         (results, name)
         for results in studies.values()
