@@ -165,6 +165,44 @@ def test_litert_in_integers(tmp_path, target, allowed, bound):
     np.testing.assert_allclose(y, theory.serf(x), rtol=0, atol=allowed)
 
 
+def test_a_network_in_integers_reads_digits_as_well(tmp_path):
+    # With Mish, such a network loses most of its accuracy.
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("tested with TensorFlow's kernel")
+    pytest.importorskip("ai_edge_litert")
+    digits = pytest.importorskip("demos.datasets.digits")
+    x, y, test_x, test_y = digits.load_arrays()
+    layers = keras.layers
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            keras.Input((64,)),
+            layers.Reshape((8, 8, 1)),
+            layers.Conv2D(16, 3, activation="serf"),
+            layers.Conv2D(16, 3, activation="serf"),
+            layers.Flatten(),
+            layers.Dense(32, activation="serf"),
+            layers.Dense(10),
+        ]
+    )
+    model.compile(
+        keras.optimizers.Adam(0.003),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    model.fit(x, y, batch_size=64, epochs=5, verbose=0)
+
+    def accuracy(logits):
+        return np.mean(logits.argmax(axis=1) == test_y)
+
+    accurate = accuracy(expected(model, test_x))
+    assert accurate > 0.9
+    for target in ("litert_full_int8", "litert_16x8"):
+        path = tmp_path / f"{target}.tflite"
+        targets.TARGETS[target].export(model, path, x[:200])
+        integer = accuracy(targets.TARGETS[target].load(path)(test_x))
+        assert integer >= accurate - 0.02
+
+
 def test_saved_model_where_xla_is_switched_off(model, x, tmp_path, run_python):
     # Loaded as TensorFlow Serving does.
     if keras.backend.backend() != "tensorflow":
