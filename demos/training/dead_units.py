@@ -96,15 +96,9 @@ class DeadUnits(keras.callbacks.Callback):
 
 
 def share(model: keras.Model, inputs: Any, batch_size: int = 256) -> float:
-    """Returns the fraction of dead units in all hidden layers together.
+    """Returns the fraction of dead units of a sequential or functional model.
 
-    Args:
-        model: A sequential or functional model.
-        inputs: Example inputs, as in `DeadUnits`.
-        batch_size: Number of examples computed at a time.
-
-    Raises:
-        ValueError: If the model has no hidden layer with an activation.
+    It is that of all hidden layers together; see `DeadUnits`.
 
     Example:
 
@@ -119,23 +113,10 @@ def share(model: keras.Model, inputs: Any, batch_size: int = 256) -> float:
 
 
 def hidden_layers(model: keras.Model) -> Iterator[keras.Layer]:
-    """Yields the layers whose units can die.
+    """Yields the layers of a sequential or functional model that can die.
 
-    Args:
-        model: A sequential or functional model.
-
-    Yields:
-        Layers with an activation other than linear, and activation layers,
-        except the outputs.
-
-    Example:
-
-    >>> dense = keras.layers.Dense
-    >>> model = keras.Sequential(
-    ...     [keras.Input((3,)), dense(4, "relu", name="a"), dense(2, "softmax")]
-    ... )
-    >>> [layer.name for layer in hidden_layers(model)]
-    ['a']
+    These are layers with an activation other than linear, and activation
+    layers, except the outputs.
     """
     outputs = {id(output) for output in model.outputs}
     for layer in model.layers:
@@ -170,7 +151,7 @@ def _dead_units(
 ) -> dict[str, np.ndarray]:
     """Returns whether each unit of each layer is dead, shape `(units,)`."""
     count = len(keras.tree.flatten(inputs)[0])
-    ranges: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    ends: dict[str, list[np.ndarray]] = {}  # Minima and maxima of batches.
     for start in range(0, count, batch_size):
         rows = operator.itemgetter(slice(start, start + batch_size))
         examples = keras.tree.map_structure(rows, inputs)
@@ -178,12 +159,10 @@ def _dead_units(
         for name, output in probe(examples, training=False).items():
             values = keras.ops.convert_to_numpy(output)
             flat = values.reshape(-1, values.shape[-1])
-            low, high = flat.min(axis=0), flat.max(axis=0)
-            if name in ranges:
-                low = np.minimum(low, ranges[name][0])
-                high = np.maximum(high, ranges[name][1])
-            ranges[name] = low, high
-    spans = {name: high - low for name, (low, high) in ranges.items()}
+            ends.setdefault(name, []).extend(
+                (flat.min(axis=0), flat.max(axis=0))
+            )
+    spans = {name: np.ptp(rows, axis=0) for name, rows in ends.items()}
     return {
         name: span <= NEGLIGIBLE * span.max() for name, span in spans.items()
     }

@@ -1,5 +1,6 @@
 """Trains a model, keeps its best epoch and resumes after interruptions."""
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -61,7 +62,10 @@ def fit(
         patience=epochs if patience is None else patience,
         restore_best_weights=True,
     )
-    chain: list[keras.callbacks.Callback] = [_Watch(context), *callbacks, best]
+    watch = keras.callbacks.LambdaCallback(
+        on_epoch_end=functools.partial(_watch, context)
+    )
+    chain: list[keras.callbacks.Callback] = [watch, *callbacks, best]
     if averaged:  # First, so that later callbacks see the averaged weights ...
         chain.insert(0, keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
     if context.tensorboard is not None:
@@ -88,19 +92,11 @@ def fit(
     return {name: earlier.get(name, []) + later[name] for name in later}
 
 
-class _Watch(keras.callbacks.Callback):
-    """Passes each epoch to the context; raises if a log is not finite."""
-
-    def __init__(self, context: TrialContext) -> None:
-        super().__init__()
-        self._context = context
-
-    def on_epoch_end(
-        self, epoch: int, logs: Mapping[str, float] | None = None
-    ) -> None:
-        for name, value in (logs or {}).items():
-            if not np.isfinite(value):
-                raise DivergedError(
-                    f"{name} is {value} after epoch {epoch + 1}"
-                )
-        self._context.on_epoch(epoch + 1, logs or {})
+def _watch(
+    context: TrialContext, epoch: int, logs: Mapping[str, float]
+) -> None:
+    """Passes an epoch to the context; raises if a log is not finite."""
+    for name, value in logs.items():
+        if not np.isfinite(value):
+            raise DivergedError(f"{name} is {value} after epoch {epoch + 1}")
+    context.on_epoch(epoch + 1, logs)

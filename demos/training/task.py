@@ -80,7 +80,12 @@ class TrainingTask:
         old = self._compiled.setdefault(_key(trial), new)
         if old is new:
             return new
-        copy_state(_model(new), _model(old))
+        for source, target in zip(
+            state_variables(_model(new)),
+            state_variables(_model(old)),
+            strict=True,
+        ):
+            target.assign(source)
         return old
 
 
@@ -95,14 +100,6 @@ def state_variables(model: keras.Model) -> list[keras.Variable]:
     model.optimizer.build(model.trainable_variables)
     seeds = [v for v in model.variables if "seed_generator" in v.path]
     return [*model.weights, *seeds, *model.optimizer.variables]
-
-
-def copy_state(source: keras.Model, target: keras.Model) -> None:
-    """Copies the training state between models of the same structure."""
-    for new, old in zip(
-        state_variables(source), state_variables(target), strict=True
-    ):
-        old.assign(new)
 
 
 def _key(trial: Trial) -> str:
