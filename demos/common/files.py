@@ -21,31 +21,6 @@ def is_regular(path: Path) -> bool:
         return False
 
 
-def find_file(
-    folder: Path, path: str, allow_outside: bool = False
-) -> Path | None:
-    """Returns the file at a path from the data; None if it does not exist.
-
-    Args:
-        folder: Folder of the data.
-        path: Path relative to that folder.
-        allow_outside: Whether the file may be outside the folder.
-
-    Raises:
-        UserError: If it is outside the folder: by `..`, by a link or as an
-            absolute path.
-    """
-    found = folder / path
-    if not is_regular(found):
-        return None
-    inside = found.resolve().is_relative_to(folder.resolve())
-    if not (inside or allow_outside):
-        raise UserError(
-            f"{path} is outside {folder}; to allow it, give --allow-outside"
-        )
-    return found
-
-
 def digest(path: Path) -> str:
     """Returns the SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:

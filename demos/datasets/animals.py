@@ -35,16 +35,12 @@ def load(train: int = TRAIN, other: int = OTHER) -> Detection:
     Raises:
         UserError: If the packages with the drawings are not installed.
     """
-    train_part, validation, test = (
-        _split(count, number)
-        for number, count in enumerate([train, other, other])
-    )
     return Detection(
         "animals",
         LABEL_NAMES,
-        train_part,
-        validation,
-        test,
+        _split(train, 0),
+        _split(other, 1),
+        _split(other, 2),
         read=scenes.render,
     )
 

@@ -35,6 +35,7 @@ from demos.common.text import one_line
 from demos.datasets.images import ImageFile, find_image, open_image, resized
 from demos.datasets.types import Box, BoxedPictures, Detection, Examples
 
+SPLITS = ("train", "validation", "test")
 EXPORTED = "_annotations.coco.json"
 HELD_OUT = 0.1  # Fraction of the training images for each missing split.
 FEWEST = 3  # Training images, so that each of the other splits gets one.
@@ -75,12 +76,12 @@ def load(folder: Path, allow_outside: bool = False) -> Detection:
         for split, (path, pictures) in files.items()
     }
     notes = [f"{count} {what}" for what, count in left_out.items()]
-    missing = [s for s in ("validation", "test") if s not in parts]
+    missing = [split for split in SPLITS if split not in parts]
     if missing:
         parts |= _divide(parts["train"], missing, files["train"][0])
         notes.append(f"{' and '.join(missing)} taken from the training images")
     for split, part in parts.items():
-        if not any(not box.crowd for row in part.boxes for _, box in row):
+        if all(box.crowd for row in part.boxes for _, box in row):
             raise UserError(
                 f"Expected at least one box in the {split} images of {folder}. "
                 "Received: none"
@@ -88,19 +89,16 @@ def load(folder: Path, allow_outside: bool = False) -> Detection:
     names = sorted(
         {n for p in parts.values() for row in p.boxes for n, _ in row}
     )
+
+    def labelled(row: tuple[tuple[str, Box], ...]) -> tuple[Box, ...]:
+        return tuple(box._replace(label=names.index(n)) for n, box in row)
+
     return Detection(
         one_line(folder.resolve().name),
         tuple(names),
         **{
             split: BoxedPictures(
-                part.pictures,
-                tuple(
-                    tuple(
-                        box._replace(label=names.index(name))
-                        for name, box in row
-                    )
-                    for row in part.boxes
-                ),
+                part.pictures, tuple(map(labelled, part.boxes))
             )
             for split, part in parts.items()
         },
@@ -119,11 +117,7 @@ def _read_image(
 def _files(folder: Path) -> dict[str, tuple[Path, list[Path]]]:
     """Returns annotations and possible image folders of each split."""
     found: dict[str, tuple[Path, list[Path]]] = {}
-    for split, name in (
-        ("train", "train"),
-        ("validation", "valid"),
-        ("test", "test"),
-    ):
+    for split, name in zip(SPLITS, ("train", "valid", "test"), strict=True):
         path = folder / name / EXPORTED
         if is_regular(path):
             found[split] = path, [path.parent]
@@ -148,8 +142,7 @@ def _files(folder: Path) -> dict[str, tuple[Path, list[Path]]]:
             f"train/{EXPORTED}; neither is found"
         )
     if "val" in found:
-        other = found.pop("val")
-        found["validation" if "test" in found else "test"] = other
+        found["validation" if "test" in found else "test"] = found.pop("val")
     return found
 
 
@@ -195,9 +188,12 @@ def _read(
                 kept[file.digest] = file, tuple(boxes[image["id"]])
                 shapes[file.path] = sizes[image["id"]]
     except (AttributeError, LookupError, TypeError, ValueError) as error:
+        wrong = str(error)
+        if isinstance(error, KeyError):
+            wrong = f"no {error.args[0]!r} where one is needed"
         raise UserError(
             f"Expected {path} to be in COCO format. Received "
-            f"{_wrong(error):.200}{where}"
+            f"{wrong:.200}{where}"
         ) from None
     if not kept:
         raise UserError(f"{place} has none of the images of {path}")
@@ -268,12 +264,6 @@ def _box(
     if across <= 0 or down <= 0:
         return "that are empty"
     return Box(0, left, top, across, down, bool(crowd))
-
-
-def _wrong(error: Exception) -> str:
-    if isinstance(error, KeyError):
-        return f"no {error.args[0]!r} where one is needed"
-    return str(error)
 
 
 def _divide(

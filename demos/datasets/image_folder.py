@@ -1,10 +1,11 @@
 """Labelled images from the user: a folder of images for each label."""
 
 import hashlib
-import itertools
 import os
 from functools import partial
 from pathlib import Path
+
+import pandas as pd
 
 from demos.common.errors import UserError
 from demos.common.files import is_regular
@@ -41,8 +42,8 @@ def load(
         UserError: If there are fewer than two such subfolders, or too few
             images in one.
     """
-    paths, empty = _paths(folder)
-    names = sorted(paths)
+    paths = _paths(folder)
+    names = [name for name in paths if paths[name]]
     files = [
         ImageFile(str(path.relative_to(folder)), "")
         for name in names
@@ -56,48 +57,35 @@ def load(
             f"{', '.join(names[:9]) or 'no folder'}, with {len(files)} images"
         )
     pictures = read_all(files, partial(read_image, folder), side or SIDE)
-    readable = [i for i, f in enumerate(files) if f not in pictures.damaged]
     digests = [hashlib.sha256(p.tobytes()).hexdigest() for p in pictures.pixels]
-    labels_of: dict[str, set[int]] = {}
-    first: dict[str, int] = {}
-    for i in readable:
-        labels_of.setdefault(digests[i], set()).add(labels[i])
-        first.setdefault(digests[i], i)
-    contrary = [i for i in readable if len(labels_of[digests[i]]) > 1]
-    kept = [
-        i
-        for i in readable
-        if len(labels_of[digests[i]]) == 1 and first[digests[i]] == i
-    ]
-    repeated = len(readable) - len(contrary) - len(kept)
-    notes = []
-    if empty:
-        notes.append(f"{empty} folders without images skipped")
-    if pictures.damaged:
-        example = min(file.path for file in pictures.damaged)
-        notes.append(
-            f"{len(pictures.damaged)} damaged or too large images skipped, "
-            "such as "
-            f"{example}"
-        )
-    if repeated:
-        notes.append(f"{repeated} repeated images skipped")
-    if contrary:
-        notes.append(f"{len(contrary)} images with two labels skipped")
+    rows = pd.DataFrame({"label": labels, "digest": digests})
+    rows = rows[[file not in pictures.damaged for file in files]]
+    contrary = rows.groupby("digest")["label"].transform("nunique") > 1
+    repeated = ~contrary & rows["digest"].duplicated()
+    kept = rows.index[~contrary & ~repeated]
+    damaged = min((file.path for file in pictures.damaged), default="")
+    notes = {
+        "folders without images skipped": len(paths) - len(names),
+        f"damaged or too large images skipped, such as {damaged}": len(
+            pictures.damaged
+        ),
+        "repeated images skipped": repeated.sum(),
+        "images with two labels skipped": contrary.sum(),
+    }
     return split_images(
         one_line(folder.resolve().name),
         pictures.pixels[kept],
-        [labels[i] for i in kept],
+        rows["label"][kept].tolist(),
         list(map(printable, names)),
-        tuple(notes),
+        tuple(f"{count} {what}" for what, count in notes.items() if count),
         split_seed,
     )
 
 
-def _paths(folder: Path) -> tuple[dict[str, list[Path]], int]:
-    """Returns the images by label, and the number of empty folders."""
+def _paths(folder: Path) -> dict[str, list[Path]]:
+    """Returns the images by the name of their folder, both sorted."""
     paths: dict[str, list[Path]] = {}
-    empty = seen = 0
+    seen = 0
     for name in sorted(os.listdir(folder)):
         top = folder / name
         if name.startswith((".", "__MACOSX")) or not top.is_dir():
@@ -112,11 +100,8 @@ def _paths(folder: Path) -> tuple[dict[str, list[Path]], int]:
                 )
             found += [
                 path
-                for path in map(Path, itertools.repeat(place), files)
+                for path in (Path(place, file) for file in files)
                 if path.suffix.lower() in ENDINGS and is_regular(path)
             ]
-        if found:
-            paths[name] = sorted(found)
-        else:
-            empty += 1
-    return paths, empty
+        paths[name] = sorted(found)
+    return paths

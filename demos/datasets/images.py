@@ -13,7 +13,8 @@ import numpy as np
 from PIL import Image, ImageOps
 from tqdm import tqdm
 
-from demos.common.files import digest, find_file
+from demos.common.errors import UserError
+from demos.common.files import digest, is_regular
 from demos.datasets.types import Read
 
 # None of these formats runs another program, as Pillow does for PostScript.
@@ -34,14 +35,25 @@ class ImageFile(NamedTuple):
 def find_image(
     folder: Path, path: str, allow_outside: bool = False
 ) -> ImageFile | None:
-    """Returns the file at a path in a folder; None if it does not exist.
+    """Returns the file at a path from the data; None if it does not exist.
+
+    Args:
+        folder: Folder of the data.
+        path: Path relative to that folder.
+        allow_outside: Whether the file may be outside the folder.
 
     Raises:
-        UserError: If it is outside the folder, and that is not allowed.
+        UserError: If it is outside the folder: by `..`, by a link or as an
+            absolute path.
     """
-    found = find_file(folder, path, allow_outside)
-    if found is None:
+    found = folder / path
+    if not is_regular(found):
         return None
+    inside = found.resolve().is_relative_to(folder.resolve())
+    if not (inside or allow_outside):
+        raise UserError(
+            f"{path} is outside {folder}; to allow it, give --allow-outside"
+        )
     try:
         return ImageFile(path, digest(found))
     except OSError:

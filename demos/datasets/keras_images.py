@@ -44,11 +44,8 @@ def load(name: str) -> ImageClassification:
             "need no download"
         ) from None
     train, test = _split(x, y), _split(x_test, y_test)
-    label_names = (
-        tuple(LABEL_NAMES[name].split(", "))
-        if name in LABEL_NAMES
-        else tuple(map(str, range(max(train.labels) + 1)))
-    )
+    numbers = ", ".join(map(str, range(max(train.labels) + 1)))
+    label_names = tuple(LABEL_NAMES.get(name, numbers).split(", "))
     validation, rest = stratified(
         train,
         (VALIDATION, 1 - VALIDATION),

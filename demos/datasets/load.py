@@ -56,7 +56,7 @@ def load_texts(
     if dataset == "imdb":
         _check_fixed(dataset, split_seed)
         return imdb.load(data_dir)
-    if _ending(dataset) in (".csv", ".tsv"):
+    if dataset.lower().endswith((".csv", ".tsv")):
         return delimited.load(
             Path(dataset), text_column, label_column, split_seed
         )
@@ -85,7 +85,7 @@ def load_translation(
         return emoji.load(source or "en", target or "de")
     if dataset == "multi30k":
         return multi30k.load(source or "de", target or "en", data_dir)
-    if _ending(dataset) == ".tsv":
+    if dataset.lower().endswith(".tsv"):
         return pairs.load(Path(dataset), source or "source", target or "target")
     raise _unknown(dataset, "emoji, multi30k or the path of a .tsv file")
 
@@ -104,7 +104,7 @@ def load_entailment(
         return scenes.load()
     if dataset == "tweets":
         return tweets.load(data_dir)
-    if _ending(dataset) in (".csv", ".tsv"):
+    if dataset.lower().endswith((".csv", ".tsv")):
         return posts.load(Path(dataset), allow_outside)
     raise _unknown(dataset, "scenes, tweets or the path of a .csv or .tsv file")
 
@@ -156,10 +156,6 @@ def _check_fixed(dataset: str, split_seed: int | None) -> None:
         raise UserError(
             f"--resplit is not possible: {dataset} has its own test split"
         )
-
-
-def _ending(dataset: str) -> str:
-    return Path(dataset).suffix.lower()
 
 
 def _unknown(dataset: str, choices: str) -> UserError:

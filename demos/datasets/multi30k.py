@@ -66,20 +66,19 @@ def load(
     check_languages(source, target, LANGUAGES)
     notes: list[str] = []
     parts: dict[str, Pairs] = {}
+    names = {
+        part: [f"{part}.{language}.gz" for language in (source, target)]
+        for part in LINES
+    }
+    needed = ", ".join(name for part in REQUIRED for name in names[part])
     for part in LINES:
-        names = [f"{part}.{language}.gz" for language in (source, target)]
         try:
-            paths = [_find(name, data_dir, digests) for name in names]
+            paths = [_find(name, data_dir, digests) for name in names[part]]
         except _MissingError as error:
             if part in REQUIRED:
-                needed = (
-                    f"{part}.{language}.gz"
-                    for part in REQUIRED
-                    for language in (source, target)
-                )
                 raise UserError(
                     f"{error}; needed in one folder, packed or unpacked: "
-                    f"{', '.join(needed)} from {URL}. "
+                    f"{needed} from {URL}. "
                     f"Received: {data_dir or 'no --data-dir'}"
                 ) from None
             notes.append(f"{part} is not scored: {error}")

@@ -99,8 +99,7 @@ def _read(path: Path) -> tuple[list[tuple[str, str]], int, Counter[str]]:
     lines = 0
     try:
         with path.open("rb") as file:
-            for line in file:
-                lines += 1
+            for lines, line in enumerate(file, 1):
                 if lines == 1:
                     line = line.removeprefix(codecs.BOM_UTF8)
                 pair = _parse(line)

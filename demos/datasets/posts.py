@@ -24,56 +24,35 @@ REPEATED = "rows with a repeated pair skipped"
 CONTRARY = "rows with a repeated pair but a different label skipped"
 
 
-def load(path: Path, allow_outside: bool = False) -> Entailment:
+ImagePath = Callable[[Mapping[str, str], int], str]
+
+
+def load(
+    path: Path,
+    allow_outside: bool = False,
+    folder: Path | None = None,
+    image_path: ImagePath = lambda row, side: row[f"image_{side}"],
+) -> Entailment:
     """Loads a table of pairs of posts.
 
     Args:
         path: A `.csv` or `.tsv` file in UTF-8 with the columns text_1, image_1,
-            text_2, image_2 and label. Image paths are relative to the folder of
-            the file. The text or the image of a post may be empty, but not
-            both.
-        allow_outside: Whether images may be outside that folder.
+            text_2, image_2 and label. The text or the image of a post may be
+            empty, but not both.
+        allow_outside: Whether images may be outside their folder.
+        folder: Folder of the images; by default that of the file.
+        image_path: Function that returns the path, in that folder, of the image
+            of post 1 or 2 of a row; "" without an image.
 
     Returns:
         The dataset, named after the file, split by label: 10% test, 5% of the
-        rest validation.
+        rest validation. Its notes count the missing images.
 
     Raises:
         UserError: If the file cannot be read, a column is missing, or there are
             fewer than two labels or too few pairs of one label.
     """
-    return from_table(
-        path,
-        one_line(path.stem),
-        path.parent,
-        lambda row, side: row[f"image_{side}"],
-        allow_outside,
-    )
-
-
-def from_table(
-    path: Path,
-    name: str,
-    folder: Path,
-    image_path: Callable[[Mapping[str, str], int], str],
-    allow_outside: bool = False,
-) -> Entailment:
-    """Loads a table of pairs of posts whose images are in a folder.
-
-    Args:
-        path: The table.
-        name: Name of the dataset.
-        folder: Folder of the images.
-        image_path: Function that returns the path, in that folder, of the image
-            of post 1 or 2 of a row; "" without an image.
-        allow_outside: Whether images may be outside the folder.
-
-    Returns:
-        The dataset. Its notes count the missing images.
-
-    Raises:
-        UserError: As in `load`.
-    """
+    folder = folder or path.parent
     table = read_table(path)
     table.columns = [column.strip() for column in table.columns]
     check_columns(table, path, COLUMNS)
@@ -98,7 +77,7 @@ def from_table(
     if shared:
         notes.append(f"{shared} of the test pairs share a post with training")
     return Entailment(
-        name,
+        one_line(path.stem),
         label_names,
         train,
         validation,
@@ -111,7 +90,7 @@ def from_table(
 def _pairs(
     table: pd.DataFrame,
     folder: Path,
-    image_path: Callable[[Mapping[str, str], int], str],
+    image_path: ImagePath,
     allow_outside: bool,
 ) -> tuple[dict[tuple[Post, Post], str], list[str]]:
     """Returns the label of each pair, and notes on skipped rows."""

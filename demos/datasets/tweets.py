@@ -7,14 +7,13 @@ checked against its known digest. No digest is known for the images, so the
 digest of the first archive is kept, and a different archive is rejected later.
 """
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
 from demos.common.errors import UserError
-from demos.common.files import is_regular, read_text
+from demos.common.files import digest, is_regular, read_text
+from demos.datasets import posts
 from demos.datasets.download import check_digest, fetch, unpack
-from demos.datasets.posts import from_table
 from demos.datasets.types import Entailment
 
 HOME = "https://github.com/sayakpaul/Multimodal-Entailment-Baseline"
@@ -41,9 +40,9 @@ def load(data_dir: Path | None = None, sha256: str = SHA256) -> Entailment:
         UserError: If a file is missing or wrong, or no image is found.
     """
     table, folder = _files(data_dir, sha256)
-    dataset = from_table(table, "tweets", folder, _image_path)
-    posts = (*dataset.train.premises, *dataset.train.hypotheses)
-    if all(post.picture is None for post in posts):
+    dataset = posts.load(table, folder=folder, image_path=_image_path)
+    train = (*dataset.train.premises, *dataset.train.hypotheses)
+    if all(post.picture is None for post in train):
         raise UserError(
             f"Expected {folder} to have images such as ID.jpg. "
             "Received: none of those in tweets.csv"
@@ -76,26 +75,10 @@ def _files(data_dir: Path | None, sha256: str) -> tuple[Path, Path]:
                 f"Expected {archive.parent} to have {ARCHIVE} or the folder "
                 f"{FOLDER}. Received: neither; download it from {ARCHIVE_URL}"
             )
-        _check_first_digest(archive)
+        # The digest of the first archive that was unpacked.
+        first = archive.with_name(f"{ARCHIVE}.sha256")
+        if is_regular(first) and (words := read_text(first).split()):
+            check_digest(archive, words[0], "sha256", ARCHIVE_URL)
         unpack(archive, FOLDER, ARCHIVE_URL)
-        _keep_first_digest(archive)
+        first.write_text(f"{digest(archive)}  {ARCHIVE}\n")
     return table, folder
-
-
-def _check_first_digest(archive: Path) -> None:
-    """Rejects an archive that differs from the first unpacked one."""
-    path = _digest_path(archive)
-    words = read_text(path).split() if is_regular(path) else []
-    if words:
-        check_digest(archive, words[0], "sha256", ARCHIVE_URL)
-
-
-def _keep_first_digest(archive: Path) -> None:
-    """Saves the digest of an unpacked archive next to it."""
-    with archive.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    _digest_path(archive).write_text(f"{digest}  {archive.name}\n")
-
-
-def _digest_path(archive: Path) -> Path:
-    return archive.with_name(f"{archive.name}.sha256")

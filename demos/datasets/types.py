@@ -86,9 +86,7 @@ class PostPairs(Labelled):
 
     def posts(self, slot: str) -> tuple[Post, ...]:
         """Returns the posts of one of `SLOTS`."""
-        return dict(zip(SLOTS, (self.premises, self.hypotheses), strict=True))[
-            slot
-        ]
+        return self.premises if slot == SLOTS[0] else self.hypotheses
 
 
 @dataclass(frozen=True)
@@ -137,7 +135,21 @@ Part = TypeVar("Part", bound=Examples)
 
 
 @dataclass(frozen=True)
-class Dataset(Generic[Part]):
+class Hashed:
+    """A dataset with a digest."""
+
+    def digest(self) -> str:
+        """Returns the SHA-256 of all fields but the notes.
+
+        Records store it, so the names of the fields must not change.
+        """
+        content = asdict(self)
+        data = {k: v for k, v in content.items() if k not in ("notes", "read")}
+        return hashlib.sha256(json.dumps(data).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Dataset(Hashed, Generic[Part]):
     """Labelled examples in three splits.
 
     Attributes:
@@ -155,10 +167,6 @@ class Dataset(Generic[Part]):
     validation: Part
     test: Part
     notes: tuple[str, ...] = ()
-
-    def digest(self) -> str:
-        """Returns the SHA-256 of labels and splits."""
-        return _digest(asdict(self))
 
 
 @dataclass(frozen=True)
@@ -195,18 +203,15 @@ class Detection(Dataset[BoxedPictures]):
 
 
 @dataclass(frozen=True)
-class Translation:
+class Translation(Hashed):
     """Sentence pairs in three splits; no source is in two of them.
 
     Attributes:
-        name: Name of the dataset, also used as a folder name.
         source: Source language, such as `"en"`.
         target: Target language, such as `"de"`.
-        train: Training split.
-        validation: Validation split, which selects epochs and models.
-        test: Test split, which is scored once at the end.
         further_tests: Additional test splits, by name.
-        notes: Notes on the data, such as skipped lines, one per line.
+
+    The other attributes are those of `Dataset`.
     """
 
     name: str
@@ -217,13 +222,3 @@ class Translation:
     test: Pairs
     further_tests: Mapping[str, Pairs] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-
-    def digest(self) -> str:
-        """Returns the SHA-256 of languages and splits."""
-        return _digest(asdict(self))
-
-
-def _digest(content: dict[str, Any]) -> str:
-    """Hashes a dataset. Records store it, so field names must not change."""
-    data = {k: v for k, v in content.items() if k not in ("notes", "read")}
-    return hashlib.sha256(json.dumps(data).encode()).hexdigest()

