@@ -11,7 +11,7 @@ from typing import Any
 
 from demos.common.errors import UserError
 from demos.common.progress import progress_bar
-from demos.common.subprocesses import ChildProcess, Emit, EndedEarlyError
+from demos.common.subprocesses import ChildProcess, EndedEarlyError, OnEvent
 
 
 @dataclass
@@ -99,7 +99,7 @@ def calls(
                 outcome.failures.append(f"{backend}: {error}; see {log}")
 
 
-def _measure(module: str, task: Any, emit: Emit) -> Any:
+def _measure(module: str, task: Any, emit: OnEvent) -> Any:
     if task is None:
         # This imports Keras, which only child processes do.
         from demos.common.environment import environment

@@ -1,5 +1,6 @@
 """Parses command lines into frozen dataclasses, with tyro."""
 
+import argparse
 import dataclasses
 import inspect
 import os
@@ -112,10 +113,6 @@ def option_value(arguments: Sequence[str], name: str) -> str | None:
     >>> option_value(["--size", "tiny", "--quick"], "--size")
     'tiny'
     """
-    value = None
-    for i, argument in enumerate(arguments):
-        if argument.startswith(f"{name}="):
-            value = argument.partition("=")[2]
-        elif argument == name:
-            value = next(iter(arguments[i + 1 : i + 2]), None)
-    return value
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument(name, dest="value", nargs="?")
+    return parser.parse_known_args(arguments)[0].value

@@ -3,13 +3,15 @@
 import importlib
 import os
 import platform
+import re
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
+import joblib
 import keras
 
 import keras_serf
-from demos.common.machine import cores, processor
 
 
 def environment() -> dict[str, Any]:
@@ -31,10 +33,18 @@ def environment() -> dict[str, Any]:
         },
         "platform": f"{platform.system()} {platform.machine()}",
         "processor": processor(),
-        "cores": len(cores()),
-        "threads": int(os.environ.get("OMP_NUM_THREADS") or len(cores())),
+        "cores": joblib.cpu_count(),
+        "threads": int(os.environ.get("OMP_NUM_THREADS") or joblib.cpu_count()),
         "devices": ", ".join(devices()),
     }
+
+
+def processor() -> str:
+    """Returns the name of the processor."""
+    cpuinfo = Path("/proc/cpuinfo")
+    text = cpuinfo.read_text() if cpuinfo.exists() else ""
+    name = re.search(r"^model name\s*:\s*(.*\S)", text, re.MULTILINE)
+    return name[1] if name else platform.processor() or platform.machine()
 
 
 def devices() -> list[str]:

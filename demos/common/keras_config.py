@@ -51,28 +51,20 @@ def check_trains() -> None:
 
 def check_activations(names: Sequence[str]) -> None:
     """Raises UserError if Keras does not know one of the activations."""
+    examples = "relu, gelu, silu, mish, elu, serf"
     for name in names:
-        _check_known(
-            keras.activations.get,
-            name,
-            "--activations to be names",
-            "relu, gelu, silu, mish, elu, serf",
-        )
+        _check(keras.activations, name, "--activations to be names", examples)
 
 
 def check_initializer(name: str) -> None:
     """Raises UserError if Keras does not know the initializer."""
-    _check_known(
-        keras.initializers.get,
-        name,
-        "--initializer to be a name",
-        "glorot_uniform, he_normal, orthogonal, serf_normal",
-    )
+    examples = "glorot_uniform, he_normal, orthogonal, serf_normal"
+    _check(keras.initializers, name, "--initializer to be a name", examples)
 
 
-def _check_known(get: Any, name: str, expected: str, examples: str) -> None:
+def _check(module: Any, name: str, expected: str, examples: str) -> None:
     try:
-        get(name)
+        module.get(name)
     except ValueError:
         raise UserError(
             f"Expected {expected} that Keras knows, such as {examples}. "

@@ -42,7 +42,6 @@ from demos.common.errors import UnfinishedError, UserError, reason_of
 
 OnEvent = Callable[[str, Any], None]
 POLL_SECONDS = 0.1  # Interval at which events of a child are read.
-Emit = OnEvent
 
 
 class EndedEarlyError(UnfinishedError):

@@ -5,24 +5,20 @@ import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
+import joblib
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from demos.benchmarks import names
 from demos.benchmarks.accuracy.errors import Errors, Result
 from demos.benchmarks.accuracy.exact import QUANTITIES, Exact, compare, exact
-from demos.benchmarks.accuracy.inputs import block
+from demos.benchmarks.accuracy.inputs import Array, block
 from demos.benchmarks.accuracy.run import Task
 from demos.benchmarks.export.targets import TARGETS
 from demos.benchmarks.frameworks.base import active_framework
 from demos.common.errors import reason_of
-from demos.common.machine import cores
 
-Array = NDArray[Any]
-Function = Callable[[Any], Any]
 # From an array to the arrays of f, f' and f'', or the first of them.
 Evaluate = Callable[[Array], list[Array]]
 
@@ -32,7 +28,7 @@ def measure(task: Task) -> list[tuple[dict[str, Errors], str]]:
     results = [Result(*place) for place in task.places]
     size = len(block(task.dtype, task.samples, 0))
     blocks = [block(task.dtype, task.samples, n) for n in task.blocks]
-    with ThreadPoolExecutor(len(cores())) as pool:
+    with ThreadPoolExecutor(joblib.cpu_count()) as pool:
         for x, reference in zip(blocks, pool.map(exact, blocks), strict=True):
             # Padded to one shape, because each shape would be compiled.
             padded = np.pad(x, (0, size - x.size), "edge")
@@ -47,17 +43,16 @@ def _try(
 ) -> None:
     try:
         evaluate = evaluator(
-            *(result.activation, result.mode, result.dtype, padded.size)
+            result.activation, result.mode, result.dtype, padded.size
         )
         outputs = zip(QUANTITIES, evaluate(padded), strict=False)
         errors = {
             name: compare(name, x, y[: x.size], reference[name])
             for name, y in outputs
         }
+        result.add(errors, "")
     except Exception as error:  # The others continue in any case.
         result.reason = reason_of(error)[:300]
-    else:
-        result.add(errors, "")
 
 
 @functools.cache

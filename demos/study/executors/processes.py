@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+import joblib
 import keras
 
-from demos.common.machine import cores
 from demos.common.subprocesses import ChildProcess
 from demos.study.executors.executor import (
     Results,
@@ -31,7 +31,7 @@ class Processes:
     ) -> Results:
         """Runs trials; see `Executor`."""
         function = pickled_runner(runner)
-        threads = max(1, len(cores()) // self.jobs)
+        threads = max(1, joblib.cpu_count() // self.jobs)
         slots = [
             ChildProcess(function, keras.backend.backend(), threads)
             for _ in trials[: self.jobs]

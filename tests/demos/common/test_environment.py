@@ -2,11 +2,11 @@
 
 import platform
 
+import joblib
 import keras
 import pytest
 
 from demos.common.environment import environment
-from demos.common.machine import cores
 from demos.study.trial import MACHINE, fingerprint_of
 
 CONFIG = {"epochs": 7, "model": {"heads": 4}}
@@ -22,10 +22,12 @@ def test_it_names_backend_versions_and_machine(monkeypatch):
     assert found[found["backend"]]  # The version of the backend's package.
     assert found["processor"]
     assert found["devices"]
-    assert found["cores"] == found["threads"] == len(cores()) > 0
+    assert found["cores"] == found["threads"] == joblib.cpu_count() > 0
 
 
-@pytest.mark.parametrize(("value", "threads"), [("1", 1), ("", len(cores()))])
+@pytest.mark.parametrize(
+    ("value", "threads"), [("1", 1), ("", joblib.cpu_count())]
+)
 def test_threads_are_those_that_the_process_may_start(
     monkeypatch, value, threads
 ):

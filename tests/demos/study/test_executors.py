@@ -13,11 +13,11 @@ from collections import Counter
 from pathlib import Path
 
 import cloudpickle
+import joblib
 import keras
 import pytest
 
 from demos.common.errors import UserError
-from demos.common.machine import cores
 from demos.study.executors.processes import Processes
 from demos.study.executors.ray import RayCluster
 from demos.study.executors.sequential import SequentialExecutor
@@ -159,7 +159,7 @@ def test_a_process_dies_with_its_trial_alone(
         events
     )
     reasons = {name: reason for name, (_, reason) in DEATHS.items()}
-    check_records(records, reasons, expected, max(1, len(cores()) // 2))
+    check_records(records, reasons, expected, max(1, joblib.cpu_count() // 2))
     for name in DEATHS:
         record = json.loads((folder / f"trials/{name}.json").read_text())
         assert record["reason"] == records[name].reason
