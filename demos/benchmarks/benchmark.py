@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from demos.common.cli import parse
+from demos.common.backend import TRAINING
+from demos.common.cli import OptionalPath, parse
 from demos.common.errors import UserError
 from demos.common.files import check_writable
 
@@ -22,11 +23,23 @@ RESULTS = "results.json"  # In every folder with results.
 
 
 @dataclass(frozen=True)
+class BenchmarkOptions:
+    """Options of every benchmark."""
+
+    backends: tuple[str, ...] = TRAINING
+    """Keras backends to use. Backends that are not installed are skipped."""
+
+    out: OptionalPath = None
+    """Output folder. The default is runs/ and the name of the command, with a
+    number appended if that folder already has results."""
+
+
+@dataclass(frozen=True)
 class Benchmark:
     """The command-line interface of a benchmark."""
 
     name: str  # Name of the command and of the package in `demos.benchmarks`.
-    options: type[Any]  # A dataclass with `backends` and `out`.
+    options: type[BenchmarkOptions]
     check: Callable[[Any], None]  # Raises UserError if a value is invalid.
 
     def main(self, arguments: Sequence[str]) -> int:

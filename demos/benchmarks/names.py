@@ -12,17 +12,10 @@ COPY = "copy (-x)"
 # with jit_compile=True, or torch.compile; DEFAULT is the default of Keras:
 # jax.jit, a tf.function without XLA (on a GPU with XLA), eager PyTorch.
 EAGER, GRAPH, COMPILED, DEFAULT = "eager", "graph", "compiled", "default"
-FRAMEWORK_MODES = (EAGER, GRAPH, COMPILED)
 # Other backends only evaluate functions, eagerly.
 MODES = {
-    "tensorflow": FRAMEWORK_MODES,
+    "tensorflow": (EAGER, GRAPH, COMPILED),
     "jax": (EAGER, COMPILED),
-    "torch": (EAGER, COMPILED),
-}
-# Modes in which the memory stored for the backward pass can be measured.
-KEPT_MODES = {
-    "tensorflow": (EAGER,),
-    "jax": (EAGER,),
     "torch": (EAGER, COMPILED),
 }
 RUNTIMES = ("onnx", "litert", "openvino")  # Runtimes of exported models.

@@ -7,13 +7,11 @@ from typing import Any
 import ml_dtypes
 import mpmath as mp
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit
 
 from demos.benchmarks.accuracy.errors import SYMBOLS, Errors
+from demos.benchmarks.accuracy.inputs import Array
 from keras_serf import theory
-
-Array = NDArray[Any]
 
 LIMITS: dict[str, dict[float, float]] = {
     "value": {-math.inf: 0.0, math.inf: math.inf, math.nan: math.nan},

@@ -8,10 +8,10 @@ import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
-from demos.benchmarks.accuracy.options import PATTERNS
-
 Array = NDArray[Any]
 
+PATTERNS = 2**32  # Of 32 bits.
+SAMPLES = 2**20  # Sample size for float32.
 BLOCK = 2**18  # Number of inputs of one call.
 NEIGHBOURS = 2**14  # Numbers on each side of a difficult point.
 # Zero; the minimum; the boundaries of the kernel's tables; where f = x in

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from demos.benchmarks import names
 from demos.benchmarks.accuracy.errors import Result, broken
-from demos.benchmarks.accuracy.inputs import count
-from demos.benchmarks.accuracy.options import PATTERNS, AccuracyOptions
+from demos.benchmarks.accuracy.inputs import PATTERNS, SAMPLES, count
+from demos.benchmarks.accuracy.options import AccuracyOptions
 from demos.benchmarks.accuracy.report import write
 from demos.benchmarks.backends import Outcome, calls
 from demos.benchmarks.export.targets import TARGETS
@@ -77,10 +77,13 @@ def plan(options: AccuracyOptions, backend: str) -> list[Task]:
                     version = f"{backend} {metadata.version(backend)}"
                 else:
                     continue
-                samples = options.samples
-                serf = activation == names.SERF and dtype == "float32"
-                if serf and mode in (names.EAGER, names.COMPILED):
-                    samples = PATTERNS if options.exhaustive else samples
+                samples = SAMPLES
+                if (
+                    options.exhaustive
+                    and (activation, dtype) == (names.SERF, "float32")
+                    and mode in (names.EAGER, names.COMPILED)
+                ):
+                    samples = PATTERNS
                 place = (backend, version, activation, mode, dtype)
                 sweeps.setdefault((dtype, samples), []).append(place)
     tasks = []

@@ -2,21 +2,21 @@
 
 from dataclasses import dataclass
 
-from demos.benchmarks.benchmark import Benchmark, check_names, check_positive
-from demos.common.cli import OptionalPath
+from demos.benchmarks.benchmark import (
+    Benchmark,
+    BenchmarkOptions,
+    check_names,
+    check_positive,
+)
+from demos.common.backend import TRAINING
 
-BACKENDS = ("tensorflow", "jax", "torch")
 PARTS = ("elementwise", "growth", "memory", "compile", "steps", "lengths")
 DTYPES = ("float32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True)
-class CostOptions:
+class CostOptions(BenchmarkOptions):
     """Measures time and memory of Serf, ReLU, SiLU, GELU and Mish."""
-
-    backends: tuple[str, ...] = BACKENDS
-    """Keras backends to measure. Backends that are not installed are skipped.
-    """
 
     parts: tuple[str, ...] = PARTS
     """Measurements to run: all activations at one size; a few at many sizes;
@@ -38,10 +38,6 @@ class CostOptions:
     """Time to measure all activations on one backend, in one mode, dtype and
     size. The number of rounds is between 5 and 51."""
 
-    out: OptionalPath = None
-    """Output folder. The default is runs/cost, with a number appended if that
-    folder already has results."""
-
     quick: bool = False
     """Runs a smoke test: tiny arrays and models, 3 activations, one round. The
     numbers are not meaningful."""
@@ -49,7 +45,7 @@ class CostOptions:
 
 def check(options: CostOptions) -> None:
     """Raises UserError if an option is invalid."""
-    check_names("--backends", options.backends, BACKENDS)
+    check_names("--backends", options.backends, TRAINING)
     check_names("--parts", options.parts, PARTS)
     check_names("--dtypes", options.dtypes, DTYPES)
     check_positive("--size", options.size)

@@ -17,7 +17,7 @@ class Cell:
 
     backend: str
     work: str  # A constant of `names`, such as `names.FORWARD`.
-    mode: str  # One of `names.FRAMEWORK_MODES`, or `names.DEFAULT`.
+    mode: str  # One of `names.MODES`, or `names.DEFAULT`.
     dtype: str = "float32"
     size: int = 0  # Size of the array; 0 for whole models.
 
@@ -70,7 +70,9 @@ def plan(options: CostOptions, backend: str) -> list[Task]:
     effort = effort_of(options)
     cells: dict[Cell, Sequence[str]] = {}
     if "memory" in options.parts:
-        for mode in names.KEPT_MODES[backend]:
+        # Others do not tell what they store outside eager mode.
+        modes = (names.EAGER, names.COMPILED)[: 2 if backend == "torch" else 1]
+        for mode in modes:
             cells[Cell(backend, names.KEPT, mode)] = effort.elementwise
     if "elementwise" in options.parts:
         for dtype in options.dtypes:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -69,18 +70,13 @@ def tabulate(timings: Sequence[Record]) -> pd.DataFrame:
     `of <name>` with its quartiles `of <name> q1` and `q3` over the rounds; NaN
     if the reference was not measured.
     """
-
-    def key(timing: Record) -> tuple[Any, ...]:
-        return tuple(timing[name] for name in CELL)
-
+    key = itemgetter(*CELL)
     times = {(key(t), t["activation"]): t["seconds"] for t in timings}
     rows = []
     for timing in timings:
         seconds = timing["seconds"]
-        row = dict(timing)
-        row |= {"rounds": len(seconds), "seconds": np.median(seconds)}
-        size = row["size"] or math.nan
-        row["nanoseconds"] = 1e9 * row["seconds"] / size
+        row = {**timing, "rounds": len(seconds), "seconds": np.median(seconds)}
+        row["nanoseconds"] = 1e9 * row["seconds"] / (row["size"] or math.nan)
         for name in REFERENCES:
             other = times.get((key(timing), name), math.nan)
             quartiles = np.quantile(

@@ -2,21 +2,17 @@
 
 from dataclasses import dataclass
 
-from demos.benchmarks.benchmark import Benchmark, check_names
-from demos.benchmarks.export.targets import BACKENDS, TARGETS
-from demos.common.cli import OptionalPath
+from demos.benchmarks.benchmark import Benchmark, BenchmarkOptions, check_names
+from demos.benchmarks.export.targets import TARGETS
+from demos.common.backend import TRAINING
 from demos.common.errors import UserError
 
 MODELS = ("dense", "cnn", "lstm", "transformer")
 
 
 @dataclass(frozen=True)
-class ExportOptions:
+class ExportOptions(BenchmarkOptions):
     """Exports models with Serf to every format and runs them in its runtime."""
-
-    backends: tuple[str, ...] = BACKENDS
-    """Keras backends to export from. Backends that are not installed are
-    skipped."""
 
     models: tuple[str, ...] = MODELS
     """Models to export. Integer formats export only the activation."""
@@ -24,17 +20,13 @@ class ExportOptions:
     formats: tuple[str, ...] = tuple(TARGETS)
     """Formats to export to."""
 
-    out: OptionalPath = None
-    """Output folder. The default is runs/export, with a number appended if that
-    folder already has results."""
-
     quick: bool = False
     """Runs a smoke test: only the first model."""
 
 
 def check(options: ExportOptions) -> None:
     """Raises UserError if an option is invalid."""
-    check_names("--backends", options.backends, BACKENDS)
+    check_names("--backends", options.backends, TRAINING)
     check_names("--models", options.models, MODELS)
     check_names("--formats", options.formats, tuple(TARGETS))
     for name in options.formats:

@@ -8,7 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 from demos.benchmarks.benchmark import RESULTS
-from demos.benchmarks.export.targets import BACKENDS, TARGETS
+from demos.benchmarks.export.targets import TARGETS
 from demos.benchmarks.export.trials import (
     ABSENT,
     CONTROL,
@@ -24,12 +24,13 @@ from demos.benchmarks.export.trials import (
     Trial,
     cells,
 )
+from demos.common.backend import TRAINING
 from demos.common.files import write_json, write_text
 from demos.report.tables import markdown_table
 
 # Packages of converters and runtimes, besides Keras and its backends.
 PACKAGES = (
-    *("keras", "keras-hub", *BACKENDS),
+    *("keras", "keras-hub", *TRAINING),
     *("onnxruntime", "onnx", "onnxscript", "tf2onnx", "jax2onnx"),
     *("openvino", "ai-edge-litert", "litert-torch", "torch-xla"),
 )
@@ -108,7 +109,7 @@ def _models_table(
     places = {(cell.format, cell.backend, cell.model): cell for cell in whole}
     rows = [["format", "from", "run by", "bound", *models]]
     for name, target in TARGETS.items():
-        for backend in BACKENDS:
+        for backend in TRAINING:
             there = [places.get((name, backend, model)) for model in models]
             if any(there):
                 texts = [_text(each, notes) if each else "" for each in there]

@@ -3,7 +3,6 @@
 Nothing here imports Keras, NumPy, a converter or a runtime.
 """
 
-import importlib.util
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from demos.benchmarks.export import exporters, runtimes
-
-BACKENDS = ("tensorflow", "jax", "torch")
+from demos.common.backend import TRAINING
 
 
 @dataclass(frozen=True)
@@ -27,14 +25,8 @@ class Target:
     suffix: str  # Suffix of the files; empty for a folder.
     export: Callable[[Any, Path, Any], None]
     load: Callable[[Path], runtimes.Run]
-    backends: tuple[str, ...] = BACKENDS  # Backends that support the format.
+    backends: tuple[str, ...] = TRAINING  # Backends that support the format.
     is_integer: bool = False  # Tested only on an activation.
-
-    @property
-    def is_installed(self) -> bool:
-        """Whether the runtime is installed."""
-        module = self.package.replace("-", "_")
-        return importlib.util.find_spec(module) is not None
 
     @property
     def version(self) -> str:

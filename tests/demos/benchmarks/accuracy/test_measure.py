@@ -5,6 +5,7 @@ import pytest
 
 from demos.benchmarks.accuracy import measure
 from demos.benchmarks.accuracy.exact import QUANTITIES, exact
+from demos.benchmarks.accuracy.inputs import SAMPLES
 from demos.benchmarks.accuracy.options import AccuracyOptions
 from demos.benchmarks.accuracy.run import Task, plan
 
@@ -75,9 +76,7 @@ def test_a_failure_is_noted_and_the_others_go_on(run):
 
 def test_serf_alone_is_tried_exhaustively():
     pytest.importorskip("jax")  # Its version is part of the plan.
-    options = AccuracyOptions(
-        dtypes=("float32", "bfloat16"), exhaustive=True, samples=1
-    )
+    options = AccuracyOptions(dtypes=("float32", "bfloat16"), exhaustive=True)
     sweeps, blocks = {}, {}
     for task in plan(options, "jax"):
         key = task.dtype, task.samples
@@ -87,8 +86,8 @@ def test_serf_alone_is_tried_exhaustively():
     assert sweeps["float32", 2**32] == everything
     assert len(blocks["float32", 2**32]) > 2**32 // 2**18
     assert len(set(blocks["float32", 2**32])) == len(blocks["float32", 2**32])
-    sampled = sweeps["float32", 1]
+    sampled = sweeps["float32", SAMPLES]
     assert {("serf (composed)", "eager"), ("serf", "onnx")} <= sampled
     assert not everything & sampled
-    assert ("serf", "eager") in sweeps["bfloat16", 1]
-    assert ("serf", "onnx") not in sweeps["bfloat16", 1]
+    assert ("serf", "eager") in sweeps["bfloat16", SAMPLES]
+    assert ("serf", "onnx") not in sweeps["bfloat16", SAMPLES]
