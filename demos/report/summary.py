@@ -8,6 +8,7 @@ resample the runs of each study and activation.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -91,7 +92,7 @@ class Aggregate:
 
 
 def probability_of_improvement(
-    studies: Sequence[Scores], one: str, other: str, seed: int = 0
+    studies: Sequence[Scores], one: str, other: str
 ) -> Aggregate:
     """Computes the probability that a run of `one` beats a run of `other`.
 
@@ -111,12 +112,10 @@ def probability_of_improvement(
         )
 
     both = [{one: study[one], other: study[other]} for study in studies]
-    return _bootstrap(both, statistic, seed)
+    return _bootstrap(both, statistic)
 
 
-def mean_ranks(
-    studies: Sequence[Scores], seed: int = 0
-) -> dict[str, Aggregate]:
+def mean_ranks(studies: Sequence[Scores]) -> dict[str, Aggregate]:
     """Ranks the activations by their mean score in each study; 1 is the best.
 
     Returns the mean rank over the studies, which must have the same
@@ -130,18 +129,18 @@ def mean_ranks(
     """
     names = list(studies[0])
 
-    def statistic(name: str) -> Callable[[Sequence[Scores]], np.ndarray]:
-        def rank(drawn: Sequence[Scores]) -> np.ndarray:
-            ranks = []
-            for study in drawn:
-                means = np.stack([study[n].mean(axis=-1) for n in names])
-                ranks.append(stats.rankdata(-means, axis=0)[names.index(name)])
-            return np.mean(ranks, axis=0)
+    def rank(place: int, drawn: Sequence[Scores]) -> np.ndarray:
+        ranks = []
+        for study in drawn:
+            means = np.stack([study[name].mean(axis=-1) for name in names])
+            ranks.append(stats.rankdata(-means, axis=0)[place])
+        return np.mean(ranks, axis=0)
 
-        return rank
-
-    # With the same seed, all names are ranked in the same resamples.
-    return {name: _bootstrap(studies, statistic(name), seed) for name in names}
+    # All names are ranked in the same resamples.
+    return {
+        name: _bootstrap(studies, partial(rank, place))
+        for place, name in enumerate(names)
+    }
 
 
 def _beats(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -152,10 +151,12 @@ def _beats(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 def _bootstrap(
     studies: Sequence[Scores],
     statistic: Callable[[Sequence[Scores]], np.ndarray],
-    seed: int,
 ) -> Aggregate:
-    """Computes a statistic and its percentiles over resampled runs."""
-    generator = np.random.default_rng(seed)
+    """Computes a statistic and its percentiles over resampled runs.
+
+    The resamples are the same in every call.
+    """
+    generator = np.random.default_rng(0)
     resampled = [
         {
             name: runs[

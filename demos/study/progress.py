@@ -4,7 +4,6 @@ Without a bar, each trial prints one line on stderr.
 """
 
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Self
 
 from demos.common.progress import log, progress_bar
@@ -29,12 +28,7 @@ class Progress:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._bar.close()
 
     def trial_started(self, trial: Trial) -> None:

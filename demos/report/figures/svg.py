@@ -32,12 +32,10 @@ def inline_svg(chart: Chart) -> str:
     text = re.sub(r"<!--.*?-->", "", file.getvalue(), flags=re.DOTALL)
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r'<g id="[^"]*"', "<g", text[text.index("<svg") :])
-    text = re.sub(r"<[^>]+>", _short, text)
+    # Rounds the coordinates of tags to hundredths of a point.
+    text = re.sub(
+        r"<[^>]+>", lambda tag: re.sub(r"(\.\d\d)\d+", r"\1", tag[0]), text
+    )
     for colour, variable in COLOURS.items():
         text = text.replace(colour, variable)
     return text.partition(">")[2].removesuffix("</svg>\n")
-
-
-def _short(tag: re.Match[str]) -> str:
-    """Rounds the coordinates of a tag to hundredths of a point."""
-    return re.sub(r"(\.\d\d)\d+", r"\1", tag[0])

@@ -18,6 +18,7 @@ from typing import Any
 import keras
 import numpy as np
 from keras import ops
+from scipy import ndimage
 
 from demos.datasets.types import Box
 from demos.tasks.detection.options import ModelConfig
@@ -227,16 +228,7 @@ def decode(maps: np.ndarray, least_score: float = LEAST_SCORE) -> list[Found]:
     """
     grid, labels = maps.shape[1], maps.shape[-1] - NUMBERS
     logits = np.asarray(maps[..., :labels], "float64")
-    edge = ((0, 0), (1, 1), (1, 1), (0, 0))
-    padded = np.pad(logits, edge, constant_values=-np.inf)
-    highest = np.max(
-        [
-            padded[:, i : i + grid, j : j + grid]
-            for i in range(3)
-            for j in range(3)
-        ],
-        axis=0,
-    )
+    highest = ndimage.maximum_filter(logits, size=(1, 3, 3, 1))
     heat = 1 / (1 + np.exp(-np.clip(logits, -500, 500)))  # Avoids overflow.
     scores = np.where(logits == highest, heat, -1)
     found = []
