@@ -15,7 +15,7 @@ from demos.common.errors import UserError
 from demos.common.files import digest, read_json, read_text
 from demos.common.progress import log, print_line
 from demos.datasets import images
-from demos.study.trial import TrialRecord, best, gather, saved_study
+from demos.study.trial import best, gather, saved_study
 from demos.tasks.options import PredictOptions
 from demos.tasks.task import QUICK
 
@@ -32,7 +32,6 @@ class SavedModel:
     """
 
     path: Path
-    record: TrialRecord
     command: str
     files: Mapping[str, str] = field(default_factory=dict)
 
@@ -150,7 +149,7 @@ def find(
     if f"{QUICK}-" in f"{chosen.config.get('dataset')}-":
         log("warning: this model is from a smoke test (--quick)")
     files = {**study.get("files", {}), path.name: chosen.model}
-    return SavedModel(path, chosen, command, files)
+    return SavedModel(path, command, files)
 
 
 def latest_study(runs: Path) -> Path:

@@ -169,7 +169,7 @@ def best_of(case, study):
 
 def test_the_saved_model_is_the_best_trial(case, study):
     record = best_of(case, study)
-    saved = SavedModel(study / "serf.keras", record, "")
+    saved = SavedModel(study / "serf.keras", "")
     for name, value in scores_of(case, saved.load(), study).items():
         assert record.metrics[name] == pytest.approx(value, rel=1e-3), name
     curves = record.history.values()

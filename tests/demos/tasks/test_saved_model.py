@@ -57,7 +57,6 @@ def test_the_best_on_the_validation_set_is_taken(runs, capsys):
     )
     saved = found(folder, runs)
     assert saved.path == folder / "serf.keras"
-    assert saved.record.seed == 1
     said = capsys.readouterr().err
     assert said == f"{saved.path}: seed 1, validation accuracy 0.900\n"
     assert found(folder, runs, "relu").path == folder / "relu.keras"
@@ -96,8 +95,7 @@ def test_the_latest_study_with_a_model_is_preferred(runs):
 
 @pytest.mark.parametrize("content", [None, "{", "\x00"])
 def test_files_that_cannot_be_read_are_named(tmp_path, content):
-    record = TrialRecord({"activation": "serf"}, 0, "f")
-    saved = SavedModel(tmp_path / "serf.keras", record, "python -m demos x")
+    saved = SavedModel(tmp_path / "serf.keras", "python -m demos x")
     for name, read in (
         ("serf.keras", saved.load),
         ("labels.json", lambda: saved.json("labels.json")),
@@ -117,7 +115,7 @@ def test_a_truncated_model_is_called_damaged(tmp_path):
     path = tmp_path / "serf.keras"
     keras.Sequential([keras.Input((1,)), keras.layers.Dense(2)]).save(path)
     os.truncate(path, path.stat().st_size // 2)
-    saved = SavedModel(path, TrialRecord({"activation": "serf"}, 0, "f"), "")
+    saved = SavedModel(path, "")
     with pytest.raises(UserError, match="it is not a complete archive"):
         saved.load()
 
@@ -126,7 +124,7 @@ def test_code_in_a_model_is_not_run(tmp_path):
     path = tmp_path / "serf.keras"
     code = keras.layers.Lambda(lambda x: x + 1, output_shape=(1,))
     keras.Sequential([keras.Input((1,)), code]).save(path)
-    saved = SavedModel(path, TrialRecord({"activation": "serf"}, 0, "f"), "")
+    saved = SavedModel(path, "")
     with pytest.raises(UserError, match=r"serf\.keras cannot be read: .*safe"):
         saved.load()
 
@@ -135,9 +133,7 @@ def test_code_in_a_model_is_not_run(tmp_path):
     "content", [{"a": 1}, {"labels": "ab"}, "ab", 3, ["a"], ["a", 2], ["a"] * 3]
 )
 def test_labels_of_the_wrong_shape_are_one_line(tmp_path, content):
-    saved = SavedModel(
-        tmp_path / "serf.keras", TrialRecord({"activation": "serf"}, 0, "f"), ""
-    )
+    saved = SavedModel(tmp_path / "serf.keras", "")
     write_json(tmp_path / "labels.json", content)
     with pytest.raises(UserError, match=r"labels\.json cannot be read"):
         saved.labels(2)
@@ -155,8 +151,7 @@ def test_a_record_of_another_study_is_not_asked(runs):
 
 
 def test_files_are_read(tmp_path):
-    record = TrialRecord({"activation": "serf"}, 0, "f")
-    saved = SavedModel(tmp_path / "serf.keras", record, "")
+    saved = SavedModel(tmp_path / "serf.keras", "")
     keras.Sequential([keras.Input((1,)), keras.layers.Dense(2)]).save(
         saved.path
     )
