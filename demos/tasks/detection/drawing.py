@@ -21,7 +21,7 @@ FILE = "test.txt"  # The detections of a trial in the test split.
 IMAGES = 4  # Number of test images on the chart.
 COLUMNS = 6  # Columns of the chart, including the true boxes.
 SIDE = 192  # Height and width of an image on the chart, in pixels.
-SHOWN = 0.3  # Minimum score of a drawn box: `vis_thresh` of the paper.
+SHOWN = 0.5  # Minimum score of a drawn box.
 
 
 def to_json(found: Sequence[Found]) -> str:
@@ -84,6 +84,7 @@ def draw(
     longer = max(copy.size)
     line = max(1, round(longer / 200))
     font = ImageFont.load_default(max(9, round(longer / 24)))
+    captions: list[tuple[float, float, float, float]] = []
     for box in boxes:
         colour = COLOURS[box.label % len(COLOURS)]
         left, right = (x * copy.width for x in (box.left, box.left + box.width))
@@ -93,15 +94,35 @@ def draw(
             outline=colour,
             width=line,
         )
-        # Above the box, or inside it if there is no space above.
         text = caption(box, label_names)
         margin_x, margin_y, *corner = pen.textbbox((0, 0), text, font=font)
         width, height = corner[0] - margin_x, corner[1] - margin_y
         x = min(max(0, left), max(0, copy.width - width))
-        y = top - height if top >= height else max(0, top)
-        pen.rectangle((x, y, x + width, y + height), fill=colour)
-        pen.text((x - margin_x, y - margin_y), text, fill="white", font=font)
+        # Above, below or inside the box, where no other caption is.
+        places = [
+            (x, y, x + width, y + height)
+            for y in (top - height, bottom, top)
+            if 0 <= y <= copy.height - height
+        ] or [(x, 0.0, x + width, float(height))]
+        free = [place for place in places if not _overlaps(place, captions)]
+        captions.append(place := (free or places)[0])
+        pen.rectangle(place, fill=colour)
+        pen.text(
+            (x - margin_x, place[1] - margin_y), text, fill="white", font=font
+        )
     return copy
+
+
+def _overlaps(
+    one: tuple[float, ...], others: Sequence[tuple[float, ...]]
+) -> bool:
+    return any(
+        one[0] < other[2]
+        and other[0] < one[2]
+        and one[1] < other[3]
+        and other[1] < one[3]
+        for other in others
+    )
 
 
 def grid(

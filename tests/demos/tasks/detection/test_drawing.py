@@ -44,6 +44,15 @@ def test_a_box_is_drawn_where_it_is():
     assert rows.min() >= 50 - 15  # The label is above it.
 
 
+def test_captions_do_not_cover_each_other():
+    picture = Image.new("RGB", (200, 100), "white")
+    boxes = [Box(label, 0.25, 0.5, 0.5, 0.25) for label in (0, 1)]
+    drawn = np.asarray(drawn_boxes.draw(picture, boxes, ["cat", "bat"]))
+    filled = (drawn < 250).any(axis=2)
+    assert filled[:50].any()  # Above both boxes.
+    assert filled[77:].any()  # Below them.
+
+
 def test_what_is_found_has_its_score_beside_it_and_the_truth_has_none():
     names = ["cat", "bat"]
     for found in FOUND:
