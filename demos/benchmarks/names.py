@@ -18,6 +18,8 @@ MODES = {
     "jax": (EAGER, COMPILED),
     "torch": (EAGER, COMPILED),
 }
+# What Keras does by default with arrays, on a CPU.
+USUAL_MODES = {"tensorflow": GRAPH, "jax": COMPILED, "torch": EAGER}
 RUNTIMES = ("onnx", "litert", "openvino")  # Runtimes of exported models.
 
 # Work on arrays, on models, and on models in new processes.

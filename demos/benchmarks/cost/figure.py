@@ -1,4 +1,4 @@
-"""The cost figure: time by size, and ratios to GELU."""
+"""The cost figure: ratios to GELU."""
 
 from pathlib import Path
 from typing import Any
@@ -9,61 +9,48 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from demos.benchmarks import names
-from demos.benchmarks.cost.plan import FEW
-from demos.report.figures.style import new_figure, style_of
+from demos.report.figures.style import new_figure, wrapped
+
+RATIO = f"of {names.GELU}"
 
 
 def draw(path: Path, table: pd.DataFrame) -> None:
-    """Draws the result of `report.tabulate`, one row for each backend."""
-    backends = list(dict.fromkeys(table["backend"]))
-    figure = new_figure(15, 4.4 * len(backends))
-    axes = figure.subplots(len(backends), 3, squeeze=False)
-    for row, backend in zip(axes, backends, strict=True):
-        there = table[table["backend"] == backend]
-        _draw_growth(row[0], there, names.FORWARD, backend)
-        _draw_growth(row[1], there, names.BOTH, backend)
-        _draw_ratios(row[2], there, backend)
+    """Draws float32 of `report.tabulate`, one panel for each backend."""
+    single = table["work"].isin((names.FORWARD, names.BOTH))
+    single &= table["dtype"] == "float32"
+    single &= table["activation"] != names.COPY
+    # Only the largest arrays are large in comparison with the calls.
+    chosen = table[single & (table["size"] == table[single]["size"].max())]
+    backends = list(dict.fromkeys(chosen["backend"]))
+    if not backends:
+        return
+    figure = new_figure(5 * len(backends), 4.6)
+    panels = figure.subplots(1, len(backends), squeeze=False)[0]
+    told = []
+    for axes, backend in zip(panels, backends, strict=True):
+        there = chosen[chosen["backend"] == backend]
+        _draw_ratios(axes, there, backend)
+        usual = there["mode"] == names.USUAL_MODES[backend]
+        both = there[usual & (there["work"] == names.BOTH)]
+        ours = both.set_index("activation")[RATIO].get(names.SERF)
+        if ours is not None:
+            told.append(f"{ours:.2f} on {backend}")
+    sentence = (
+        "Forward and backward, as Keras runs by default, Serf takes "
+        f"{', '.join(told)} times as long as {names.GELU}"
+    )
+    if told:
+        title = wrapped(sentence, 50 * len(backends))
+        figure.suptitle(title, fontweight="bold")
     figure.savefig(path, format="png", dpi=120)
 
 
-def _draw_growth(
-    axes: Axes, table: pd.DataFrame, work: str, backend: str
-) -> None:
-    of_work = (table["work"] == work) & (table["mode"] == names.COMPILED)
-    chosen = table[of_work & (table["dtype"] == "float32")]
-    for name in FEW:
-        one = chosen[chosen["activation"] == name].sort_values("size")
-        if one.empty:
-            continue
-        style = style_of("gelu" if name == names.GELU else name)
-        style |= {"markersize": 4, "label": name}
-        if name == names.COPY:
-            style |= {"color": "0.45", "linestyle": "--"}
-        axes.loglog(one["size"], one["nanoseconds"], **style)
-    axes.set_title(f"{backend}: {work}, compiled, float32")
-    axes.set_xlabel("elements")
-    axes.set_ylabel("nanoseconds per element")
-    axes.grid(alpha=0.3, which="both")
-    if axes.lines:
-        axes.legend()
-
-
 def _draw_ratios(axes: Axes, table: pd.DataFrame, backend: str) -> None:
-    elementwise = table["work"].isin((names.FORWARD, names.BOTH))
-    single = table[elementwise & (table["dtype"] == "float32")]
-    # The size with the most activations is the one that compares all.
-    counts = single.groupby("size")["activation"].nunique()
-    if counts.empty:
-        axes.set_axis_off()
-        return
-    size = counts.idxmax()
-    single = single[single["size"] == size]
-    single = single[single["activation"] != names.COPY]
-    activations = single["activation"].unique()
+    activations = table["activation"].unique()
     places = np.arange(len(activations), dtype=float)
-    groups = single.groupby(["mode", "work"], sort=False)
+    groups = table.groupby(["mode", "work"], sort=False)
     for number, ((mode, work), one) in enumerate(groups):
-        ratios = one.set_index("activation")[f"of {names.GELU}"]
+        ratios = one.set_index("activation")[RATIO]
         axes.plot(
             ratios.reindex(activations),
             places + 0.1 * (number - (len(groups) - 1) / 2),
@@ -80,7 +67,9 @@ def _draw_ratios(axes: Axes, table: pd.DataFrame, backend: str) -> None:
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_title(f"{backend}: ratio to {names.GELU}, {size:,} float32")
+    size = table["size"].iloc[0]
+    axes.set_title(f"{backend}, {size:,} float32 numbers")
+    axes.set_xlabel(f"time, divided by that of {names.GELU}")
     axes.grid(axis="x", alpha=0.3, which="both")
-    place: Any = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.1)}
+    place: Any = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.15)}
     axes.legend(fontsize="small", ncols=2, **place)

@@ -10,7 +10,7 @@ from demos.benchmarks.benchmark import (
 )
 from demos.common.backend import TRAINING
 
-PARTS = ("elementwise", "growth", "memory", "compile", "steps", "lengths")
+PARTS = ("elementwise", "memory", "compile", "steps", "lengths")
 DTYPES = ("float32", "bfloat16", "float16")
 
 
@@ -19,17 +19,13 @@ class CostOptions(BenchmarkOptions):
     """Measures time and memory of Serf, ReLU, SiLU, GELU and Mish."""
 
     parts: tuple[str, ...] = PARTS
-    """Measurements to run: all activations at one size; a few at many sizes;
-    the bytes stored for the backward pass; the first training step of a
-    24-layer network (traced and compiled); training steps of a Transformer and
-    a CNN, and CNN prediction; changing batch sizes (TensorFlow)."""
+    """Measurements to run: the activations alone; the bytes stored for the
+    backward pass; the first training step of a 24-layer network (traced and
+    compiled); training steps of a Transformer and a CNN, and CNN prediction;
+    changing batch sizes (TensorFlow)."""
 
-    size: int = 2**22
-    """Array size of the part elementwise."""
-
-    sizes: tuple[int, ...] = tuple(10**k for k in range(3, 9))
-    """Array sizes of the part growth (float32, compiled). The largest default
-    needs 3.5 GB of memory."""
+    sizes: tuple[int, ...] = (2**12, 2**16, 2**20, 2**22)
+    """Array sizes of the part elementwise."""
 
     dtypes: tuple[str, ...] = ("float32", "bfloat16")
     """Dtypes of the part elementwise: float32, bfloat16 or float16."""
@@ -48,7 +44,6 @@ def check(options: CostOptions) -> None:
     check_names("--backends", options.backends, TRAINING)
     check_names("--parts", options.parts, PARTS)
     check_names("--dtypes", options.dtypes, DTYPES)
-    check_positive("--size", options.size)
     check_positive("--sizes", *options.sizes)
     check_positive("--seconds", options.seconds)
 

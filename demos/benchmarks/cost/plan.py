@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from demos.benchmarks import names
 from demos.benchmarks.cost.options import CostOptions
 
-# Activations measured at many sizes and in new processes.
-FEW = (names.COPY, names.RELU, names.GELU, names.MISH, names.SERF)
+# Activations measured in new processes.
 FRESH = (names.GELU, names.MISH, names.SERF)
 
 
@@ -78,13 +77,9 @@ def plan(options: CostOptions, backend: str) -> list[Task]:
         for dtype in options.dtypes:
             for mode in names.MODES[backend]:
                 for work in (names.FORWARD, names.BOTH):
-                    cell = Cell(backend, work, mode, dtype, options.size)
-                    cells[cell] = effort.elementwise
-    if "growth" in options.parts:
-        for size in options.sizes:
-            for work in (names.FORWARD, names.BOTH):
-                cell = Cell(backend, work, names.COMPILED, size=size)
-                cells.setdefault(cell, FEW)
+                    for size in options.sizes:
+                        cell = Cell(backend, work, mode, dtype, size)
+                        cells[cell] = effort.elementwise
     if "steps" in options.parts:
         for work in (names.TRANSFORMER_STEP, names.CNN_STEP, names.CNN_PREDICT):
             cells[Cell(backend, work, names.DEFAULT)] = effort.models

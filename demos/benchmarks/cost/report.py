@@ -97,7 +97,7 @@ def markdown(
         lines += ["**Smoke test: the numbers are not meaningful.**", ""]
     lines += [EXPLANATION, "", *findings.describe()]
     if not table.empty:
-        lines += _elementwise_tables(table, options.size)
+        lines += _elementwise_tables(table)
         for work in names.MODEL_WORK:
             lines += _model_table(table, work)
     lines += _lengths_table(findings.lengths)
@@ -110,21 +110,26 @@ def _section(title: str, *lines: str) -> list[str]:
     return ["", f"## {title}", "", *lines] if lines else []
 
 
-def _elementwise_tables(table: pd.DataFrame, size: int) -> list[str]:
-    """Compares all activations, at one size."""
-    passes = (names.FORWARD, names.BOTH)
-    single = table[table["work"].isin(passes) & (table["size"] == size)]
+def _elementwise_tables(table: pd.DataFrame) -> list[str]:
+    """Compares all activations: with GELU at each size, else at the largest."""
+    single = table[table["work"].isin((names.FORWARD, names.BOTH))]
     references = (names.GELU, names.MISH, names.COPY)
     columns = ["nanoseconds", *(f"of {name}" for name in references)]
     lines: list[str] = []
     for (backend, dtype, mode), group in single.groupby(
         ["backend", "dtype", "mode"], sort=False
     ):
+        *smaller, largest = sorted(group["size"].unique())
         rows = [["pass", "activation", "ns each", *columns[1:]]]
-        for row in group.to_dict("records"):
-            numbers = [_number(row[column]) for column in columns]
-            rows.append([row["work"], row["activation"], *numbers])
-        title = f"{backend}, {dtype}, {mode}, {size:,} elements"
+        rows[0] += [f"of {names.GELU}, {size:,}" for size in smaller]
+        for (work, name), sizes in group.groupby(
+            ["work", "activation"], sort=False
+        ):
+            by_size = sizes.set_index("size")
+            numbers = [by_size[column][largest] for column in columns]
+            numbers += [by_size[columns[1]].get(size) for size in smaller]
+            rows.append([work, name, *map(_number, numbers)])
+        title = f"{backend}, {dtype}, {mode}, {largest:,} elements"
         lines += _section(title, *markdown_table(rows, left=2))
     return lines
 

@@ -29,8 +29,8 @@ def run(options: CostOptions, chosen: Sequence[str], folder: Path) -> int:
     Returns the exit code: 1 if a backend could not be measured, otherwise 0.
     """
     if options.quick:
-        size, dtypes = min(options.size, QUICK_SIZE), options.dtypes[:1]
-        options = replace(options, size=size, sizes=(size,), dtypes=dtypes)
+        size, dtypes = min(*options.sizes, QUICK_SIZE), options.dtypes[:1]
+        options = replace(options, sizes=(size,), dtypes=dtypes)
     findings = Findings()
     tasks = {backend: plan(options, backend) for backend in chosen}
     found = calls(MEASURE, tasks, folder, findings, **MALLOC)
