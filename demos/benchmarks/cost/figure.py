@@ -34,10 +34,10 @@ def draw(path: Path, table: pd.DataFrame) -> None:
         both = there[usual & (there["work"] == names.BOTH)]
         ours = both.set_index("activation")[RATIO].get(names.SERF)
         if ours is not None:
-            told.append(f"{ours:.2f} on {backend}")
+            told.append(f"{ours:.2f} ({backend})")
     sentence = (
-        "Forward and backward, as Keras runs by default, Serf takes "
-        f"{', '.join(told)} times as long as {names.GELU}"
+        f"Time of Serf divided by that of {names.GELU}, forward and backward, "
+        f"as Keras runs by default: {', '.join(told)}"
     )
     if told:
         title = wrapped(sentence, 50 * len(backends))
