@@ -9,7 +9,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 
-from demos.common.errors import UserError
+from demos.common.errors import UserError, reason_of
 
 # Backends that compute gradients, and those that do not.
 TRAINING = ("tensorflow", "jax", "torch")
@@ -53,7 +53,9 @@ def start_keras(modules: Sequence[str] = ("keras_hub",)) -> None:
         with silenced():
             for module in ("keras", "keras_serf", *modules):
                 importlib.import_module(module)
-    except (ImportError, ValueError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # A library may raise anything.
         backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
         if backend not in TRAINING + INFERENCE:
             raise UserError(
@@ -61,8 +63,8 @@ def start_keras(modules: Sequence[str] = ("keras_hub",)) -> None:
                 f"{', '.join(TRAINING + INFERENCE)}. Received: {backend!r}"
             ) from None
         raise UserError(
-            f"Keras cannot start on {backend} ({error}); install it with: "
-            f"{remedy(backend)}"
+            f"Keras cannot start on {backend} ({reason_of(error)}); install it "
+            f"with: {remedy(backend)}"
         ) from None
 
 

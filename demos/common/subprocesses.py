@@ -66,6 +66,7 @@ class ChildProcess:
 
     Raises:
         TypeError, pickle.PicklingError: If the function cannot be pickled.
+        UserError: In a frozen application, whose executable is not Python.
     """
 
     def __init__(
@@ -76,6 +77,10 @@ class ChildProcess:
         log: Path | None = None,
         **variables: str,
     ) -> None:
+        if getattr(sys, "frozen", False):  # It would start itself, endlessly.
+            raise UserError(
+                "a frozen application cannot start child processes; omit jobs"
+            )
         self._function = (
             function
             if isinstance(function, bytes)

@@ -81,12 +81,14 @@ def run_in_slots(
         free.put(slot)
     # Events of the threads, which this thread shows.
     events: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    unstarted = list(trials)
 
     def run(trial: Trial) -> TrialRecord | None:
         def on_event(kind: str, content: Any) -> None:
             events.put((progress.epoch_ended, trial, *content))
 
         slot = free.get()
+        unstarted.remove(trial)
         events.put((progress.trial_started, trial))
         try:
             return slot.call(trial, on_event=on_event)
@@ -94,6 +96,8 @@ def run_in_slots(
             return runner.lost(trial, reason_of(error))
         finally:
             free.put(slot)
+            if not unstarted:  # Another slot may wait for its resources.
+                slot.close()
 
     pool = ThreadPoolExecutor(len(slots))
     futures = {pool.submit(run, trial): trial for trial in trials}

@@ -134,6 +134,8 @@ def _connection(address: str | None) -> Iterator[Any]:
     if address is not None:
         _check_listens(address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Otherwise, a call after an interrupt would start a new cluster.
+    os.environ["RAY_ENABLE_AUTO_CONNECT"] = "0"
     # Otherwise, Ray prints a line for each worker that dies.
     os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
     try:

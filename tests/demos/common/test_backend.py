@@ -39,3 +39,13 @@ def test_the_remedy_is_all_that_a_backend_needs():
     assert backend.remedy("numpy") == "pip install numpy jax"
     assert backend.remedy("openvino") == "pip install openvino"
     assert backend.remedy("torch") == 'pip install -e ".[torch,demos]"'
+
+
+@pytest.mark.parametrize("error", [RuntimeError, OSError, SystemError])
+def test_an_import_that_fails_in_any_way_is_one_line(monkeypatch, error):
+    def fail(name):
+        raise error("cannot allocate\nmemory")
+
+    monkeypatch.setattr(backend.importlib, "import_module", fail)
+    with pytest.raises(UserError, match=r"cannot start on .*allocate\); ins"):
+        backend.start_keras()

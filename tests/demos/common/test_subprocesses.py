@@ -69,6 +69,12 @@ def test_a_child_that_fails_says_how_and_can_be_called_again(
     assert child.call(1)[0] == 1
 
 
+def test_a_frozen_application_does_not_start_itself(monkeypatch):
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    with pytest.raises(UserError, match="frozen application"):
+        processes.ChildProcess(work, "numpy")
+
+
 def test_a_child_can_be_ended_in_the_middle(child, numpy_backend):
     threading.Timer(2, child.close).start()
     with pytest.raises(RuntimeError, match="shutdown"):

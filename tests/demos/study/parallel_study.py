@@ -2,7 +2,8 @@
 
 `python parallel_study.py FOLDER ENGINE BEHAVIOUR` prints each event as JSON.
 ENGINE is "here" or "processes"; BEHAVIOUR is JSON: what trials do, by name.
-`python parallel_study.py cluster` runs a Ray cluster until stdin is closed.
+`python parallel_study.py cluster` runs a Ray cluster until stdin is closed. A
+line on stdin takes one of its two nodes away.
 """
 
 import json
@@ -107,8 +108,10 @@ def cluster():
             head_node_args={"num_cpus": 1, "include_dashboard": False},
         )
         try:
-            ray_cluster.add_node(num_cpus=1)
+            node = ray_cluster.add_node(num_cpus=1)
             print(ray_cluster.address, flush=True)
+            if sys.stdin.readline():
+                ray_cluster.remove_node(node, allow_graceful=False)
             sys.stdin.read()
         finally:
             ray_cluster.shutdown()

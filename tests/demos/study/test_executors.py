@@ -279,6 +279,37 @@ def test_on_a_ray_cluster_of_two_nodes(
     assert ran(tmp_path) == Counter(names)
 
 
+@pytest.mark.slow
+def test_a_ray_cluster_that_loses_a_node_goes_on_with_the_other(
+    tmp_path, start, parallel_study, names, expected
+):
+    if importlib.util.find_spec("ray") is None:
+        pytest.skip("Ray is not installed")
+    cluster = start("cluster", None)
+    address = cluster.stdout.readline().strip()
+    long = dict.fromkeys(names[:2], 5.0)
+    started = set()
+
+    class Losing(parallel_study.Events):
+        def epoch_ended(self, trial, epoch, logs):
+            started.add(trial.name)
+            if len(started) == 2 and epoch == 1:  # Each node has a trial.
+                print("lose", file=cluster.stdin, flush=True)
+
+    try:
+        records = parallel_study.run(
+            tmp_path / "study", RayCluster(address), long, Losing()
+        )
+    finally:
+        cluster.communicate(timeout=SECONDS)
+    failed = [record for record in records.values() if record.reason]
+    assert failed  # Several, if Ray notices the loss late.
+    for record in failed:
+        assert record.reason.startswith("EndedEarlyError: its process ended: ")
+    assert len(histories(records)) == len(names) - len(failed) >= 2
+    assert histories(records).items() <= expected.items()
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "localhost:99999"])
 def test_ray_that_cannot_be_reached_is_told_at_once(address):
     cluster = RayCluster(address)
