@@ -163,7 +163,7 @@ def _read(
         )
     where = ""
     try:
-        names = _by_id(content["categories"], lambda c: one_line(c["name"]))
+        names = _by_id(content["categories"], _name)
         sizes = _by_id(content["images"], _size)
         boxes: dict[Any, list[tuple[str, Box]]] = {key: [] for key in sizes}
         for number, annotation in enumerate(content["annotations"]):
@@ -208,6 +208,13 @@ def _by_id(items: Sequence[Any], value: Callable[[Any], Any]) -> dict[Any, Any]:
             raise ValueError(f"the id {item['id']!r} twice")
         found[item["id"]] = value(item)
     return found
+
+
+def _name(category: Mapping[str, Any]) -> str:
+    name = category["name"]
+    if not isinstance(name, str) or not name.strip():
+        raise ValueError(f"the category name {name!r}")
+    return one_line(name)
 
 
 def _size(image: Mapping[str, Any]) -> Size:

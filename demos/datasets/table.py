@@ -1,5 +1,6 @@
 """Reads the user's CSV or TSV tables, with every cell as text."""
 
+import re
 import warnings
 from collections.abc import Sequence
 from functools import partial
@@ -26,10 +27,11 @@ def read_table(path: Path) -> pd.DataFrame:
     """
     if not is_regular(path):
         raise UserError(f"Expected --dataset to be a file. Received: {path}")
+    separator = "\t" if path.suffix.lower() == ".tsv" else ","
     read = partial(
         pd.read_csv,
         path,
-        sep="\t" if path.suffix.lower() == ".tsv" else ",",
+        sep=separator,
         dtype=str,
         keep_default_na=False,
         encoding="utf-8-sig",
@@ -58,7 +60,18 @@ def read_table(path: Path) -> pd.DataFrame:
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
     if rows.empty:
         raise UserError(f"{path} is empty: it has a header and no rows")
-    return rows.fillna("")
+    rows = rows.fillna("")
+    # A quotation mark that is not closed swallows rows up to the next one.
+    ends = [re.escape(end) for end in rows.iloc[:, -1].unique()[:99] if end]
+    row = f"{separator}(?:{'|'.join(ends or ['$.'])})\r?\n"
+    for column in range(rows.shape[1] - 1):
+        swallowed = rows.iloc[:, column].str.contains(row)
+        if swallowed.any():
+            raise UserError(
+                f"{path} has a quotation mark that is not closed in data row "
+                f"{swallowed.argmax() + 1}; close it, or write it twice"
+            )
+    return rows
 
 
 def check_columns(

@@ -2,11 +2,13 @@
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from demos.common.errors import UserError
@@ -18,6 +20,7 @@ from demos.study.trial import TrialRecord, gather
 from demos.tasks.metrics import COMPARED
 
 COLUMNS = ("study", "activation", "seed", "settings", "metric", "value")
+WRONG = (OSError, ValueError, LookupError, TypeError)
 BASELINE = "baseline:"  # Prefix of the name of a baseline.
 
 
@@ -79,11 +82,15 @@ def read(path: Path) -> list[RecordedStudy]:
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
         rows = table.astype({"value": float})[list(COLUMNS)]
+        if rows.duplicated(list(COLUMNS[:-1])).any():
+            raise ValueError("it has a score twice")
+        if not np.isfinite(rows["value"]).all():
+            raise ValueError("a value is not finite")
         return [
             _study(str(name), group)
             for name, group in rows.groupby("study", sort=False)
         ]
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (*WRONG, EOFError, RecursionError, zlib.error) as error:
         raise UserError(
             f"{path} is not a table with the columns {', '.join(COLUMNS)} "
             f"({error})"
@@ -100,17 +107,17 @@ def of_folder(folder: Path) -> RecordedStudy:
     try:
         task = results[0].config.get("task", "compare")
         table = pd.read_csv(folder / "table.csv")
-    except (OSError, ValueError, IndexError) as error:
+        scores = [name for name in results[0].metrics if name in table]
+        baselines = {
+            row["model"]: {
+                name: row[name] for name in scores if row[name] == row[name]
+            }
+            for row in table[table["kind"] == "baseline"].to_dict("records")
+        }
+    except WRONG as error:
         raise UserError(
             f"{folder} has no finished study ({error}); run it again"
         ) from None
-    scores = [name for name in results[0].metrics if name in table]
-    baselines = {
-        row["model"]: {
-            name: row[name] for name in scores if row[name] == row[name]
-        }
-        for row in table[table["kind"] == "baseline"].to_dict("records")
-    }
     name = f"{task}-{folder.resolve().name}"
     return RecordedStudy(name, tuple(results), baselines)
 
@@ -134,7 +141,12 @@ def _study(name: str, rows: pd.DataFrame) -> RecordedStudy:
             baselines[activation.removeprefix(BASELINE)] = metrics
         else:
             settings = {"activation": activation, **json.loads(settings)}
+            hash(tuple(settings.values()))  # TypeError for a list.
             results.append(
                 TrialRecord(settings, int(seed), "", metrics=metrics)
             )
-    return RecordedStudy(name, tuple(results), baselines)
+    study = RecordedStudy(name, tuple(results), baselines)
+    key = study.metric.key
+    if not results or any(key not in result.metrics for result in results):
+        raise ValueError(f"{name} has no {key}")
+    return study

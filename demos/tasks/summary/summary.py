@@ -57,6 +57,8 @@ def summarize(paths: Sequence[Path], out: Path) -> str:
         *(s.verdict() for s in recorded if not varied(s.results)),
         *verdicts,
     ]
+    if not studies:
+        raise UserError("no study varies the activation alone; give one more")
     tables = [_verdicts(studies), *_aggregates(studies)]
     charts = {"summary.png": draw_studies(studies, TITLE)}
     for study in recorded:

@@ -176,6 +176,7 @@ def write_text(text):
         (put(categories=None), "Missing: categories"),
         (put(categories=CATEGORIES[:1]), "no 7"),
         (put(categories=[{"id": 7}]), "no 'name'"),
+        (put(categories=[{"id": 7, "name": " "}]), "the category name ' '"),
         (put(images=[{"id": 1, "file_name": "1.png"}]), "no 'width'"),
         (put(images=annotations(1)["images"]), "no 2"),
         (put(annotations=[]), "at least one box in the train images"),

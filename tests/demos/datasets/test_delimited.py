@@ -61,6 +61,13 @@ def test_tabs_quotes_and_other_columns(tmp_path):
     assert any("\n" in text for text in dataset.train.texts)
 
 
+def test_a_comma_before_a_line_break_is_text(tmp_path):
+    rows = [f'"first {i},\nsecond",{i % 2},' for i in range(40)]
+    path = write(tmp_path / "mine.csv", rows, "text,label,")
+    dataset = delimited.load(path, "text", "label")
+    assert len(dataset.train) == 32
+
+
 def test_repeated_columns_and_words_for_missing_do_no_harm(
     tmp_path,
 ):
@@ -87,6 +94,7 @@ def test_repeated_columns_and_words_for_missing_do_no_harm(
         (b"text,label\ncaf\xe9,a\n", "not UTF-8"),
         (b'text,label\n"never closed,a\n', "not a table"),
         (b"text,label\na,b,c,d\nx,y\n", "not a table"),
+        (b'text,label\na,b\n"c,b\nd,b\ne",b\n', "not closed in data row 2"),
         (b"PK\x03\x04\x00\x00\xff\xfe\x00", "not UTF-8"),
     ],
 )

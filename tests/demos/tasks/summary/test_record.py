@@ -92,6 +92,38 @@ def test_another_table_is_refused(tmp_path, capsys):
     assert "does not begin with a task" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ["serf,0,3,accuracy,0.5"],
+        ["serf,x,{},accuracy,0.5"],
+        ["serf,0,{},accuracy,nan"],
+        ["serf,0,{},other,0.5"],
+        ["baseline:x,,{},accuracy,0.5"],
+        ["serf,0,{},accuracy,0.5", "serf,0,{},accuracy,0.7"],
+        ['serf,0,"{""layers"": [1]}",accuracy,0.5'],
+        [f"serf,0,{'[' * 9999},accuracy,0.5"],
+        [f'serf,0,"{{""layers"": {n}}}",accuracy,0.5' for n in (1, 2)],
+    ],
+)
+def test_wrong_rows_are_one_line(tmp_path, capsys, rows):
+    path = tmp_path / "trials.csv"
+    lines = [",".join(record.COLUMNS), *(f"sentiment-a,{r}" for r in rows)]
+    path.write_text("\n".join(lines))
+    assert main(["summary", str(path), "--out", str(tmp_path / "out")]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_damaged_archive_is_one_line(repository, tmp_path, capsys):
+    content = bytearray((repository / FILE).read_bytes())
+    content[99:199] = bytes(100)
+    path = tmp_path / "trials.csv.gz"
+    path.write_bytes(content)
+    assert main(["summary", str(path)]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
 def test_a_folder_becomes_rows_of_the_table(cases, fake_training, tmp_path):
     out = tmp_path / "digits"
     assert cases["classification"].run(out) == 0

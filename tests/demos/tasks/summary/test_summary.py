@@ -80,6 +80,12 @@ def test_a_folder_without_a_verdict_is_named(studies, tmp_path, capsys):
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
+def test_a_study_given_twice_is_refused(studies, capsys):
+    folder = str(studies[0])
+    assert main(["summary", folder, folder]) == 2
+    assert "without repeats" in capsys.readouterr().err
+
+
 def test_no_study_at_all(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["summary"]) == 2
