@@ -100,7 +100,9 @@ def check_names(
 
 
 def check_positive(option: str, *values: float) -> None:
-    """Raises UserError if a number is zero, negative or not finite."""
+    """Raises UserError if a number is zero, negative, not finite or missing."""
+    if not values:
+        raise UserError(f"{option} needs at least one value")
     for value in values:
         if not 0 < value < float("inf"):
             raise UserError(f"{option} must be above 0. Received: {value}")

@@ -31,3 +31,9 @@ def test_folders_with_results_are_left_alone(tmp_path):
     assert benchmark.free_folder(None, default) == tmp_path / "runs-2"
     with pytest.raises(UserError, match="already has results"):
         benchmark.free_folder(default, tmp_path / "other")
+
+
+@pytest.mark.parametrize("values", [(), (1, 0), (float("nan"),)])
+def test_sizes_are_positive_and_at_least_one(values):
+    with pytest.raises(UserError, match="--sizes"):
+        benchmark.check_positive("--sizes", *values)
