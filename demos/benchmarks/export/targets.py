@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from demos.benchmarks.export import exporters, runtimes
+from demos.benchmarks.export import browser, exporters, runtimes
 from demos.common.backend import TRAINING
 
 
@@ -80,6 +80,10 @@ TARGETS = {
         runtimes.saved_model,
     ),
     "onnx": _onnx("ONNX", 1e-5, partial(exporters.keras, format="onnx")),
+    "onnx_web": Target(
+        *("ONNX, in Chromium", 1e-5, browser.PACKAGE, ".onnx"),
+        *(partial(exporters.keras, format="onnx"), browser.load),
+    ),
     "openvino": Target(
         *("OpenVINO, f32", 1e-5, *_OPENVINO),
         partial(runtimes.openvino, INFERENCE_PRECISION_HINT="f32"),
