@@ -19,6 +19,7 @@ targets = pytest.importorskip("demos.benchmarks.export.targets")
 BACKENDS = {
     "saved_model": ("tensorflow", "jax"),
     "onnx": ("tensorflow", "jax", "torch"),
+    "onnx_float16": ("tensorflow", "jax", "torch"),
     "openvino": ("tensorflow", "torch"),
     "litert": ("tensorflow", "jax", "torch"),
     "litert_float16": ("tensorflow", "jax", "torch"),
@@ -146,6 +147,12 @@ def test_litert_with_smaller_weights(ship, model, x, weights, allowed):
     assert 0 < off.max() <= allowed * np.abs(y[:, UNITS:]).max()
     # From JAX, Serf's own coefficients are rounded with the weights.
     np.testing.assert_allclose(y[:, :UNITS], theory.serf(x), rtol=1e-3)
+
+
+def test_onnx_in_float16(ship, model, x):
+    y, _ = ship("onnx_float16")
+    np.testing.assert_allclose(y, expected(model, x), rtol=1e-2, atol=1e-3)
+    np.testing.assert_array_equal(y, y.astype("float16"))
 
 
 @pytest.mark.parametrize("bound", [3, 8])

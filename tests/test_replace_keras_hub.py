@@ -24,6 +24,13 @@ MISTRAL = {
     "num_query_heads": 2,
     "num_key_value_heads": 1,
 }
+CLIP = {**SIZES, "max_sequence_length": 5, "embedding_dim": 4}
+WHISPER = {
+    **SIZES,
+    "num_mels": 3,
+    "max_encoder_sequence_length": 6,
+    "max_decoder_sequence_length": 5,
+}
 VIT = {
     "image_shape": (8, 8, 3),
     "patch_size": 4,
@@ -41,6 +48,11 @@ PAIR = {
     f"{part}_{name}": value
     for part in ("encoder", "decoder")
     for name, value in TOKENS.items()
+}
+SPEECH = {
+    "encoder_features": np.linspace(-1, 1, 36).reshape(2, 6, 3),
+    "decoder_token_ids": TOKENS["token_ids"],
+    "decoder_padding_mask": TOKENS["padding_mask"],
 }
 IMAGES = np.linspace(-1, 1, 384, dtype="float32").reshape(2, 8, 8, 3)
 
@@ -69,6 +81,15 @@ def count(text, name):
         ("GPT2Backbone", BERT, TOKENS, "gelu", 2),
         ("T5Backbone", SIZES, PAIR, "relu", 3),
         ("LlamaBackbone", MISTRAL, TOKENS, "silu", 1),
+        ("WhisperBackbone", WHISPER, SPEECH, "gelu", 6),
+        ("BartBackbone", BERT, PAIR, "gelu", 4),
+        (
+            "CLIPTextEncoder",
+            CLIP,
+            {"token_ids": TOKENS["token_ids"]},
+            "quick_gelu",
+            3,
+        ),
         ("ViTBackbone", VIT, IMAGES, "gelu", 1),
     ],
 )

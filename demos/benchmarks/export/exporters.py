@@ -121,6 +121,16 @@ def _quantize_weights(path: Path, weights: str) -> None:
     work.quantize().export_model(str(path), overwrite=True)
 
 
+def onnx_float16(model: Any, path: Path, x: Any) -> None:
+    """Writes an ONNX file that computes in float16 (ONNX Runtime)."""
+    import onnx
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    keras(model, path, x, "onnx")
+    half = convert_float_to_float16(onnx.load(path), keep_io_types=True)
+    onnx.save(half, path)
+
+
 def onnx_integer(model: Any, path: Path, x: Any) -> None:
     """Writes an ONNX file with int8 between operations (ONNX Runtime)."""
     from onnxruntime import InferenceSession, quantization

@@ -84,6 +84,8 @@ TARGETS = {
         *("ONNX, in Chromium", 1e-5, browser.PACKAGE, ".onnx"),
         *(partial(exporters.keras, format="onnx"), browser.load),
     ),
+    # 2^-11 per operation.
+    "onnx_float16": _onnx("ONNX, float16", 1e-2, exporters.onnx_float16),
     "openvino": Target(
         *("OpenVINO, f32", 1e-5, *_OPENVINO),
         partial(runtimes.openvino, INFERENCE_PRECISION_HINT="f32"),
