@@ -78,6 +78,38 @@ def test_keras_quantizes_models_with_serf(format):
 
 
 @pytest.mark.usefixtures("trains")
+@pytest.mark.parametrize("activation", ["serf", "relu"])
+# Keras warns for each layer that has nothing to quantize.
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("mode", ["gptq", "awq"])
+def test_keras_calibrates_transformers_with_serf(mode, activation):
+    # Both need tokens. Keras cannot load what it saves of KerasHub's encoder.
+    model = build("transformer", activation, None)
+    x = inputs("transformer")
+    expected = keras.ops.convert_to_numpy(model(x))
+    embedding, encoder, *_ = model.layers[1:]
+    kinds = {
+        "gptq": keras.quantizers.GPTQConfig,
+        "awq": keras.quantizers.AWQConfig,
+    }
+    config = kinds[mode](
+        dataset=x,
+        tokenizer=str.split,  # Unused, but required.
+        num_samples=BATCH,
+        sequence_length=x.shape[1],
+        group_size=-1,
+        quantization_layer_structure={
+            "pre_block_layers": [embedding],
+            "sequential_blocks": [encoder],
+        },
+    )
+    model.quantize(mode, config=config)
+    y = keras.ops.convert_to_numpy(model(x))
+    error = np.max(np.abs(y - expected)) / np.max(np.abs(expected))
+    assert 1e-3 < error < 0.2
+
+
+@pytest.mark.usefixtures("trains")
 def test_what_keras_does_not_quantize_is_no_success(tmp_path):
     x = np.ones((2, 3), "float32")
     model = keras.Sequential(
