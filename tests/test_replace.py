@@ -769,6 +769,32 @@ def test_lora_and_int8(trains):
     assert_same(new, expected)
 
 
+@pytest.mark.slow
+def test_a_copy_trains_under_a_mirrored_strategy(run_python):
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("a strategy of TensorFlow")
+    code = """
+    import tensorflow as tf
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    tf.config.set_logical_device_configuration(
+        cpu, [tf.config.LogicalDeviceConfiguration()] * 2
+    )
+    import keras
+    from keras_serf import replace_activations
+    with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
+        dense = keras.layers.Dense(4, "relu")
+        model = keras.Sequential([keras.Input((3,)), dense])
+        model.compile("sgd", "mse")
+        new = replace_activations(model)
+    x, y = tf.ones((8, 3)), tf.ones((8, 4))
+    first, last = new.fit(x, y, epochs=2, verbose=0).history["loss"]
+    assert last < first
+    new = new.layers[0]
+    print(new.activation.__name__, len(new.kernel.value.values))
+    """
+    assert run_python(code, fresh=True) == "serf 2"
+
+
 def test_saved_names_are_frozen(monkeypatch):
     new = replace_activations(operations("relu"))
     config = keras.saving.serialize_keras_object(new.operations[-1])

@@ -83,20 +83,13 @@ def _browse(folder: Path) -> dict[str, Any]:
             size = int(self.headers["Content-Length"])
             answers.put(json.loads(self.rfile.read(size)))
 
-        def log_message(self, *details: Any) -> None:
-            pass
-
     handler = partial(Handler, directory=str(folder))
     # With threads, because Chromium also opens connections that stay idle.
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}"
         profile = f"--user-data-dir={folder / 'profile'}"
-        process = subprocess.Popen(
-            [*CHROMIUM, profile, address],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        process = subprocess.Popen([*CHROMIUM, profile, address])
         try:
             return answers.get(timeout=SECONDS)
         except queue.Empty:
