@@ -18,7 +18,11 @@ CONVERTERS = {
 
 
 @pytest.mark.filterwarnings("ignore")  # Of the exporters.
-def test_onnx_runtime_web_computes_what_keras_computes(trains, tmp_path):
+def test_onnx_runtime_web_computes_what_keras_computes(
+    trains, tmp_path, request
+):
+    if not request.config.getoption("--all-backends"):
+        pytest.skip("it downloads 150 MB; run with --all-backends")
     converter = CONVERTERS[keras.backend.backend()]
     if importlib.util.find_spec(converter) is None:
         pytest.skip(f"{converter} is not installed")
