@@ -77,6 +77,7 @@ def test_keras_quantizes_models_with_serf(format):
     assert result.error > 1e-4  # Or nothing was quantized.
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("trains")
 @pytest.mark.parametrize("activation", ["serf", "relu"])
 # Keras warns for each layer that has nothing to quantize.
