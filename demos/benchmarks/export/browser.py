@@ -1,7 +1,7 @@
 """Runs ONNX files in a browser: ONNX Runtime Web in headless Chromium."""
 
 import json
-import queue
+import os
 import shutil
 import subprocess
 import tempfile
@@ -11,6 +11,8 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+from demos.common.text import one_line
 
 PACKAGE = "onnxruntime-web@1.30.0"
 SECONDS = 60  # Time limit of a page.
@@ -41,7 +43,7 @@ def load(path: Path) -> Callable[[Any], Any]:
         import numpy as np  # Local, because targets are listed without it.
 
         inputs = json.dumps([x.dtype.name, x.ravel().tolist(), x.shape])
-        with tempfile.TemporaryDirectory() as name:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
             folder = Path(name)
             (folder / "ort").symlink_to(runtime)
             (folder / "model.onnx").write_bytes(content)
@@ -60,28 +62,33 @@ def install() -> Path:
     Raises:
         ImportError: If Chromium or npm is missing, or if npm fails.
     """
+    folder = Path.home() / ".keras" / PACKAGE
     for program in (CHROMIUM[0], "npm"):
         if shutil.which(program) is None:
             raise ImportError(f"{program} is not installed")
-    folder = Path.home() / ".keras" / PACKAGE
-    runtime = folder / "node_modules" / "onnxruntime-web" / "dist"
-    if not runtime.is_dir():
-        command = ["npm", "install", "--ignore-scripts", PACKAGE]
-        command += ["--prefix", str(folder)]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            raise ImportError(f"npm cannot install {PACKAGE}: {done.stderr}")
-    return runtime
+    if not folder.is_dir():
+        folder.parent.mkdir(exist_ok=True)
+        # The folder appears only when it is complete.
+        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+            new = f"{scratch}/new"
+            command = ["npm", "install", "--ignore-scripts", PACKAGE]
+            command += ["--prefix", new]
+            done = subprocess.run(command, capture_output=True, text=True)
+            if done.returncode:
+                raise ImportError(one_line(f"npm: {done.stderr}"))
+            os.replace(new, folder)
+    return folder / "node_modules" / "onnxruntime-web" / "dist"
 
 
 def _browse(folder: Path) -> dict[str, Any]:
     """Opens the page of a folder in Chromium and returns what it sends."""
-    answers: queue.Queue[dict[str, Any]] = queue.Queue()
+    answers: list[dict[str, Any]] = []
 
     class Handler(SimpleHTTPRequestHandler):
         def do_POST(self) -> None:
             size = int(self.headers["Content-Length"])
-            answers.put(json.loads(self.rfile.read(size)))
+            answers.append(json.loads(self.rfile.read(size)))
+            process.terminate()
 
     handler = partial(Handler, directory=str(folder))
     # With threads, because Chromium also opens connections that stay idle.
@@ -89,12 +96,14 @@ def _browse(folder: Path) -> dict[str, Any]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}"
         profile = f"--user-data-dir={folder / 'profile'}"
-        process = subprocess.Popen([*CHROMIUM, profile, address])
+        env = {**os.environ, "TMPDIR": str(folder)}
+        process = subprocess.Popen([*CHROMIUM, profile, address], env=env)
         try:
-            return answers.get(timeout=SECONDS)
-        except queue.Empty:
-            return {"error": f"the page did not answer in {SECONDS} s"}
+            reason = f"exit code {process.wait(SECONDS)}"
+        except subprocess.TimeoutExpired:
+            reason = f"not in {SECONDS} s"
         finally:
-            process.terminate()
+            process.kill()
             process.wait()
             server.shutdown()
+    return answers[0] if answers else {"error": f"no answer ({reason})"}

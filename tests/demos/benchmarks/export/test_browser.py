@@ -1,6 +1,8 @@
 """Serf in a browser, beside GELU and ReLU."""
 
 import importlib.util
+import os
+import tempfile
 from functools import partial
 
 import keras
@@ -51,3 +53,55 @@ def test_without_chromium_it_is_not_tried(monkeypatch):
     monkeypatch.setattr(browser.shutil, "which", lambda name: None)
     with pytest.raises(ImportError, match="chromium is not installed"):
         browser.install()
+
+
+@pytest.fixture
+def program(tmp_path, monkeypatch):
+    """Returns `program(name, code)`, which makes a program of a shell script.
+
+    The home is empty, and so is the folder of temporary files.
+    """
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
+
+    def write(name, code):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{code}")
+        (tmp_path / name).chmod(0o700)
+
+    return write
+
+
+DIST = 'mkdir -p "$5/node_modules/onnxruntime-web/dist"\n'
+
+
+@pytest.mark.once
+def test_half_a_download_is_not_used(program, tmp_path):
+    program("chromium", "")
+    program("npm", DIST + "printf 'error 404\nsee the log' >&2; exit 1")
+    with pytest.raises(ImportError, match=r"^npm: error 404 see the log$"):
+        browser.install()
+    assert list((tmp_path / ".keras").iterdir()) == []
+    program("npm", DIST)
+    assert browser.install().is_dir()
+    program("npm", "exit 1")  # It is not needed any more.
+    assert browser.install().is_dir()
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("code", "seconds", "reason"),
+    [("exit 3", 60, "exit code 3"), ("exec sleep 60", 0.2, "not in 0.2 s")],
+)
+def test_a_browser_that_does_not_answer(
+    program, tmp_path, monkeypatch, code, seconds, reason
+):
+    monkeypatch.setattr(browser, "SECONDS", seconds)
+    program("npm", DIST)
+    program("chromium", code)
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"")
+    with pytest.raises(RuntimeError, match=rf"no answer \({reason}\)"):
+        browser.load(path)(np.ones((1, 2), "float32"))
+    assert list((tmp_path / "scratch").iterdir()) == []
