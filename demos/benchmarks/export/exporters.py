@@ -4,6 +4,7 @@ Some calibrate the ranges of integers with inputs `x` of the model. Each imports
 its converter locally, because few are installed on one machine.
 """
 
+import importlib.util
 import tempfile
 import warnings
 from pathlib import Path
@@ -53,6 +54,11 @@ def litert(model: Any, path: Path, x: Any, weights: str = "") -> None:
     from keras import backend
 
     if backend.backend() == "torch":
+        # Keras would tell users to install it next to everything else.
+        if importlib.util.find_spec("litert_torch") is None:
+            raise ImportError(
+                "litert-torch needs its own environment; see demos/README.md"
+            )
         keras(model, path, x, "litert")
         if weights:
             _quantize_weights(path, weights)

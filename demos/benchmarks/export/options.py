@@ -12,7 +12,7 @@ MODELS = ("dense", "cnn", "lstm", "transformer")
 
 @dataclass(frozen=True)
 class ExportOptions(BenchmarkOptions):
-    """Exports models with Serf to every format and runs them in its runtime."""
+    """Exports models with Serf in every format and runs each in its runtime."""
 
     models: tuple[str, ...] = MODELS
     """Models to export. Integer formats export only the activation."""

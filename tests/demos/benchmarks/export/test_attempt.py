@@ -1,5 +1,7 @@
 """What counts as working. Most runtimes here are Keras itself."""
 
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -55,6 +57,15 @@ def test_what_is_not_installed_is_not_tried(keras_as_onnx):
     keras_as_onnx(refuse)
     reason = "ImportError: Keras needs torch_xla"
     assert measure(trial()) == TrialResult(reason=reason, tried=False)
+
+
+def test_the_converter_that_replaces_keras_is_not_recommended(monkeypatch):
+    if keras.backend.backend() != "torch":
+        pytest.skip("PyTorch's converter to LiteRT")
+    monkeypatch.setitem(sys.modules, "litert_torch", None)
+    result = measure(trial("litert"))
+    assert "needs its own environment" in result.reason
+    assert not result.tried
 
 
 @pytest.mark.parametrize("model", MODELS)
