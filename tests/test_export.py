@@ -27,7 +27,7 @@ BACKENDS = {
     "exported_program": ("torch",),
     "stablehlo": ("jax",),
 }
-# What Keras' exporters ask for besides the runtime; CI has none of them.
+# What Keras' exporters ask for besides the runtime; CI has only onnxscript.
 CONVERTERS = {
     ("tensorflow", "onnx"): "tf2onnx",
     ("jax", "onnx"): "jax2onnx",
@@ -219,7 +219,8 @@ def test_saved_model_where_xla_is_switched_off(model, x, tmp_path, run_python):
     np.save(tmp_path / "x.npy", x)
     code = """
     import os, sys
-    os.environ["TF_XLA_FLAGS"] = "--tf_xla_auto_jit=-1"
+    os.environ["TF_XLA_FLAGS"] = "--tf_xla_clustering_fuel=0"
+    os.environ["XLA_FLAGS"] = f"--xla_dump_to={sys.argv[1]}/compiled"
     import numpy as np
     import tensorflow as tf
 
@@ -229,6 +230,7 @@ def test_saved_model_where_xla_is_switched_off(model, x, tmp_path, run_python):
     np.save(sys.argv[1] + "/y.npy", y)
     """
     run_python(code, tmp_path, fresh=True)
+    assert not (tmp_path / "compiled").exists()
     y = np.load(tmp_path / "y.npy")
     np.testing.assert_allclose(y, expected(model, x), rtol=1e-5, atol=1e-6)
     assert worst_ulp(y[:, :UNITS], x) <= 4
