@@ -188,6 +188,14 @@ def test_no_export_to_hugging_face_names_the_wrong_activation(tmp_path, capsys):
     assert (tmp_path / "right" / "config.json").exists()
 
 
+@pytest.mark.parametrize("name", ["Llama3Backbone", "QwenBackbone"])
+def test_no_backbone_is_exported_to_hugging_face_with_another(name, tmp_path):
+    copy = replace_activations(getattr(MODELS, name)(**MISTRAL))
+    with pytest.raises(ValueError, match="the activations of its class"):
+        copy.export_to_transformers(str(tmp_path / "wrong"))
+    assert os.listdir(tmp_path) == []
+
+
 def test_what_a_class_applies_in_code_is_warned_of(capsys):
     encoder = MODELS.MiTBackbone(
         image_shape=(32, 32, 3),
