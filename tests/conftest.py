@@ -35,16 +35,19 @@ def pytest_addoption(parser):
     parser.addoption(
         "--all-backends",
         action="store_true",
-        help="fail, not skip, where a backend is not installed",
+        help="run long tests too; fail where a backend is not installed",
     )
 
 
 def pytest_collection_modifyitems(config, items):
     if config.getoption("--slow"):
         return
-    skip = pytest.mark.skip(reason="slow; run with --slow")
+    skipped = {"slow"}
+    if not config.getoption("--all-backends"):
+        skipped.add("long")
+    skip = pytest.mark.skip(reason="takes long; run with --slow")
     for item in items:
-        if "slow" in item.keywords:
+        if skipped & item.keywords.keys():
             item.add_marker(skip)
 
 

@@ -162,6 +162,7 @@ def test_layers_train_in_float64(float64, policy, chosen):
         assert keras.backend.standardize_dtype(weight.dtype) == "float64"
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("trains")
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_with_and_without_compilation(jit_compile):
@@ -171,6 +172,7 @@ def test_with_and_without_compilation(jit_compile):
     check_training(build(chosen), jit_compile=jit_compile)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("trains")
 @pytest.mark.parametrize("mode", ["full", "activations"])
 def test_rematerialization_changes_no_result(mode):

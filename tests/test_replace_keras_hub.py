@@ -79,10 +79,17 @@ def count(text, name):
     ("name", "sizes", "inputs", "old", "places"),
     [
         ("GPT2Backbone", BERT, TOKENS, "gelu", 2),
-        ("T5Backbone", SIZES, PAIR, "relu", 3),
+        pytest.param(
+            *("T5Backbone", SIZES, PAIR, "relu", 3), marks=pytest.mark.long
+        ),
         ("LlamaBackbone", MISTRAL, TOKENS, "silu", 1),
-        ("WhisperBackbone", WHISPER, SPEECH, "gelu", 6),
-        ("BartBackbone", BERT, PAIR, "gelu", 4),
+        pytest.param(
+            *("WhisperBackbone", WHISPER, SPEECH, "gelu", 6),
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
+            *("BartBackbone", BERT, PAIR, "gelu", 4), marks=pytest.mark.long
+        ),
         (
             "CLIPTextEncoder",
             CLIP,
@@ -196,6 +203,7 @@ def test_no_backbone_is_exported_to_hugging_face_with_another(name, tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.long
 def test_what_a_class_applies_in_code_is_warned_of(capsys):
     encoder = MODELS.MiTBackbone(
         image_shape=(32, 32, 3),

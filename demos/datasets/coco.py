@@ -163,6 +163,7 @@ def _read(
         )
     where = ""
     try:
+        largest = 0.0
         names = _by_id(content["categories"], _name)
         sizes = _by_id(content["images"], _size)
         boxes: dict[Any, list[tuple[str, Box]]] = {key: [] for key in sizes}
@@ -171,11 +172,14 @@ def _read(
             picture = annotation["image_id"]
             name = names[annotation["category_id"]]
             box = _box(annotation, *sizes[picture])
+            largest = max(largest, *annotation["bbox"])
             if isinstance(box, str):
                 left_out[f"boxes skipped {box}"] += 1
             else:
                 boxes[picture].append((name, box))
         where = ""
+        if 0 < largest <= 1:
+            raise ValueError("boxes in fractions of the image, not in pixels")
         kept: dict[str, tuple[ImageFile, Any]] = {}  # By digest.
         for image in content["images"]:
             path_of = str(place.relative_to(folder) / image["file_name"])

@@ -115,6 +115,8 @@ def _upright(
         wide = shape[0] > shape[1]
         if not (wide == (image.width > image.height) != stored_wide):
             image = opened
+    if image.mode == "F":
+        raise OSError("its pixels are no integers; save them as 0 to 255")
     if image.mode.startswith("I"):  # 16 bits per pixel; Pillow would clip.
         high = np.asarray(image) / 256
         image = Image.fromarray(high.clip(0, 255).astype("uint8"))

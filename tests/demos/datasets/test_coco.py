@@ -204,6 +204,14 @@ def write_text(text):
         (image(width=-40), "an image of size -40 x 20"),
         (image(width="40"), "where numbers are needed"),
         (image(file_name=5), "COCO format"),
+        (
+            put(
+                annotations=[
+                    {"image_id": 1, "category_id": 7, "bbox": [0.2, 0, 0.5, 1]}
+                ]
+            ),
+            "boxes in fractions of the image, not in pixels",
+        ),
         (image(file_name="../../secret.png"), "--allow-outside"),
         (image(file_name="/etc/hostname"), "--allow-outside"),
     ],

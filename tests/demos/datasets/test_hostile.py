@@ -288,6 +288,13 @@ def test_an_image_of_too_many_pixels_is_refused(tmp_path, size):
         images.open_image(path)  # pytest turns Pillow's warning into an error.
 
 
+def test_an_image_of_fractions_is_refused(tmp_path):
+    path = tmp_path / "a.tif"
+    Image.new("F", (8, 8), 0.5).save(path)
+    with pytest.raises(OSError, match="no integers"):
+        images.open_image(path)
+
+
 def test_a_large_photograph_is_decoded_at_a_smaller_size(tmp_path):
     path = tmp_path / "a.jpg"
     Image.new("L", (9_000, 9_000), 77).save(path)

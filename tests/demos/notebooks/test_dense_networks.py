@@ -14,6 +14,7 @@ def test_a_network_has_the_layers_asked_for():
     assert [layer.activation for layer in model.layers[:-1]] == [serf] * 3
 
 
+@pytest.mark.long
 def test_a_network_learns_and_the_seed_decides_how():
     settings = {"layers": 2, "width": 32, "learning_rate": 0.003, "epochs": 3}
     first, other = (

@@ -28,6 +28,12 @@ SCRIPT = Path(__file__).with_name("parallel_study.py")
 SECONDS = 400  # Nothing here takes that long, even on a busy machine.
 
 
+@pytest.fixture(autouse=True)
+def light_backend(monkeypatch):
+    """Lets all processes import the backend that starts the fastest."""
+    monkeypatch.setattr(keras.backend, "backend", lambda: "numpy")
+
+
 @pytest.fixture(scope="module")
 def parallel_study():
     """That module, which is sent to other processes as it is."""
@@ -68,7 +74,6 @@ def start(tmp_path):
             env={
                 **os.environ,
                 "KERAS_BACKEND": keras.backend.backend(),
-                "TF_CPP_MIN_LOG_LEVEL": "3",
                 "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
             },
             stdin=subprocess.PIPE,

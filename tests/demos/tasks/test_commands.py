@@ -192,6 +192,7 @@ def test_the_test_answers_are_those_that_were_scored(cases, trained):
             assert record.metrics[name] == pytest.approx(value, abs=0.02)
 
 
+@pytest.mark.long
 def test_a_later_trial_is_as_if_it_were_the_first(cases, trained):
     """The second one of the study reuses what the first one compiled."""
     first, later = gather(trained("classification"))

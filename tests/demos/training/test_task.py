@@ -76,6 +76,7 @@ def run(task, seed, **settings):
     return task.run(trial, TrialContext()).history
 
 
+@pytest.mark.long
 def test_a_reused_model_trains_as_a_new_one():
     task = Task()
     first, second, again = (run(task, seed) for seed in (0, 1, 0))

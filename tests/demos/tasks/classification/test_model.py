@@ -108,6 +108,7 @@ def test_pixels_are_scaled_inside():
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("network", "kept"),
     [("mobilenetv2", set()), ("efficientnetb0", {"sigmoid"})],
@@ -140,6 +141,7 @@ def test_gates_stay_gates():
     assert serf in activations(ours)
 
 
+@pytest.mark.long
 @pytest.mark.once
 def test_at_a_seed_all_activations_begin_alike():
     def weights(activation):

@@ -116,6 +116,7 @@ def test_the_same_call_resumes_and_another_one_is_refused(
     assert before == {p: p.stat().st_mtime_ns for p in before}
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("blank_figures")
 def test_arguments_of_the_model_and_of_the_training_are_varied(data, tmp_path):
     report = compare(

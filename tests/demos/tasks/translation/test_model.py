@@ -137,6 +137,7 @@ def test_the_activation_is_in_every_feed_forward_layer():
     assert config.count("keras_serf>serf") == 4
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "precision",
     [
