@@ -120,7 +120,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
     "target",
     [
-        "saved_model",
+        pytest.param("saved_model", marks=pytest.mark.long),
         "onnx",
         "openvino",
         "litert",
@@ -211,6 +211,7 @@ def test_a_network_in_integers_reads_digits_as_well(tmp_path):
         assert integer >= accurate - 0.02
 
 
+@pytest.mark.long
 def test_saved_model_where_xla_is_switched_off(model, x, tmp_path, run_python):
     # Loaded as TensorFlow Serving does.
     if keras.backend.backend() != "tensorflow":

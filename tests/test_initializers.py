@@ -168,7 +168,10 @@ def test_what_is_said_of_other_sizes_and_of_gradients():
     ("ours", "he"),
     [
         (SerfNormal, keras.initializers.HeNormal),
-        (SerfUniform, keras.initializers.HeUniform),
+        pytest.param(
+            *(SerfUniform, keras.initializers.HeUniform),
+            marks=pytest.mark.long,
+        ),
     ],
 )
 def test_fifty_layers_grow_less_than_with_he(ours, he):

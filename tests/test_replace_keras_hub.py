@@ -149,6 +149,7 @@ def test_tasks_keep_their_preprocessor_compilation_and_presets(tmp_path):
     )
 
 
+@pytest.mark.long
 def test_tasks_generate_with_the_new_activation():
     model = MODELS.GPT2CausalLM(MODELS.GPT2Backbone(**BERT))
     randomize(model)

@@ -28,12 +28,6 @@ SCRIPT = Path(__file__).with_name("parallel_study.py")
 SECONDS = 400  # Nothing here takes that long, even on a busy machine.
 
 
-@pytest.fixture(autouse=True)
-def light_backend(monkeypatch):
-    """Lets all processes import the backend that starts the fastest."""
-    monkeypatch.setattr(keras.backend, "backend", lambda: "numpy")
-
-
 @pytest.fixture(scope="module")
 def parallel_study():
     """That module, which is sent to other processes as it is."""
@@ -74,6 +68,7 @@ def start(tmp_path):
             env={
                 **os.environ,
                 "KERAS_BACKEND": keras.backend.backend(),
+                "TF_CPP_MIN_LOG_LEVEL": "3",
                 "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
             },
             stdin=subprocess.PIPE,
@@ -152,6 +147,7 @@ def check_records(records, deaths, expected, threads):
             assert record.environment["threads"] == threads
 
 
+@pytest.mark.long
 def test_a_process_dies_with_its_trial_alone(
     tmp_path, parallel_study, names, expected
 ):
@@ -179,6 +175,7 @@ def test_a_process_dies_with_its_trial_alone(
             assert path.read_bytes() == content
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "kill", [False, pytest.param(True, marks=pytest.mark.slow)]
 )
