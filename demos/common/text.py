@@ -1,6 +1,7 @@
 """Makes untrusted texts safe for printing and for folder names."""
 
 import re
+import unicodedata
 
 # Control characters, characters that reorder or break lines, and lone
 # surrogates, which represent bytes that are not UTF-8 and cannot be written.
@@ -24,8 +25,8 @@ def printable(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Normalizes the spaces of a label or name, and makes it printable."""
-    return printable(" ".join(text.split()))
+    """Normalizes spaces and accents of a name, and makes it printable."""
+    return printable(unicodedata.normalize("NFC", " ".join(text.split())))
 
 
 def folder_name(text: str) -> str:

@@ -41,6 +41,7 @@ HELD_OUT = 0.1  # Fraction of the training images for each missing split.
 FEWEST = 3  # Training images, so that each of the other splits gets one.
 LISTS = ("images", "annotations", "categories")
 MOST = 1e9  # Largest number of pixels in an annotation.
+CUT = "boxes (left, top, width, height) cut at the edge of their image"
 Size = tuple[float, float]
 
 
@@ -80,6 +81,11 @@ def load(folder: Path, allow_outside: bool = False) -> Detection:
     if missing:
         parts |= _divide(parts["train"], missing, files["train"][0])
         notes.append(f"{' and '.join(missing)} taken from the training images")
+    known = {file.digest for file in parts["train"].pictures}
+    for split in SPLITS[1:]:
+        shared = sum(file.digest in known for file in parts[split].pictures)
+        if shared:
+            notes.append(f"{shared} of the {split} images are also in training")
     for split, part in parts.items():
         if all(box.crowd for row in part.boxes for _, box in row):
             raise UserError(
@@ -166,7 +172,8 @@ def _read(
         largest = 0.0
         names = _by_id(content["categories"], _name)
         sizes = _by_id(content["images"], _size)
-        boxes: dict[Any, list[tuple[str, Box]]] = {key: [] for key in sizes}
+        # A dictionary keeps the order, and each box once.
+        boxes: dict[Any, dict[tuple[str, Box], None]] = {k: {} for k in sizes}
         for number, annotation in enumerate(content["annotations"]):
             where = f" in annotation {number + 1}"
             picture = annotation["image_id"]
@@ -175,8 +182,12 @@ def _read(
             largest = max(largest, *annotation["bbox"])
             if isinstance(box, str):
                 left_out[f"boxes skipped {box}"] += 1
+            elif (name, box) in boxes[picture]:
+                left_out["repeated boxes skipped"] += 1
             else:
-                boxes[picture].append((name, box))
+                boxes[picture][name, box] = None
+                if _is_cut(box, annotation, *sizes[picture]):
+                    left_out[CUT] += 1
         where = ""
         if 0 < largest <= 1:
             raise ValueError("boxes in fractions of the image, not in pixels")
@@ -275,6 +286,14 @@ def _box(
     if across <= 0 or down <= 0:
         return "that are empty"
     return Box(0, left, top, across, down, bool(crowd))
+
+
+def _is_cut(
+    box: Box, annotation: Mapping[str, Any], width: float, height: float
+) -> bool:
+    """Returns whether a box reaches out of the image by over a pixel."""
+    _, _, across, down = annotation["bbox"]
+    return across - box.width * width > 1 or down - box.height * height > 1
 
 
 def _divide(

@@ -19,7 +19,8 @@ def load(
 ) -> TextClassification:
     """Loads a UTF-8 file with a header row and any number of labels.
 
-    Only the first of repeated texts is kept, so that no text is in two splits.
+    Only the first of repeated texts is kept, so that no text is in two splits;
+    texts that differ only in spaces or in the encoding of accents are repeated.
     The split is stratified by label and fixed: 80% training, 10% validation,
     10% test.
 
@@ -53,7 +54,7 @@ def load(
     texts = rows[text_column].str.strip()
     labels = rows[label_column].map(one_line)
     complete = (texts != "") & (labels != "")
-    unique = complete & ~texts.where(complete).duplicated()
+    unique = complete & ~texts.map(one_line).where(complete).duplicated()
     if not unique.any():
         raise UserError(
             f"{path} has no row with both a text and a label "

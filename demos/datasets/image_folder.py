@@ -16,7 +16,11 @@ from demos.datasets.types import ImageClassification
 
 SIDE = 64  # Default width and height in pixels.
 MOST_FILES = 200_000  # All images are kept in memory.
-ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+ENDINGS = (
+    *(".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".pgm", ".png", ".pnm", ".ppm"),
+    *(".tif", ".tiff", ".webp"),
+)
+SPLITS = {"train", "training", "val", "valid", "validation", "dev", "test"}
 
 
 def load(
@@ -42,7 +46,7 @@ def load(
         UserError: If there are fewer than two such subfolders, or too few
             images in one.
     """
-    paths = _paths(folder)
+    paths, others = _paths(folder)
     names = [name for name in paths if paths[name]]
     files = [
         ImageFile(str(path.relative_to(folder)), "")
@@ -55,6 +59,17 @@ def load(
             f"Expected {folder} to have two or more folders (at most "
             f"{MOST_LABELS:,}) with images, one per label. Received: "
             f"{', '.join(names[:9]) or 'no folder'}, with {len(files)} images"
+        )
+    if {name.lower() for name in names} <= SPLITS:
+        raise UserError(
+            f"Expected the folders of {folder} to be labels, not splits: "
+            f"{', '.join(names)}; give a folder with one folder per label"
+        )
+    label_names = [one_line(name) or printable(name) for name in names]
+    if again := [n for n in label_names if label_names.count(n) > 1]:
+        raise UserError(
+            f"Expected the folders of {folder} to have different names, also "
+            f"without spaces. Received: {again[0]!r} twice"
         )
     pictures = read_all(files, partial(read_image, folder), side or SIDE)
     digests = [hashlib.sha256(p.tobytes()).hexdigest() for p in pictures.pixels]
@@ -69,6 +84,7 @@ def load(
         f"damaged or too large images skipped, such as {damaged}": len(
             pictures.damaged
         ),
+        f"other files skipped, such as {min(others, default='')}": len(others),
         "repeated images skipped": repeated.sum(),
         "images with two labels skipped": contrary.sum(),
     }
@@ -76,19 +92,23 @@ def load(
         one_line(folder.resolve().name),
         pictures.pixels[kept],
         rows["label"][kept].tolist(),
-        list(map(printable, names)),
+        label_names,
         tuple(f"{count} {what}" for what, count in notes.items() if count),
         split_seed,
     )
 
 
-def _paths(folder: Path) -> dict[str, list[Path]]:
-    """Returns the images by the name of their folder, both sorted."""
+def _paths(folder: Path) -> tuple[dict[str, list[Path]], list[str]]:
+    """Returns images by the name of their folder, sorted, and other files."""
     paths: dict[str, list[Path]] = {}
+    others: list[str] = []
     seen = 0
     for name in sorted(os.listdir(folder)):
         top = folder / name
-        if name.startswith((".", "__MACOSX")) or not top.is_dir():
+        if name.startswith((".", "__MACOSX")):
+            continue
+        if not top.is_dir():
+            others.append(name)
             continue
         found = []
         for place, folders, files in os.walk(top):
@@ -98,10 +118,10 @@ def _paths(folder: Path) -> dict[str, list[Path]]:
                     f"Expected {folder} to have at most {MOST_FILES:,} files. "
                     "Received: more"
                 )
-            found += [
-                path
-                for path in (Path(place, file) for file in files)
-                if path.suffix.lower() in ENDINGS and is_regular(path)
-            ]
+            for path in (Path(place, file) for file in files):
+                if path.suffix.lower() in ENDINGS and is_regular(path):
+                    found.append(path)
+                elif not path.name.startswith("."):
+                    others.append(str(path.relative_to(folder)))
         paths[name] = sorted(found)
-    return paths
+    return paths, others

@@ -32,7 +32,8 @@ def load(path: Path, source: str, target: str) -> Translation:
 
     Returns:
         The dataset, named after the file. Its notes count the skipped lines:
-        those without two columns, with an empty column, not in UTF-8, repeated,
+        those without two columns, with a
+        carriage return inside, with an empty column, not in UTF-8, repeated,
         or with more than 1,000 characters on a side.
 
     Raises:
@@ -122,6 +123,8 @@ def _parse(line: bytes) -> tuple[str, str] | str:
         columns = line.decode().split("\t")
     except UnicodeDecodeError:
         return _NO_TEXT
+    if b"\r" in line.rstrip(b"\r\n"):
+        return "with a carriage return inside"
     # In UTF-16, every second byte of ASCII is zero, which is valid UTF-8.
     if "\0" in "".join(columns[:2]):
         return _NO_TEXT

@@ -1,5 +1,6 @@
 """Reads the user's CSV or TSV tables, with every cell as text."""
 
+import csv
 import re
 import warnings
 from collections.abc import Sequence
@@ -60,11 +61,15 @@ def read_table(path: Path) -> pd.DataFrame:
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
     if rows.empty:
         raise UserError(f"{path} is empty: it has a header and no rows")
+    _check_quotes(path, separator)
     rows = rows.fillna("")
     # A quotation mark that is not closed swallows rows up to the next one.
     ends = [re.escape(end) for end in rows.iloc[:, -1].unique()[:99] if end]
     row = f"{separator}(?:{'|'.join(ends or ['$.'])})\r?\n"
-    for column in range(rows.shape[1] - 1):
+    columns = rows.shape[1] - 1
+    if separator == "\t":  # A cell rarely has a tab and a line break.
+        row, columns = r"\t[^\n]*\n|\n[^\n]*\t", columns + 1
+    for column in range(columns):
         swallowed = rows.iloc[:, column].str.contains(row)
         if swallowed.any():
             raise UserError(
@@ -72,6 +77,25 @@ def read_table(path: Path) -> pd.DataFrame:
                 f"{swallowed.argmax() + 1}; close it, or write it twice"
             )
     return rows
+
+
+def _check_quotes(path: Path, separator: str) -> None:
+    """Raises a `UserError` if text follows a quoted cell.
+
+    pandas would delete the quotation marks, and rows up to the next one.
+    """
+    csv.field_size_limit(2**31 - 1)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file, delimiter=separator, strict=True)
+        try:
+            for _ in reader:
+                pass
+        except csv.Error:
+            raise UserError(
+                f"{path} has a quotation mark in or before line "
+                f"{reader.line_num} that is part of a text or not closed; "
+                "quote the whole cell, and write the mark twice"
+            ) from None
 
 
 def check_columns(

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import shutil
 
 import pytest
 from PIL import Image
@@ -120,6 +121,7 @@ def test_what_cannot_be_used_is_counted(tmp_path):
         {"image_id": 1, "category_id": 7, "bbox": [5, 5, 0, 3]},
         {"image_id": 1, "category_id": 7, "bbox": [50, 5, 10, 3]},
         {"image_id": 1, "category_id": 7, "bbox": [5, 5, 1e-6, 3]},
+        content["annotations"][0],
         {"image_id": 1, "category_id": 7, "bbox": [30, 5, -10, 3]},
         {"image_id": 1, "category_id": 7, "bbox": [30, 10, 20, 30]},
         {"image_id": 2, "category_id": 7, "bbox": [0, 0, 40, 20], "iscrowd": 1},
@@ -127,11 +129,15 @@ def test_what_cannot_be_used_is_counted(tmp_path):
     path = tmp_path / "train" / "_annotations.coco.json"
     path.write_text(json.dumps(content))
     (tmp_path / "train" / "4.png").unlink()
+    shutil.copy(tmp_path / "train" / "1.png", tmp_path / "test" / "6.png")
     dataset = load_detection(str(tmp_path))
     assert dataset.notes == (
         "3 boxes skipped that are empty",
+        "1 repeated boxes skipped",
         "1 boxes skipped with negative size",
+        "1 boxes (left, top, width, height) cut at the edge of their image",
         "1 images not found",
+        "1 of the test images are also in training",
     )
     # What reaches out of the picture is cut.
     assert dataset.train.boxes[0][2] == Box(1, 0.75, 0.5, 0.25, 0.5)

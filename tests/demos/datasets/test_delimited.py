@@ -37,7 +37,7 @@ def test_three_labels_in_fixed_proportions(tmp_path):
 
 def test_repeated_and_incomplete_rows_are_left_out_and_counted(tmp_path):
     rows = rows_of("ab", 10)
-    repeated = ["text a 0,a", "text a 0,b"]
+    repeated = ["text a 0,a", "text a  0,b"]
     incomplete = [",a", "   ,b", "alone,", "NA"]
     path = write(tmp_path / "mine.csv", [*rows, *repeated, *incomplete])
     dataset = delimited.load(path, "text", "label")
@@ -95,6 +95,9 @@ def test_repeated_columns_and_words_for_missing_do_no_harm(
         (b'text,label\n"never closed,a\n', "not a table"),
         (b"text,label\na,b,c,d\nx,y\n", "not a table"),
         (b'text,label\na,b\n"c,b\nd,b\ne",b\n', "not closed in data row 2"),
+        (b'label,text\na,"c\nb,d\nb,"e" f\n', "mark in or before line 4"),
+        (b'text,label\n"Great" film,b\n', "mark in or before line 2"),
+        ("text,label\nx,caf\u00e9\ny,cafe\u0301\n".encode(), "'café' only"),
         (b"PK\x03\x04\x00\x00\xff\xfe\x00", "not UTF-8"),
     ],
 )
@@ -105,6 +108,18 @@ def test_unusable_files(tmp_path, content, says):
         delimited.load(path, "text", "label")
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("order", ["text\tlabel\tid", "label\ttext"])
+def test_a_quotation_mark_in_tabs_swallows_no_rows(tmp_path, order):
+    rows = []
+    for i in range(200):
+        text = {20: '"open', 22: 'shut"'}.get(i, f"text {i}")
+        row = {"text": text, "label": f"{i % 2}", "id": f"{i}"}
+        rows.append("\t".join(row[name] for name in order.split("\t")))
+    path = write(tmp_path / "mine.tsv", rows, order)
+    with pytest.raises(UserError, match="not closed in data row 21"):
+        load_texts(str(path))
 
 
 def test_one_column_cannot_be_both(tmp_path):

@@ -1,5 +1,7 @@
 """The user's own folder of pictures."""
 
+import shutil
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -52,6 +54,7 @@ def test_damaged_and_repeated_pictures_are_counted(folder):
     assert dataset.notes == (
         "1 folders without images skipped",
         "1 damaged or too large images skipped, such as green pears/bad.jpg",
+        "1 other files skipped, such as red apples/notes.txt",
         "1 repeated images skipped",
     )
     parts = (dataset.train, dataset.validation, dataset.test)
@@ -81,6 +84,14 @@ def test_what_is_no_such_folder_is_refused(tmp_path, folder):
     ]:
         with pytest.raises(UserError, match=says):
             load_images(str(path))
+    for names, says in [
+        (("Train", "test"), "labels, not splits: Train, test"),
+        (("caf\u00e9", "cafe\u0301"), "different names.*'café' twice"),
+    ]:
+        for name in names:
+            shutil.copytree(folder / "red apples", tmp_path / says / name)
+        with pytest.raises(UserError, match=says):
+            load_images(str(tmp_path / says))
     for path in (folder / "green pears").rglob("*.png"):
         if path.stem != "1":
             path.unlink()

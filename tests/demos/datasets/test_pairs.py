@@ -83,18 +83,20 @@ def test_lines_left_out_are_counted(tmp_path):
         b"x" * 1_001 + b"\ty",
         b"x\t" + b"y" * 1_001,
         b"x" * 1_000 + b"\ty",
+        b"one\teins\rtwo\tzwei",
     ]
     path = tmp_path / "mine.tsv"
     path.write_bytes(b"\r\n".join(content))
     dataset = pairs.load(path, "en", "de")
     assert len(all_pairs(dataset)) == 21
     assert sorted(dataset.notes) == [
-        "1 of 30 lines skipped: lines that are not UTF-8 text",
-        "2 of 30 lines skipped: lines with a repeated pair",
-        "2 of 30 lines skipped: lines with an empty side",
-        "2 of 30 lines skipped: lines with more than 1,000 characters on a "
+        "1 of 31 lines skipped: lines that are not UTF-8 text",
+        "1 of 31 lines skipped: lines with a carriage return inside",
+        "2 of 31 lines skipped: lines with a repeated pair",
+        "2 of 31 lines skipped: lines with an empty side",
+        "2 of 31 lines skipped: lines with more than 1,000 characters on a "
         "side",
-        "2 of 30 lines skipped: lines without a tab",
+        "2 of 31 lines skipped: lines without a tab",
     ]
 
 
