@@ -50,10 +50,17 @@ def check_trains() -> None:
 
 
 def check_activations(names: Sequence[str]) -> None:
-    """Raises UserError if Keras does not know one of the activations."""
+    """Raises UserError if an activation is unknown to Keras, or repeated."""
     examples = "relu, gelu, silu, mish, elu, serf"
+    known: dict[Any, str] = {}
     for name in names:
         _check(keras.activations, name, "--activations to be names", examples)
+        first = known.setdefault(keras.activations.get(name), name)
+        if first != name:
+            raise UserError(
+                "Expected --activations to be different functions. Received "
+                f"two names of one: {first} and {name}"
+            )
 
 
 def check_initializer(name: str) -> None:

@@ -142,9 +142,15 @@ def _study(name: str, rows: pd.DataFrame) -> RecordedStudy:
         else:
             settings = {"activation": activation, **json.loads(settings)}
             hash(tuple(settings.values()))  # TypeError for a list.
+            if settings["activation"] != activation:
+                raise ValueError("settings have another activation")
             results.append(
                 TrialRecord(settings, int(seed), "", metrics=metrics)
             )
+    # The same settings and seed may be spelt in two ways.
+    different = {(*sorted(r.settings.items()), r.seed) for r in results}
+    if len(different) < len(results):
+        raise ValueError("it has a trial twice")
     study = RecordedStudy(name, tuple(results), baselines)
     key = study.metric.key
     if not results or any(key not in result.metrics for result in results):

@@ -92,6 +92,7 @@ def test_the_output_must_be_a_folder(tmp_path):
 # Of each task: command line, and what the error names.
 BAD_OPTIONS = [
     ("sentiment", "--activations relu swerf", "'swerf'"),
+    ("sentiment", "--activations silu swish", "names of one: silu and swish"),
     ("sentiment", "--activations", "--activations needs"),
     ("sentiment", "--backend OTHER", "--backend"),
     ("sentiment", "--dataset missing.csv", "missing.csv"),
