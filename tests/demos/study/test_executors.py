@@ -255,23 +255,28 @@ def test_two_at_once_share_the_trials(
     assert models == ["gelu.keras", "relu.keras", "serf.keras", "silu.keras"]
 
 
-@pytest.mark.slow
-def test_on_a_ray_cluster_of_two_nodes(
-    tmp_path, start, parallel_study, names, expected
-):
+@pytest.fixture
+def cluster(start):
+    """A Ray cluster of two nodes: its process and its address."""
     if importlib.util.find_spec("ray") is None:
         pytest.skip("Ray is not installed")
-    cluster = start("cluster", None)
-    address = cluster.stdout.readline().strip()
+    process = start("cluster", None)
+    address = process.stdout.readline().strip()
     assert address
+    yield process, address
+    process.communicate(timeout=SECONDS)  # Without stdin, it ends.
+
+
+@pytest.mark.slow
+def test_on_a_ray_cluster_of_two_nodes(
+    tmp_path, cluster, parallel_study, names, expected
+):
+    _, address = cluster
     events = parallel_study.Events()
     behaviour = {"serf-seed0": "kill"}
-    try:
-        records = parallel_study.run(
-            tmp_path / "study", RayCluster(address), behaviour, events
-        )
-    finally:
-        cluster.communicate(timeout=SECONDS)
+    records = parallel_study.run(
+        tmp_path / "study", RayCluster(address), behaviour, events
+    )
     check_events(events, records)
     assert ("epoch", "relu-seed0", 1, expected["relu-seed0"]["loss"][0]) in (
         events
@@ -283,12 +288,9 @@ def test_on_a_ray_cluster_of_two_nodes(
 
 @pytest.mark.slow
 def test_a_ray_cluster_that_loses_a_node_goes_on_with_the_other(
-    tmp_path, start, parallel_study, names, expected
+    tmp_path, cluster, parallel_study, names, expected
 ):
-    if importlib.util.find_spec("ray") is None:
-        pytest.skip("Ray is not installed")
-    cluster = start("cluster", None)
-    address = cluster.stdout.readline().strip()
+    process, address = cluster
     long = dict.fromkeys(names[:2], 5.0)
     started = set()
 
@@ -296,14 +298,11 @@ def test_a_ray_cluster_that_loses_a_node_goes_on_with_the_other(
         def epoch_ended(self, trial, epoch, logs):
             started.add(trial.name)
             if len(started) == 2 and epoch == 1:  # Each node has a trial.
-                print("lose", file=cluster.stdin, flush=True)
+                print("lose", file=process.stdin, flush=True)
 
-    try:
-        records = parallel_study.run(
-            tmp_path / "study", RayCluster(address), long, Losing()
-        )
-    finally:
-        cluster.communicate(timeout=SECONDS)
+    records = parallel_study.run(
+        tmp_path / "study", RayCluster(address), long, Losing()
+    )
     failed = [record for record in records.values() if record.reason]
     assert failed  # Several, if Ray notices the loss late.
     for record in failed:
